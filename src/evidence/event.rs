@@ -1,0 +1,444 @@
+//! What counts as evidence: every kind of record with its fields. How one becomes bytes is `record`'s business.
+
+use serde_json::{Map, Value, json};
+
+use crate::model::{
+    acknowledgement::{Disposition, Via},
+    digest::DigestKind,
+    entry::Format,
+    feed::FeedState,
+    id::{AcknowledgementNo, ConfigVersion, DeliveryNo, DigestNo, EntryNo, FeedId, OwnerId, StoryNo},
+    stack::Tag,
+    time::{Time, rfc3339},
+};
+
+/// A text about a person: enters a record only as a salted commitment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Personal {
+    /// Whose data it is; `None` for what names several people (a loaded configuration).
+    pub person: Option<OwnerId>,
+    /// The text itself.
+    pub text: String,
+}
+
+impl Personal {
+    /// A person's own identifier.
+    pub fn owner(owner: &OwnerId) -> Self {
+        Self { person: Some(owner.clone()), text: owner.to_string() }
+    }
+
+    /// A text about one person.
+    pub fn of(owner: &OwnerId, text: impl Into<String>) -> Self {
+        Self { person: Some(owner.clone()), text: text.into() }
+    }
+
+    /// A text about several people.
+    pub fn shared(text: impl Into<String>) -> Self {
+        Self { person: None, text: text.into() }
+    }
+}
+
+/// One kind of record with what it says. Feed texts in it are cleaned; hashes are lower-case hex SHA-256.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The log began (record 0).
+    LogBegun {
+        /// The log's name.
+        origin: String,
+    },
+    /// The service started.
+    Started {
+        /// sigtrail's version.
+        version: String,
+        /// The verb: `run`, `tick`, `poll`, ...
+        verb: String,
+    },
+    /// The service stopped in order.
+    Stopped {
+        /// Why: `signal`, `done`, ...
+        reason: String,
+    },
+    /// A configuration was loaded that differs from the one before.
+    ConfigurationLoaded {
+        /// Its number.
+        version: ConfigVersion,
+        /// The four files: name and text.
+        files: Vec<(String, Personal)>,
+        /// How many feeds, owners, components and topics it has.
+        counts: [usize; 4],
+    },
+    /// A feed changed its name while its address stayed.
+    FeedRenamed {
+        /// Before.
+        from: FeedId,
+        /// After.
+        to: FeedId,
+        /// The configuration that says so.
+        config: ConfigVersion,
+    },
+    /// A poll brought new or changed entries, or was the first of its feed.
+    Poll {
+        /// The feed.
+        feed: FeedId,
+        /// The document's format.
+        format: Format,
+        /// Hash of the decoded document.
+        document: String,
+        /// Its length in bytes.
+        bytes: usize,
+        /// The address that answered.
+        url: String,
+        /// How many entries it has, how many of them are new, how many changed.
+        counts: [usize; 3],
+        /// Whether some of it could not be read.
+        partial: bool,
+        /// Whether this set the feed's baseline.
+        baseline: bool,
+        /// The configuration in force.
+        config: ConfigVersion,
+    },
+    /// The polls of one day (UTC) that brought nothing new: feed and number.
+    QuietPolls {
+        /// The day, `2026-11-20`.
+        day: String,
+        /// The feeds with how often each was polled in vain.
+        feeds: Vec<(FeedId, u32)>,
+    },
+    /// A feed's health changed.
+    FeedStateChanged {
+        /// The feed.
+        feed: FeedId,
+        /// Before.
+        from: FeedState,
+        /// After.
+        to: FeedState,
+        /// The HTTP status, where there was one.
+        status: Option<u16>,
+        /// The cause in words.
+        cause: String,
+    },
+    /// An entry, or a revision of one, arrived.
+    EntryReceived {
+        /// The feed.
+        feed: FeedId,
+        /// The entry.
+        entry: EntryNo,
+        /// 1 for the first version, 2 for the first change, ...
+        revision: u32,
+        /// Its identity in its feed, in hex.
+        key: String,
+        /// Hash of its content.
+        content: String,
+        /// The publisher's identifier.
+        guid: Option<String>,
+        /// Its link.
+        link: Option<String>,
+        /// Its title.
+        title: Option<String>,
+        /// The story it belongs to.
+        story: StoryNo,
+    },
+    /// Tags of an entry.
+    EntryTagged {
+        /// The entry.
+        entry: EntryNo,
+        /// Its revision.
+        revision: u32,
+        /// The tags with their proof.
+        tags: Vec<Tag>,
+        /// The configuration in force.
+        config: ConfigVersion,
+    },
+    /// A story was assigned to an owner.
+    EntryRouted {
+        /// The entry that brought it.
+        entry: EntryNo,
+        /// Its revision.
+        revision: u32,
+        /// The story.
+        story: StoryNo,
+        /// Who gets it.
+        owner: Personal,
+        /// Why, in one sentence.
+        reason: Personal,
+        /// Whether it does not wait.
+        urgent: bool,
+        /// The configuration in force.
+        config: ConfigVersion,
+    },
+    /// Entries that match nothing and are listed to the feed's owner under "also published".
+    EntriesListed {
+        /// The feed.
+        feed: FeedId,
+        /// Entries with their revision.
+        entries: Vec<(EntryNo, u32)>,
+        /// Who sees the line.
+        owner: Personal,
+        /// The configuration in force.
+        config: ConfigVersion,
+    },
+    /// Entries that are not for us.
+    NotForUs {
+        /// The feed.
+        feed: FeedId,
+        /// Entries with their revision.
+        entries: Vec<(EntryNo, u32)>,
+        /// The configuration in force.
+        config: ConfigVersion,
+    },
+    /// Entries of a first poll that are recorded and not mailed.
+    Baseline {
+        /// The feed.
+        feed: FeedId,
+        /// The entries.
+        entries: Vec<EntryNo>,
+        /// How many of them matched, by component.
+        matched: Vec<(String, usize)>,
+        /// The configuration in force.
+        config: ConfigVersion,
+    },
+    /// A digest's bytes are fixed.
+    DigestComposed {
+        /// The digest.
+        digest: DigestNo,
+        /// Whose.
+        owner: Personal,
+        /// Why now.
+        kind: DigestKind,
+        /// Its Message-ID, without angle brackets.
+        message_id: String,
+        /// Hash of its bytes.
+        sha256: String,
+        /// Its length in bytes.
+        bytes: usize,
+        /// The stories in it.
+        stories: Vec<StoryNo>,
+        /// The entries that it lists under "also published" (those counted only included).
+        listed: Vec<EntryNo>,
+        /// The size of the checkpoint that it carries.
+        checkpoint: Option<u64>,
+    },
+    /// An attempt to hand a digest over begins.
+    DeliveryStarted {
+        /// The delivery.
+        delivery: DeliveryNo,
+        /// The digest.
+        digest: DigestNo,
+        /// 1 for the first attempt.
+        attempt: u32,
+        /// Where it goes.
+        address: Personal,
+    },
+    /// An attempt ended: the receipt.
+    DeliveryFinished {
+        /// The delivery.
+        delivery: DeliveryNo,
+        /// Which attempt.
+        attempt: u32,
+        /// `accepted`, `written`, `deferred`, ...
+        outcome: String,
+        /// The server's reply code.
+        code: Option<u16>,
+        /// The server's reply, or what happened.
+        reply: Personal,
+    },
+    /// A delivery ended without having been handed over.
+    DeliveryEnded {
+        /// The delivery.
+        delivery: DeliveryNo,
+        /// `rejected`, `given-up` or `withdrawn`.
+        state: String,
+        /// Why, in words.
+        reason: String,
+    },
+    /// A person answered.
+    Acknowledged {
+        /// The acknowledgement.
+        acknowledgement: AcknowledgementNo,
+        /// The digest that carried the link, where there was one.
+        digest: Option<DigestNo>,
+        /// The stories.
+        stories: Vec<StoryNo>,
+        /// What was said.
+        disposition: Disposition,
+        /// The way it came.
+        via: Via,
+        /// With the link issued to whom, or for whom at the shell.
+        owner: Personal,
+        /// Why.
+        note: Option<Personal>,
+        /// What it refers to.
+        reference: Option<Personal>,
+    },
+    /// The texts of old entries were removed by stated retention; their keys and records stay.
+    EntriesPurged {
+        /// Entries last seen before this moment.
+        before: Time,
+        /// How many.
+        count: usize,
+    },
+}
+
+/// An event as names and values, before it has a place in the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draft {
+    /// The record's kind.
+    pub kind: &'static str,
+    /// What it says in the open.
+    pub fields: Map<String, Value>,
+    /// What enters only as a commitment, by the field's name; a name may carry an index: `file.0`.
+    pub personal: Vec<(String, Personal)>,
+}
+
+impl Draft {
+    fn new(kind: &'static str, fields: Value) -> Self {
+        let fields = match fields {
+            Value::Object(fields) => fields.into_iter().filter(|(_, value)| !value.is_null()).collect(),
+            _ => Map::new(),
+        };
+        Self { kind, fields, personal: Vec::new() }
+    }
+
+    fn with(mut self, name: impl Into<String>, personal: Personal) -> Self {
+        self.personal.push((name.into(), personal));
+        self
+    }
+
+    fn with_some(self, name: &str, personal: Option<Personal>) -> Self {
+        match personal {
+            Some(personal) => self.with(name, personal),
+            None => self,
+        }
+    }
+}
+
+impl Event {
+    /// Names and values of the event. Absent values are left out; there are no floating-point numbers.
+    #[expect(clippy::too_many_lines, reason = "one arm a kind: the list is the format")]
+    pub fn into_draft(self) -> Draft {
+        match self {
+            Event::LogBegun { origin } => Draft::new("log-begun", json!({ "origin": origin })),
+            Event::Started { version, verb } => Draft::new("started", json!({ "version": version, "verb": verb })),
+            Event::Stopped { reason } => Draft::new("stopped", json!({ "reason": reason })),
+            Event::ConfigurationLoaded { version, files, counts: [feeds, owners, components, topics] } => {
+                let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+                let draft = Draft::new(
+                    "configuration-loaded",
+                    json!({
+                        "config": version, "files": names, "feeds": feeds, "owners": owners,
+                        "components": components, "topics": topics,
+                    }),
+                );
+                files.into_iter().enumerate().fold(draft, |draft, (i, (_, text))| draft.with(format!("file.{i}"), text))
+            }
+            Event::FeedRenamed { from, to, config } => {
+                Draft::new("feed-renamed", json!({ "from": from, "to": to, "config": config }))
+            }
+            Event::Poll {
+                feed,
+                format,
+                document,
+                bytes,
+                url,
+                counts: [entries, new, revised],
+                partial,
+                baseline,
+                config,
+            } => Draft::new(
+                "poll",
+                json!({
+                    "feed": feed, "format": format, "document": document, "bytes": bytes, "url": url,
+                    "entries": entries, "new": new, "revised": revised, "partial": partial,
+                    "baseline": baseline, "config": config,
+                }),
+            ),
+            Event::QuietPolls { day, feeds } => {
+                let feeds: Map<String, Value> = feeds.into_iter().map(|(id, n)| (id.to_string(), json!(n))).collect();
+                Draft::new("quiet-polls", json!({ "day": day, "feeds": feeds }))
+            }
+            Event::FeedStateChanged { feed, from, to, status, cause } => Draft::new(
+                "feed-state",
+                json!({ "feed": feed, "from": from.as_str(), "to": to.as_str(), "status": status, "cause": cause }),
+            ),
+            Event::EntryReceived { feed, entry, revision, key, content, guid, link, title, story } => Draft::new(
+                "entry-received",
+                json!({
+                    "feed": feed, "entry": entry, "revision": revision, "key": key, "content": content,
+                    "guid": guid, "link": link, "title": title, "story": story,
+                }),
+            ),
+            Event::EntryTagged { entry, revision, tags, config } => {
+                let tags: Vec<Value> = tags.iter().map(tag_value).collect();
+                Draft::new(
+                    "entry-tagged",
+                    json!({ "entry": entry, "revision": revision, "tags": tags, "config": config }),
+                )
+            }
+            Event::EntryRouted { entry, revision, story, owner, reason, urgent, config } => Draft::new(
+                "entry-routed",
+                json!({ "entry": entry, "revision": revision, "story": story, "urgent": urgent, "config": config }),
+            )
+            .with("owner", owner)
+            .with("reason", reason),
+            Event::EntriesListed { feed, entries, owner, config } => {
+                Draft::new("entries-listed", json!({ "feed": feed, "entries": entries, "config": config }))
+                    .with("owner", owner)
+            }
+            Event::NotForUs { feed, entries, config } => {
+                Draft::new("not-for-us", json!({ "feed": feed, "entries": entries, "config": config }))
+            }
+            Event::Baseline { feed, entries, matched, config } => {
+                let matched: Map<String, Value> = matched.into_iter().map(|(id, n)| (id, json!(n))).collect();
+                Draft::new(
+                    "baseline",
+                    json!({ "feed": feed, "entries": entries, "matched": matched, "config": config }),
+                )
+            }
+            Event::DigestComposed { digest, owner, kind, message_id, sha256, bytes, stories, listed, checkpoint } => {
+                Draft::new(
+                    "digest-composed",
+                    json!({
+                        "digest": digest, "kind": kind.as_str(), "message_id": message_id, "sha256": sha256,
+                        "bytes": bytes, "stories": stories, "listed": listed, "checkpoint": checkpoint,
+                    }),
+                )
+                .with("owner", owner)
+            }
+            Event::DeliveryStarted { delivery, digest, attempt, address } => {
+                Draft::new("delivery-started", json!({ "delivery": delivery, "digest": digest, "attempt": attempt }))
+                    .with("address", address)
+            }
+            Event::DeliveryFinished { delivery, attempt, outcome, code, reply } => Draft::new(
+                "delivery-finished",
+                json!({ "delivery": delivery, "attempt": attempt, "outcome": outcome, "code": code }),
+            )
+            .with("reply", reply),
+            Event::DeliveryEnded { delivery, state, reason } => {
+                Draft::new("delivery-ended", json!({ "delivery": delivery, "state": state, "reason": reason }))
+            }
+            Event::Acknowledged { acknowledgement, digest, stories, disposition, via, owner, note, reference } => {
+                Draft::new(
+                    "acknowledged",
+                    json!({
+                        "acknowledgement": acknowledgement, "digest": digest, "stories": stories,
+                        "disposition": disposition.as_str(), "via": via.as_str(),
+                    }),
+                )
+                .with("owner", owner)
+                .with_some("note", note)
+                .with_some("reference", reference)
+            }
+            Event::EntriesPurged { before, count } => {
+                Draft::new("entries-purged", json!({ "before": rfc3339(before), "count": count }))
+            }
+        }
+    }
+}
+
+fn tag_value(tag: &Tag) -> Value {
+    json!({
+        "kind": tag.kind.as_str(), "id": tag.id, "term": tag.term, "field": tag.field.as_str(),
+        "start": tag.start, "end": tag.end, "snippet": tag.snippet, "method": tag.method.as_str(),
+        "confidence": tag.confidence,
+    })
+}

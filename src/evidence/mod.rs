@@ -1,0 +1,3 @@
+//! Floor 1, evidence: what a record says, the RFC 6962 tree over records, and the signed heads of it.
+
+pub mod event;

@@ -1,0 +1,3 @@
+//! Floor 3, the verbs: load, decide, commit.
+
+pub mod acknowledge;

@@ -1,0 +1,175 @@
+//! The digest: what goes into the mail, before `compose` has made bytes of it and after.
+
+use jiff::tz::TimeZone;
+
+use super::{
+    id::{OwnerId, StoryNo},
+    stack::{Marks, Tag},
+    time::Time,
+};
+
+/// Why a digest is composed now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DigestKind {
+    /// At the owner's hour.
+    Scheduled,
+    /// At once, for urgent stories only.
+    Urgent,
+}
+
+impl DigestKind {
+    /// The kind's word in the store and the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DigestKind::Scheduled => "scheduled",
+            DigestKind::Urgent => "urgent",
+        }
+    }
+
+    /// The kind that a word stands for.
+    pub fn parse(word: &str) -> Option<DigestKind> {
+        [DigestKind::Scheduled, DigestKind::Urgent].into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+/// One source of a story.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StorySource {
+    /// The feed's name.
+    pub feed: String,
+    /// Where the entry leads, an http or https address.
+    pub link: Option<String>,
+}
+
+/// One story of a digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DigestStory {
+    /// The story.
+    pub story: StoryNo,
+    /// Its number in this digest, from 1.
+    pub number: usize,
+    /// Its title, cleaned.
+    pub title: String,
+    /// Its main link.
+    pub link: Option<String>,
+    /// What it says, cleaned; `compose` cuts it.
+    pub summary: Option<String>,
+    /// CVE ids, in order.
+    pub cves: Vec<String>,
+    /// Stated severity and exploitation.
+    pub marks: Marks,
+    /// Why it came to this owner, in one sentence: "Quillgate VPN is yours."
+    pub reason: String,
+    /// The tags that led here, best first, each with the name of its component or topic.
+    pub tags: Vec<(String, Tag)>,
+    /// Every feed that reports it.
+    pub sources: Vec<StorySource>,
+    /// Whether it did not wait for the hour.
+    pub urgent: bool,
+    /// When the publisher says it was published; `None`: no date, or one that cannot be.
+    pub published: Option<Time>,
+    /// When sigtrail first saw it.
+    pub first_seen: Time,
+    /// The link to answer it.
+    pub answer_url: String,
+}
+
+/// What one feed published that matched nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlsoPublished {
+    /// The feed's name.
+    pub feed: String,
+    /// The lines that are shown: title and link.
+    pub lines: Vec<(String, Option<String>)>,
+    /// How many more there were.
+    pub more: usize,
+}
+
+/// A feed that could not be seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotSeen {
+    /// The feed's name.
+    pub feed: String,
+    /// The state's word: `refused`, `gone`, ...
+    pub state: String,
+    /// The cause in words.
+    pub cause: String,
+    /// Since when.
+    pub since: Time,
+    /// How many tries failed since then.
+    pub tries: u32,
+}
+
+/// A feed whose first poll set its baseline since the owner's last digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaselineNote {
+    /// The feed's name.
+    pub feed: String,
+    /// How many entries were recorded without being mailed.
+    pub recorded: usize,
+    /// How many of them matched the stack, by the name of the component.
+    pub matched: Vec<(String, usize)>,
+}
+
+/// A story that the owner may not be sent because of its label.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restricted {
+    /// The feed's name.
+    pub feed: String,
+    /// The label.
+    pub tlp: String,
+    /// The name of the person to ask.
+    pub ask: String,
+}
+
+/// Everything that a digest says; `compose` decides how it looks.
+#[derive(Debug, Clone)]
+pub struct DigestContent {
+    /// Why now.
+    pub kind: DigestKind,
+    /// Whose digest.
+    pub owner: OwnerId,
+    /// The owner's name, for the greeting and the To header.
+    pub owner_name: String,
+    /// The owner's address.
+    pub owner_address: String,
+    /// The name of who is asked when the owner does not answer.
+    pub deputy_name: Option<String>,
+    /// The zone that times are shown in.
+    pub timezone: TimeZone,
+    /// The moment that the digest is for.
+    pub now: Time,
+    /// The stories, in the order in which they are shown.
+    pub stories: Vec<DigestStory>,
+    /// What matched nothing, by feed.
+    pub also_published: Vec<AlsoPublished>,
+    /// What could not be seen.
+    pub not_seen: Vec<NotSeen>,
+    /// How many feeds are followed.
+    pub feeds_total: usize,
+    /// First polls since the last digest.
+    pub baselines: Vec<BaselineNote>,
+    /// Stories that were withheld.
+    pub restricted: Vec<Restricted>,
+    /// What the owner answers for, by name.
+    pub owns: Vec<String>,
+    /// The link that answers the whole digest.
+    pub answer_all_url: String,
+    /// The newest checkpoint of the log, the whole signed note.
+    pub checkpoint: Option<String>,
+    /// The Message-ID without angle brackets.
+    pub message_id: String,
+    /// The display name of the sender.
+    pub from_name: String,
+    /// The address of the sender.
+    pub from_address: String,
+}
+
+/// A digest whose bytes are fixed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Composed {
+    /// The subject, decoded.
+    pub subject: String,
+    /// The whole message (RFC 5322), CR LF line ends.
+    pub bytes: Vec<u8>,
+}

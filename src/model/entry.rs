@@ -1,0 +1,102 @@
+//! A feed document as it was understood, and its entries. Reading one is `parse`'s business.
+
+use std::fmt;
+
+use jiff::SignedDuration;
+use serde::Serialize;
+
+use super::time::Time;
+
+/// The longest text of one field, in bytes; what is longer is cut at a character.
+pub const MAX_FIELD: usize = 64 * 1024;
+/// The most entries of one document that are looked at.
+pub const MAX_ENTRIES: usize = 20_000;
+/// The most categories (and the most authors) kept of one entry.
+pub const MAX_LIST: usize = 64;
+
+/// The family of formats that a document belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// RSS 0.91 to 2.0.
+    Rss,
+    /// RSS 0.90 and 1.0 (RDF).
+    Rdf,
+    /// Atom 0.3 and 1.0 (RFC 4287).
+    Atom,
+    /// JSON Feed 1.0 and 1.1.
+    Json,
+    /// CISA's catalogue of known exploited vulnerabilities.
+    Kev,
+    /// A CSAF 2.0 ROLIE feed (RFC 8322 in JSON).
+    Csaf,
+}
+
+impl Format {
+    /// The format's word in `parse --json` and in the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Format::Rss => "rss",
+            Format::Rdf => "rdf",
+            Format::Atom => "atom",
+            Format::Json => "json",
+            Format::Kev => "kev",
+            Format::Csaf => "csaf",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One item of a feed document, all its texts cleaned to bounded plain text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// The publisher's own identifier, as stated.
+    pub guid: Option<String>,
+    /// Where it leads: an absolute http or https address where the document allows one.
+    pub link: Option<String>,
+    /// Its title.
+    pub title: Option<String>,
+    /// When the publisher says it was published.
+    pub published: Option<Time>,
+    /// When the publisher says it was changed.
+    pub updated: Option<Time>,
+    /// Who wrote it.
+    pub authors: Vec<String>,
+    /// What the publisher files it under.
+    pub categories: Vec<String>,
+    /// What it says in short, or in full where the document has only one text.
+    pub summary: Option<String>,
+    /// What it says in full, where that is another text than the summary.
+    pub body: Option<String>,
+    /// Whether the publisher states as a field of its own that it is exploited (CISA KEV).
+    pub exploited: bool,
+}
+
+/// What a feed says of itself that touches how often to ask.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DocumentHints {
+    /// RSS `ttl`: for how long the publisher holds the document to be fresh.
+    pub ttl: Option<SignedDuration>,
+}
+
+/// A feed document, understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// Its family of formats.
+    pub format: Format,
+    /// The feed's title.
+    pub title: Option<String>,
+    /// Its entries in document order.
+    pub entries: Vec<Entry>,
+    /// What had to be repaired, one sentence each.
+    pub warnings: Vec<String>,
+    /// Whether something of it could not be read, so that entries may be missing.
+    pub partial: bool,
+    /// What it says of its own rhythm.
+    pub hints: DocumentHints,
+}

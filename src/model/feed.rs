@@ -1,0 +1,259 @@
+//! Groups and their feeds as the configuration states them, and what sigtrail knows of a feed's health.
+
+use std::fmt;
+
+use jiff::{SignedDuration, civil::Date};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::id::{FeedId, GroupId, OwnerId, TopicId};
+
+/// The Traffic Light Protocol label (FIRST TLP 2.0), from the freest to the most restricted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Tlp {
+    /// May be shared with anybody.
+    #[serde(rename = "CLEAR")]
+    Clear,
+    /// May be shared in the community.
+    #[serde(rename = "GREEN")]
+    Green,
+    /// May be shared in the organisation and with its clients.
+    #[serde(rename = "AMBER")]
+    Amber,
+    /// May be shared in the organisation only.
+    #[serde(rename = "AMBER+STRICT")]
+    AmberStrict,
+    /// For the named recipients only.
+    #[serde(rename = "RED")]
+    Red,
+}
+
+impl Tlp {
+    /// All labels, freest first.
+    pub const ALL: [Tlp; 5] = [Tlp::Clear, Tlp::Green, Tlp::Amber, Tlp::AmberStrict, Tlp::Red];
+
+    /// The label as FIRST writes it, without the `TLP:` in front.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Tlp::Clear => "CLEAR",
+            Tlp::Green => "GREEN",
+            Tlp::Amber => "AMBER",
+            Tlp::AmberStrict => "AMBER+STRICT",
+            Tlp::Red => "RED",
+        }
+    }
+
+    /// Reads a label, with or without `TLP:` in front, in any case.
+    pub fn parse(text: &str) -> Option<Tlp> {
+        let upper = text.to_ascii_uppercase();
+        let label = upper.strip_prefix("TLP:").unwrap_or(&upper);
+        Tlp::ALL.into_iter().find(|tlp| tlp.as_str() == label)
+    }
+}
+
+impl fmt::Display for Tlp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What becomes of an entry that matches no component, no topic and no route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Unmatched {
+    /// One line in the feed owner's digest under "also published".
+    List,
+    /// A full story for the feed owner.
+    Owner,
+    /// Recorded as not for us.
+    None,
+}
+
+/// A machine-readable source of a group, as `feeds.toml` states it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Feed {
+    /// Stable identifier; the slug of the name unless given.
+    pub id: FeedId,
+    /// What people call it.
+    pub name: String,
+    /// Where it is fetched.
+    pub url: Url,
+    /// Who answers for it.
+    pub owner: OwnerId,
+    /// The group it belongs to.
+    pub group: Option<GroupId>,
+    /// The interval between two polls.
+    pub every: SignedDuration,
+    /// What becomes of an entry that matches nothing.
+    pub unmatched: Unmatched,
+    /// How many entries of the first poll are treated as new.
+    pub baseline: usize,
+    /// The label of everything it publishes.
+    pub tlp: Tlp,
+    /// Topics that every entry of it has.
+    pub topics: Vec<TopicId>,
+    /// Whether it is polled.
+    pub enabled: bool,
+}
+
+/// What a special interest group is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum GroupKind {
+    /// An authority or national CERT.
+    Government,
+    /// A maker of something in the stack.
+    Vendor,
+    /// A trade association or sharing centre.
+    Industry,
+    /// An association of professionals.
+    ProfessionalBody,
+    /// A research group or archive.
+    Research,
+    /// An open community.
+    Community,
+}
+
+impl GroupKind {
+    /// Every kind with the word that stands for it in `feeds.toml`.
+    pub const ALL: [(&'static str, GroupKind); 6] = [
+        ("government", GroupKind::Government),
+        ("vendor", GroupKind::Vendor),
+        ("industry", GroupKind::Industry),
+        ("professional-body", GroupKind::ProfessionalBody),
+        ("research", GroupKind::Research),
+        ("community", GroupKind::Community),
+    ];
+}
+
+/// How one becomes a member of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Membership {
+    /// Nothing to do.
+    Open,
+    /// A subscription that costs nothing.
+    FreeSubscription,
+    /// A paid subscription.
+    Paid,
+    /// By invitation.
+    Invited,
+}
+
+impl Membership {
+    /// Every membership with the word that stands for it in `feeds.toml`.
+    pub const ALL: [(&'static str, Membership); 4] = [
+        ("open", Membership::Open),
+        ("free-subscription", Membership::FreeSubscription),
+        ("paid", Membership::Paid),
+        ("invited", Membership::Invited),
+    ];
+}
+
+/// A special interest group in the register, with or without feeds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Stable identifier.
+    pub id: GroupId,
+    /// What people call it.
+    pub name: String,
+    /// Its home page.
+    pub url: Option<Url>,
+    /// What it is.
+    pub kind: Option<GroupKind>,
+    /// How one belongs to it.
+    pub membership: Option<Membership>,
+    /// Why the company follows it.
+    pub reason: Option<String>,
+    /// Who answers for the contact.
+    pub owner: OwnerId,
+    /// Who stands in.
+    pub deputy: Option<OwnerId>,
+    /// The controls that the contact serves.
+    pub controls: Vec<String>,
+    /// Since when.
+    pub joined: Option<Date>,
+    /// When it is looked at again.
+    pub review_by: Option<Date>,
+}
+
+/// The health of a feed, as its last polls showed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FeedState {
+    /// Not polled yet.
+    New,
+    /// Answers, and what it answers can be read.
+    Ok,
+    /// The publisher does not let us in (401, 403, a challenge page) or our own policy forbids the address.
+    Refused,
+    /// The publisher asks for fewer requests (429, 503).
+    Throttled,
+    /// Not there any more (404, 410).
+    Gone,
+    /// No answer that means anything: DNS, TLS, time-out, 5xx.
+    Broken,
+    /// Answers with something that is not a feed.
+    NotAFeed,
+}
+
+impl FeedState {
+    /// Every state with its word.
+    pub const ALL: [(&'static str, FeedState); 7] = [
+        ("new", FeedState::New),
+        ("ok", FeedState::Ok),
+        ("refused", FeedState::Refused),
+        ("throttled", FeedState::Throttled),
+        ("gone", FeedState::Gone),
+        ("broken", FeedState::Broken),
+        ("not-a-feed", FeedState::NotAFeed),
+    ];
+
+    /// The state's word in tables, mails and the log.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.into_iter().find_map(|(word, state)| (state == self).then_some(word)).unwrap_or("new")
+    }
+
+    /// The state that a word stands for.
+    pub fn parse(word: &str) -> Option<FeedState> {
+        Self::ALL.into_iter().find_map(|(known, state)| (known == word).then_some(state))
+    }
+
+    /// Whether the feed could be seen.
+    pub fn is_seen(self) -> bool {
+        matches!(self, FeedState::New | FeedState::Ok)
+    }
+}
+
+/// The validators of a conditional request (RFC 9110 section 13.1): opaque, kept byte for byte.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Validators {
+    /// The `ETag` field's value as received, quotes included.
+    pub etag: Option<Vec<u8>>,
+    /// The `Last-Modified` field's value as received.
+    pub last_modified: Option<Vec<u8>>,
+}
+
+impl Validators {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.etag.is_none() && self.last_modified.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_ordered_and_read_with_or_without_their_prefix() {
+        assert_eq!(Tlp::parse("TLP:amber+strict"), Some(Tlp::AmberStrict));
+        assert_eq!(Tlp::parse("AMBER"), Some(Tlp::Amber));
+        assert_eq!(Tlp::parse("white"), None);
+        assert!(Tlp::Clear < Tlp::Red);
+    }
+
+    #[test]
+    fn every_state_reads_back_from_its_word() {
+        for (word, state) in FeedState::ALL {
+            assert_eq!(FeedState::parse(word), Some(state));
+            assert_eq!(state.as_str(), word);
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! What the tests share: servers on loopback with scripted faults, and the world that a story is played in.
+
+pub mod feed_server;
+pub mod smtp_server;
+pub mod world;

@@ -1,0 +1,25 @@
+//! The one integration binary: a file per verb or door, and the harness they share.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+#![expect(clippy::print_stderr, clippy::print_stdout, reason = "a skipped test says so aloud")]
+
+mod acknowledge;
+mod config;
+mod corpus;
+mod crash;
+mod digest;
+mod evidence;
+mod fetch;
+mod harness;
+mod mail;
+mod matching;
+mod parse;
+mod poll;
+mod service;
+mod text;
+mod tidy;
