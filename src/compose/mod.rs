@@ -1,0 +1,94 @@
+//! Compose: makes the bytes of a digest mail from what it says. Pure: the same content gives the same bytes.
+//! What a digest says in words is in `said`, which feed links become links in `links`; `plain`, `html` and `subject`
+//! are the three places where it is read, and `message` puts them into one mail. Nothing here decides who gets what.
+
+mod html;
+mod links;
+mod message;
+mod plain;
+mod said;
+mod subject;
+mod words;
+
+use crate::model::{
+    digest::{Composed, DigestContent, DigestStory},
+    stack::TagKind,
+};
+
+/// The most bytes of the HTML part as it is encoded in the mail; Gmail cuts what is longer than about 102 KB.
+pub const MAX_HTML: usize = 90 * 1024;
+
+/// Why a digest cannot be composed. None of these can come from a feed.
+#[derive(Debug, thiserror::Error)]
+pub enum ComposeError {
+    /// An address of the configuration is none.
+    #[error("`{0}` is not an e-mail address")]
+    Address(String),
+    /// The template did not render.
+    #[error("the digest's template: {0}")]
+    Template(#[from] askama::Error),
+    /// The message could not be built.
+    #[error("the digest's message: {0}")]
+    Message(String),
+}
+
+/// Composes a digest: one `multipart/alternative` message (RFC 2046 section 5.1.4) with a complete text part and an
+/// HTML part of at most [`MAX_HTML`] bytes, in 7-bit lines that end in CR LF.
+pub fn compose(content: &DigestContent) -> Result<Composed, ComposeError> {
+    let said = said::said(content);
+    let subject = subject::subject(content);
+    let text = plain::plain(&said);
+    let html = html::html(&said, &subject)?;
+    let bytes = message::message(content, &subject, &text, &html)?;
+    Ok(Composed { subject, bytes })
+}
+
+/// Puts stories into the order in which a digest shows them: urgent ones, then those of a component (component by
+/// component), then those of a topic, then the others; the surest first, and otherwise as they were. Numbers are
+/// given after this.
+pub fn arrange(stories: &mut [DigestStory]) {
+    stories.sort_by_cached_key(|story| {
+        let name = match Section::of(story) {
+            Section::Components => story.tags.first().map(|(name, _)| name.clone()).unwrap_or_default(),
+            _ => String::new(),
+        };
+        let confidence = story.tags.first().map_or(0, |(_, tag)| tag.confidence);
+        (Section::of(story), name, std::cmp::Reverse(confidence))
+    });
+}
+
+/// A group of stories in a digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Section {
+    Urgent,
+    Components,
+    Topics,
+    Others,
+}
+
+impl Section {
+    const ALL: [Section; 4] = [Section::Urgent, Section::Components, Section::Topics, Section::Others];
+
+    fn of(story: &DigestStory) -> Section {
+        if story.urgent {
+            return Section::Urgent;
+        }
+        match story.tags.first().map(|(_, tag)| tag.kind) {
+            Some(TagKind::Component) => Section::Components,
+            Some(TagKind::Topic) => Section::Topics,
+            None => Section::Others,
+        }
+    }
+
+    fn heading(self) -> &'static str {
+        match self {
+            Section::Urgent => "Urgent",
+            Section::Components => "Your components",
+            Section::Topics => "Your topics",
+            Section::Others => "Also routed to you",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,198 @@
+//! The text part: complete, at most 72 columns where words allow it, an address alone on its line and never broken.
+//! Nothing is left out here that the HTML part shows.
+
+use super::{
+    links::Link,
+    said::{AlsoLine, Said, Source, Story},
+    words::grouped,
+};
+
+/// The longest line that words are broken into, in characters.
+const WIDTH: usize = 72;
+
+/// Writes the text part; line ends are CR LF.
+pub(super) fn plain(said: &Said) -> String {
+    let mut page = Page::default();
+    page.wrapped("", &said.action);
+    page.blank();
+    page.wrapped("", &said.who_and_when);
+    if let Some(blindness) = &said.blindness {
+        page.wrapped("", blindness);
+    }
+    if let Some(words) = &said.answer_all {
+        page.wrapped("", &format!("{words}:"));
+        page.alone("", &said.answer_all_url);
+    }
+    for group in &said.groups {
+        page.heading(&format!("{} ({})", group.heading, grouped(group.stories.len() as u64)));
+        for (i, one) in group.stories.iter().enumerate() {
+            if i > 0 {
+                page.blank();
+            }
+            story(&mut page, one);
+        }
+    }
+    closing(&mut page, said);
+    page.0
+}
+
+fn closing(page: &mut Page, said: &Said) {
+    page.list("Not seen", &said.not_seen);
+    if let Some(seen) = &said.feeds_seen {
+        if said.not_seen.is_empty() {
+            page.blank();
+        }
+        page.wrapped("", seen);
+    }
+    page.list("First look", &said.first_looks);
+    page.list("Restricted", &said.restricted);
+    if said.also_total > 0 {
+        page.heading(&format!("Also published ({}, no answer needed)", grouped(said.also_total as u64)));
+        for (i, line) in said.also.iter().enumerate() {
+            if i > 0 {
+                page.blank();
+            }
+            also(page, line);
+        }
+    }
+    if let Some(owns) = &said.owns {
+        page.blank();
+        page.wrapped("", owns);
+    }
+    if let Some(checkpoint) = &said.checkpoint {
+        page.heading("Checkpoint of the evidence log");
+        page.verbatim(checkpoint);
+    }
+}
+
+fn story(page: &mut Page, story: &Story) {
+    page.wrapped_after(&format!("{}. ", story.number), &story.title);
+    let marks: Vec<&str> =
+        [story.exploited, story.severity.as_deref(), story.cves.as_deref()].into_iter().flatten().collect();
+    if !marks.is_empty() {
+        page.wrapped("   ", &format!("{}.", marks.join(". ")));
+    }
+    if let Some(summary) = &story.summary {
+        page.wrapped("   ", summary);
+    }
+    page.wrapped("   ", &format!("Why you: {}", story.reason));
+    for proof in &story.proofs {
+        page.wrapped("   ", proof);
+    }
+    page.wrapped("   ", &story.dates);
+    sources(page, story);
+    page.wrapped("   ", "Answer:");
+    page.alone("   ", &story.answer_url);
+}
+
+/// The sources by name, then each address once.
+fn sources(page: &mut Page, story: &Story) {
+    let mut feeds: Vec<&str> = story.sources.iter().map(|source| source.feed.as_str()).collect();
+    feeds.dedup();
+    match feeds.as_slice() {
+        [] => {}
+        [one] => page.wrapped("   ", &format!("Source: {one}")),
+        several => page.wrapped("   ", &format!("Sources: {}", several.join(", "))),
+    }
+    let mut shown: Vec<&Link> = Vec::new();
+    for link in std::iter::once(&story.link).chain(story.sources.iter().map(|Source { link, .. }| link)) {
+        if !shown.contains(&link) {
+            shown.push(link);
+            page.link("   ", link);
+        }
+    }
+}
+
+fn also(page: &mut Page, line: &AlsoLine) {
+    page.wrapped("", &format!("{}: {}", line.feed, line.title));
+    page.link("", &line.link);
+}
+
+/// The text as it grows.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn end_line(&mut self) {
+        self.0.truncate(self.0.trim_end_matches(' ').len());
+        self.0.push_str("\r\n");
+    }
+
+    fn blank(&mut self) {
+        if !self.0.is_empty() {
+            self.end_line();
+        }
+    }
+
+    fn heading(&mut self, text: &str) {
+        self.blank();
+        self.wrapped("", &text.to_uppercase());
+        self.blank();
+    }
+
+    fn list(&mut self, heading: &str, lines: &[String]) {
+        if lines.is_empty() {
+            return;
+        }
+        self.heading(&format!("{heading} ({})", grouped(lines.len() as u64)));
+        for line in lines {
+            self.wrapped("", line);
+        }
+    }
+
+    /// Words, broken between them; every line begins with the indent.
+    fn wrapped(&mut self, indent: &str, text: &str) {
+        self.fill(indent, indent, text);
+    }
+
+    /// Words after a number; further lines stand below the first word.
+    fn wrapped_after(&mut self, opening: &str, text: &str) {
+        self.fill(opening, &" ".repeat(opening.chars().count()), text);
+    }
+
+    fn fill(&mut self, first: &str, further: &str, text: &str) {
+        self.0.push_str(first);
+        let mut column = first.chars().count();
+        let mut at_start = true;
+        for word in text.split(' ').filter(|word| !word.is_empty()) {
+            let width = word.chars().count();
+            if !at_start && column + 1 + width > WIDTH {
+                self.end_line();
+                self.0.push_str(further);
+                column = further.chars().count();
+                at_start = true;
+            }
+            if !at_start {
+                self.0.push(' ');
+                column += 1;
+            }
+            self.0.push_str(word);
+            column += width;
+            at_start = false;
+        }
+        self.end_line();
+    }
+
+    /// An address on a line of its own.
+    fn alone(&mut self, indent: &str, address: &str) {
+        self.0.push_str(indent);
+        self.0.push_str(address);
+        self.end_line();
+    }
+
+    fn link(&mut self, indent: &str, link: &Link) {
+        match link {
+            Link::To { url, .. } => self.alone(indent, url),
+            Link::Words(words) => self.wrapped(indent, words),
+            Link::Absent => {}
+        }
+    }
+
+    /// Lines that stay as they are, to the byte.
+    fn verbatim(&mut self, text: &str) {
+        for line in text.lines() {
+            self.0.push_str(line);
+            self.0.push_str("\r\n");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The subject: what it is and how bad in the first 33 characters, 60 in all, the date last.
+
+use super::{
+    said::label,
+    words::{cut, grouped, moment},
+};
+use crate::model::{
+    digest::{DigestContent, DigestKind, DigestStory},
+    stack::Severity,
+};
+
+/// The longest subject, in characters.
+const MAX_SUBJECT: usize = 60;
+/// Telephones show this much of it.
+const MAX_FIRST: usize = 33;
+
+/// The subject of a digest. No two of one owner are equal: a scheduled one ends in its day, an urgent one in its minute.
+pub(super) fn subject(content: &DigestContent) -> String {
+    let (call, pattern) = match content.kind {
+        DigestKind::Scheduled => ("", "(%a %-d %b)"),
+        DigestKind::Urgent => (": answer now", "(%-d %b %H:%M)"),
+    };
+    let tail = format!("{call} {}", moment(content.now, &content.timezone, pattern));
+    let room = MAX_SUBJECT.saturating_sub(tail.chars().count());
+    let news = if content.stories.is_empty() { quiet(content) } else { news(&content.stories, room) };
+    format!("{}{tail}", cut(&news, room))
+}
+
+fn quiet(content: &DigestContent) -> String {
+    let also: usize = content.also_published.iter().map(|feed| feed.lines.len() + feed.more).sum();
+    if !content.not_seen.is_empty() {
+        let seen = content.feeds_total.saturating_sub(content.not_seen.len());
+        format!("Nothing for you, {} of {} feeds seen", grouped(seen as u64), grouped(content.feeds_total as u64))
+    } else if also > 0 {
+        format!("Nothing to answer, {} also published", grouped(also as u64))
+    } else {
+        "Nothing for you, all feeds seen".to_owned()
+    }
+}
+
+/// As many stories by name as there is room for, then how many more there are.
+fn news(stories: &[DigestStory], room: usize) -> String {
+    let mut named: Vec<String> = Vec::new();
+    for story in stories {
+        let item = item(story);
+        if named.contains(&item) {
+            continue;
+        }
+        let mut longer = named.clone();
+        longer.push(item);
+        let fits = spelled(&longer, stories.len()).chars().count() <= room;
+        if named.is_empty() || fits {
+            named = longer;
+        }
+        if !fits || named.len() == 3 {
+            break;
+        }
+    }
+    let text = spelled(&named, stories.len());
+    match (named.as_slice(), text.chars().count() > room) {
+        ([one], true) => spelled(&[cut(one, room.saturating_sub(14))], stories.len()),
+        _ => text,
+    }
+}
+
+fn spelled(named: &[String], stories: usize) -> String {
+    match stories.saturating_sub(named.len()) {
+        0 => named.join(", "),
+        rest => format!("{}, +{} for you", named.join(", "), grouped(rest as u64)),
+    }
+}
+
+fn item(story: &DigestStory) -> String {
+    let state = match (story.marks.exploited, story.marks.severity) {
+        (true, _) => " exploited",
+        (false, Some(Severity::Critical)) => " critical",
+        (false, Some(Severity::High)) => " high",
+        _ => "",
+    };
+    format!("{}{state}", label(story, MAX_FIRST - state.len()))
+}
