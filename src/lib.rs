@@ -34,10 +34,12 @@ pub mod clock;
 pub mod config;
 pub mod fetch;
 pub mod key;
+pub mod lock;
 pub mod mail;
 pub mod pack;
 pub mod reader;
 pub mod store;
+pub mod user;
 
 // Floor 3: verbs.
 pub mod jobs;

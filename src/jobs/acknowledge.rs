@@ -1,14 +1,13 @@
 //! Acknowledge: show what a link stands for, and record what a person says. Only a deliberate act records.
 
-use super::digest::{cves, merged, named_tags, sources};
+use super::story::{SeenStory, named_tags};
 use crate::{
     model::{
         acknowledgement::{Answer, AnswerPage, GivenAnswer, PageStory, Recorded},
         feed::Tlp,
-        id::{DigestNo, StoryNo},
+        id::{DigestNo, EntryNo, OwnerId, StoryNo},
         owner::Owner,
         settings::Config,
-        stack::Marks,
         time::Time,
     },
     store::{Read, Store, StoreError},
@@ -51,7 +50,7 @@ pub fn page(
     })
 }
 
-fn departed(id: &crate::model::id::OwnerId, address: &str) -> Owner {
+fn departed(id: &OwnerId, address: &str) -> Owner {
     Owner {
         id: id.clone(),
         name: id.to_string(),
@@ -82,33 +81,22 @@ fn page_story(
     read: &Read<'_>,
     owner: &Owner,
     (number, no): (usize, StoryNo),
-    (entry, revision): (crate::model::id::EntryNo, u32),
+    (entry, revision): (EntryNo, u32),
     reason: String,
     answers: Vec<GivenAnswer>,
 ) -> Result<Option<PageStory>, StoreError> {
     let Some(row) = read.story(no)? else { return Ok(None) };
-    let mut text = String::new();
-    let mut marks = Marks::default();
-    for source in &row.sources {
-        let of = &source.entry.entry;
-        for part in [&of.title, &of.summary, &of.body].into_iter().flatten() {
-            text.push_str(part);
-            text.push('\n');
-        }
-        marks = merged(marks, source.entry.marks);
-    }
-    let brought = row.sources.iter().find(|source| source.entry.no == entry).or(row.sources.first());
-    let summary = brought.and_then(|source| source.entry.entry.summary.clone().or(source.entry.entry.body.clone()));
+    let seen = SeenStory::of(config, owner, &row, entry);
     Ok(Some(PageStory {
         story: no,
         number,
-        title: row.title().unwrap_or("(no title)").to_owned(),
-        summary,
-        cves: cves(&text),
-        marks,
+        title: seen.title,
+        summary: seen.summary,
+        cves: seen.cves,
+        marks: seen.marks,
         reason,
         tags: named_tags(config, owner, read.tags(entry, revision)?),
-        sources: sources(config, owner, &row),
+        sources: seen.sources,
         answers,
     }))
 }

@@ -2,22 +2,24 @@
 
 use jiff::tz::TimeZone;
 
-use super::{Context, Fault};
+use super::{
+    Context, Fault,
+    story::{SeenStory, feed_name, named_tags},
+};
 use crate::{
     compose,
     model::{
         digest::{
             AlsoPublished, BaselineNote, Composed, DigestContent, DigestKind, DigestStory, NotSeen, Restricted,
-            StorySource,
         },
-        feed::FeedStatus,
-        id::{AssignmentNo, DigestNo, EntryNo, FeedId, FeedNo, OwnerId, StoryNo},
+        feed::{FeedStatus, Tlp},
+        id::{AssignmentNo, DigestNo, EntryNo, FeedNo, OwnerId, StoryNo},
         owner::Owner,
         settings::Config,
-        stack::{Marks, Tag, TagKind},
+        stack::TagKind,
         time::Time,
     },
-    advisory, route,
+    route,
     schedule::Schedule,
     store::{ListedRow, NewDigest, PendingRow, Read, StoreError, StoryRow, Write, log},
     token::{self, LinkKey, Scope},
@@ -300,85 +302,23 @@ fn story_of(
     pending: &PendingRow,
     row: &StoryRow,
 ) -> Result<DigestStory, StoreError> {
-    let brought = row.sources.iter().find(|source| source.entry.no == pending.entry).or(row.sources.first());
-    let tags = read.tags(pending.entry, pending.revision)?;
-    let mut text = String::new();
-    let mut marks = Marks::default();
-    for source in &row.sources {
-        let entry = &source.entry.entry;
-        for part in [&entry.title, &entry.summary, &entry.body].into_iter().flatten() {
-            text.push_str(part);
-            text.push('\n');
-        }
-        marks = merged(marks, source.entry.marks);
-    }
-    let entry = brought.map(|source| &source.entry.entry);
+    let seen = SeenStory::of(config, owner, row, pending.entry);
     Ok(DigestStory {
         story: row.no,
         number: 0,
-        title: row.title().unwrap_or("(no title)").to_owned(),
-        link: entry.and_then(|entry| entry.link.clone()),
-        summary: entry.and_then(|entry| entry.summary.clone().or_else(|| entry.body.clone())),
-        cves: cves(&text),
-        marks,
+        title: seen.title,
+        link: seen.link,
+        summary: seen.summary,
+        cves: seen.cves,
+        marks: seen.marks,
         reason: pending.reason.clone(),
-        tags: named_tags(config, owner, tags),
-        sources: sources(config, owner, row),
+        tags: named_tags(config, owner, read.tags(pending.entry, pending.revision)?),
+        sources: seen.sources,
         urgent: pending.urgent,
-        published: entry.and_then(|entry| entry.published.or(entry.updated)),
+        published: seen.published,
         first_seen: row.first_seen,
         answer_url: String::new(),
     })
-}
-
-/// CVE ids of a story, in order.
-pub(super) fn cves(text: &str) -> Vec<String> {
-    advisory::ids(text).into_iter().map(|id| id.to_string()).filter(|id| id.starts_with("CVE-")).take(32).collect()
-}
-
-/// The feeds of a story that this owner may be told of, each once.
-pub(super) fn sources(config: &Config, owner: &Owner, row: &StoryRow) -> Vec<StorySource> {
-    let mut sources: Vec<StorySource> = Vec::new();
-    for source in &row.sources {
-        let may_see = config.feed(&source.feed_id).is_none_or(|feed| feed.tlp <= owner.tlp);
-        let one = StorySource { feed: feed_name(config, &source.feed_id), link: source.entry.entry.link.clone() };
-        if may_see && !sources.contains(&one) {
-            sources.push(one);
-        }
-    }
-    sources
-}
-
-/// Marks of a story: the worst that any of its entries states.
-pub(super) fn merged(a: Marks, b: Marks) -> Marks {
-    Marks {
-        cvss_tenths: a.cvss_tenths.max(b.cvss_tenths),
-        severity: a.severity.max(b.severity),
-        exploited: a.exploited || b.exploited,
-    }
-}
-
-/// Tags with the names of what they stand for, the owner's own first.
-pub(super) fn named_tags(config: &Config, owner: &Owner, tags: Vec<Tag>) -> Vec<(String, Tag)> {
-    let described = |tag: &Tag| match tag.kind {
-        TagKind::Component => {
-            config.components.iter().find(|one| one.id.as_str() == tag.id).map(|one| (&one.name, &one.owner))
-        }
-        TagKind::Topic => config.topics.iter().find(|one| one.id.as_str() == tag.id).map(|one| (&one.name, &one.owner)),
-    };
-    let mut named: Vec<(bool, String, Tag)> = tags
-        .into_iter()
-        .map(|tag| match described(&tag) {
-            Some((name, whose)) => (*whose != owner.id, name.clone(), tag),
-            None => (true, tag.id.clone(), tag),
-        })
-        .collect();
-    named.sort_by_key(|(is_other, _, tag)| (*is_other, tag.kind, 100 - tag.confidence.min(100)));
-    named.into_iter().map(|(_, name, tag)| (name, tag)).collect()
-}
-
-fn feed_name(config: &Config, id: &FeedId) -> String {
-    config.feed(id).map_or_else(|| id.to_string(), |feed| feed.name.clone())
 }
 
 /// The lines that wait for this owner, and those of people whose post this owner gets; and how they are shown.
@@ -467,7 +407,7 @@ fn lives(config: &Config, id: &OwnerId, now: Time) -> bool {
 
 /// Who gets the post of somebody who is not a living owner: the first living deputy, else the fallback.
 fn heir(config: &Config, id: &OwnerId, now: Time) -> OwnerId {
-    route::stand_in(config, id, crate::model::feed::Tlp::Clear, now).unwrap_or_else(|| config.fallback.clone())
+    route::stand_in(config, id, Tlp::Clear, now).unwrap_or_else(|| config.fallback.clone())
 }
 
 /// Gives what waits for people who are not living owners any more to those who stand in for them.
@@ -484,7 +424,7 @@ fn hand_over(context: &Context, now: Time) -> Result<(), Fault> {
             for pending in write.read().pending(&id, false)? {
                 let feeds = write.read().feeds_of(pending.story)?;
                 let tlp = feeds.iter().filter_map(|feed| config.feed(feed)).map(|feed| feed.tlp).max();
-                let Some(to) = route::stand_in(config, &id, tlp.unwrap_or(crate::model::feed::Tlp::Clear), now) else {
+                let Some(to) = route::stand_in(config, &id, tlp.unwrap_or(Tlp::Clear), now) else {
                     continue;
                 };
                 let reason = format!("{} {id} is not an owner any more.", pending.reason);

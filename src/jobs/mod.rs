@@ -7,6 +7,7 @@ pub mod digest;
 pub mod poll;
 pub mod purge;
 pub mod start;
+mod story;
 
 use std::sync::Arc;
 

@@ -144,6 +144,11 @@ impl Store {
         &self.shared.dir
     }
 
+    /// The time, as records are stamped with it.
+    pub fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
     fn open_connection(&self, flags: OpenFlags) -> Result<Connection, StoreError> {
         let path = self.shared.dir.join(DATABASE);
         let connection = Connection::open_with_flags(&path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
@@ -179,11 +184,9 @@ impl Store {
         let mut connection = self.take()?;
         let done = {
             let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let log = log::Appender::begin(&tx)?;
-            let mut write = Write { tx, log, recorded: self.shared.clock.now() };
+            let mut write = Write { tx: &tx, log: log::Appender::open(&tx)?, recorded: self.shared.clock.now() };
             let done = change(&mut write)?;
-            let Write { tx, mut log, .. } = write;
-            log.finish(&tx)?;
+            write.log.finish()?;
             self.shared.faults.point("before a commit")?;
             tx.commit()?;
             self.shared.faults.point("after a commit")?;
@@ -218,20 +221,20 @@ impl Store {
 
 /// A transaction that writes. Each of its public methods writes a fact together with its record.
 pub struct Write<'t> {
-    tx: Transaction<'t>,
-    log: log::Appender,
+    tx: &'t Transaction<'t>,
+    log: log::Appender<'t>,
     recorded: Time,
 }
 
 impl Write<'_> {
     /// Appends a record for an event of this moment; its number in the log.
     pub fn record(&mut self, event: Event, at: Time) -> Result<u64, StoreError> {
-        Ok(self.log.append(&self.tx, event, at, self.recorded)?)
+        Ok(self.log.append(event, at, self.recorded)?)
     }
 
     /// What the transaction sees so far.
     pub fn read(&self) -> Read<'_> {
-        Read { tx: &self.tx }
+        Read { tx: self.tx }
     }
 }
 
