@@ -1,5 +1,7 @@
 //! The one SQLite file. Work in progress: see the migrations.
 
+pub mod log;
+
 /// The store refused or the disk failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
