@@ -7,7 +7,7 @@ use crate::{
     cadence,
     identity::{self, Found, Identified, Key, Known},
     model::{
-        entry::{Document, Entry, Format},
+        entry::{Entry, Format},
         feed::{Feed, FeedState, FeedStatus, Validators},
         id::{EntryNo, OwnerId},
         outcome::CacheHints,
@@ -22,11 +22,9 @@ use crate::{
 /// The longest that a feed goes without a whole document: conditional requests cannot see a publisher's mistake.
 const FULL_FETCH_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// An entry with everything about it that needs no store.
+/// Everything about an entry that needs no store.
 #[derive(Debug, Clone)]
 pub struct Judged {
-    /// The entry.
-    pub entry: Entry,
     /// Hash of what makes it a new revision.
     pub content: [u8; 32],
     /// What it is about.
@@ -43,7 +41,9 @@ pub struct Arrived {
     /// Its format.
     pub format: Format,
     /// Its entries.
-    pub entries: Vec<Judged>,
+    pub entries: Vec<Entry>,
+    /// What was found out about each of them, in the same order.
+    pub judged: Vec<Judged>,
     /// Lower-case hex SHA-256 of the decoded bytes.
     pub sha256: String,
     /// Their number.
@@ -120,6 +120,8 @@ pub struct EntryPlan {
     /// The stored entry that this is a revision of, with the number of its last revision.
     pub revises: Option<(EntryNo, u32)>,
     /// The entry.
+    pub entry: Entry,
+    /// What was found out about it.
     pub judged: Judged,
     /// What becomes of it.
     pub fate: Fate,
@@ -187,7 +189,7 @@ pub fn feed_update(
         ttl,
         state,
         failures: status.failures,
-        feed: before.no,
+        feed_no: before.no.0,
     });
     // A first answer that can be read is no news about the feed's health.
     let is_news = is_change && !(before.state == FeedState::New && state == FeedState::Ok);
@@ -198,28 +200,27 @@ pub fn feed_update(
 pub fn entries<E>(
     config: &Config,
     feed: &Feed,
-    judged: Vec<Judged>,
+    (entries, judged): (Vec<Entry>, Vec<Judged>),
     first_document: bool,
     now: Time,
     known: &mut dyn FnMut(&Key) -> Result<Option<Known>, E>,
 ) -> Result<EntryPlans, E> {
-    let plain: Vec<&Entry> = judged.iter().map(|one| &one.entry).collect();
-    let identified = identity::identify(&plain, known)?;
+    let identified = identity::identify(&entries, known)?;
     let total = identified.iter().flatten().count();
     let new_ones: Vec<bool> =
         identified.iter().map(|one| matches!(one, Some(Identified { found: Found::New, .. }))).collect();
-    let shown = first_document.then(|| newest(&judged, &new_ones, feed.baseline));
+    let shown = first_document.then(|| newest(&entries, &new_ones, feed.baseline));
     let mut plans = Vec::new();
-    for (i, (judged, identified)) in judged.into_iter().zip(identified).enumerate() {
+    for (i, ((entry, judged), identified)) in entries.into_iter().zip(judged).zip(identified).enumerate() {
         let Some(Identified { key, found }) = identified else { continue };
         let revises = match found {
             Found::New => None,
             Found::Unchanged(_) => continue,
-            Found::Changed { entry, revision } => Some((entry, revision)),
+            Found::Changed { entry: known, revision } => Some((known, revision)),
         };
         let is_baseline = shown.as_ref().is_some_and(|shown| !shown.contains(&i));
         plans.push(if is_baseline {
-            EntryPlan { key, revises, judged, fate: Fate::Baseline, assigned: Vec::new(), withheld: Vec::new() }
+            EntryPlan { key, revises, entry, judged, fate: Fate::Baseline, assigned: Vec::new(), withheld: Vec::new() }
         } else {
             let judgement = route::route(config, feed, &judged.tags, &judged.marks, now);
             let fate = match judgement.fate {
@@ -227,17 +228,17 @@ pub fn entries<E>(
                 route::Fate::Listed(owner) => Fate::Listed(owner),
                 route::Fate::NotForUs => Fate::NotForUs,
             };
-            EntryPlan { key, revises, judged, fate, assigned: judgement.assignments, withheld: judgement.restricted }
+            EntryPlan { key, revises, entry, judged, fate, assigned: judgement.assignments, withheld: judgement.restricted }
         });
     }
     Ok(EntryPlans { entries: plans, total, baseline: first_document })
 }
 
 /// The newest entries of a first document, as places in it: by stated date, else in document order.
-fn newest(judged: &[Judged], wanted: &[bool], count: usize) -> Vec<usize> {
+fn newest(entries: &[Entry], wanted: &[bool], count: usize) -> Vec<usize> {
     let mut places: Vec<usize> =
         wanted.iter().enumerate().filter_map(|(i, is_wanted)| is_wanted.then_some(i)).collect();
-    let date = |i: &usize| judged.get(*i).and_then(|one| one.entry.published.max(one.entry.updated));
+    let date = |i: &usize| entries.get(*i).and_then(|entry| entry.published.max(entry.updated));
     places.sort_by(|a, b| date(b).cmp(&date(a)).then(a.cmp(b)));
     places.truncate(count);
     places
@@ -255,9 +256,4 @@ pub fn baseline_matches(plans: &[EntryPlan]) -> Vec<(String, usize)> {
     }
     matched.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     matched
-}
-
-/// The document as it goes into a plan; `judge` brings tags, marks and keys of each entry.
-pub fn judge_all(document: Document, mut judge: impl FnMut(Entry) -> Judged) -> Vec<Judged> {
-    document.entries.into_iter().map(&mut judge).collect()
 }

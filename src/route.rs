@@ -155,6 +155,13 @@ impl Part {
     }
 }
 
+/// Who gets what is meant for this owner under this label: the owner, the first of the deputies who lives and may
+/// see it, the fallback, or any other owner who may; `None` when nobody may see it.
+pub fn stand_in(config: &Config, meant: &OwnerId, tlp: Tlp, now: Time) -> Option<OwnerId> {
+    let desk = Desk { config, tlp, now, places: Vec::new(), restricted: Vec::new() };
+    desk.receiver(meant).map(|(owner, _)| owner)
+}
+
 /// The decision while it is being made.
 struct Desk<'a> {
     config: &'a Config,

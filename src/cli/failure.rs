@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{jobs::Fault, lock::LockError, store::StoreError};
+use crate::{jobs::Fault, lock::LockError, store::{StoreError, log::LogError}};
 
 /// Why a command did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +54,7 @@ fn fault_code(fault: &Fault) -> u8 {
         Fault::Store(StoreError::NoState(_) | StoreError::Foreign { .. }) => 2,
         Fault::Store(StoreError::BrokenLog(_)) => 3,
         Fault::Store(error) if error.is_disk() => 74,
-        Fault::Log(error) if error.is_broken() => 3,
+        Fault::Log(LogError::Broken(_)) => 3,
         Fault::File { .. } => 74,
         _ => 1,
     }

@@ -24,10 +24,11 @@ use std::{
 
 use clap::{CommandFactory as _, Parser as _};
 
+pub use self::{failure::Failure, place::Place};
 use self::{
     args::{Args, Command, FeedsCommand},
-    failure::Failure,
-    place::Place,
+
+
 };
 use crate::{clock::Clock, daemon};
 
@@ -54,8 +55,11 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<u8, Failure> {
     let place = Place::of(args);
     match &args.command {
         Command::Demo(demo) => demo::run(demo, out),
-        Command::Init { dir } => Ok(init::run(dir, out)?),
-        Command::Check => Ok(check::run(&args.root, args.json, Clock::System.now(), out)?),
+        Command::Init { dir } => Ok(init::run(dir, args.json, out, &mut io::stderr())?),
+        Command::Check => {
+            let color = place::color_on(&io::stdout());
+            Ok(check::run(&args.root, Clock::System.now(), args.json, color, out)?)
+        }
         Command::Run => daemon::run(&place),
         Command::Tick => tick::run(&place, args.json, out),
         Command::Poll { feeds, force } => poll::run(&place, feeds, *force, args.json, out),

@@ -47,9 +47,11 @@ impl Place {
     /// The checked configuration; its warnings go to standard error.
     pub fn config(&self) -> Result<Config, Failure> {
         let color = color_on(&std::io::stderr());
-        match config::load(&self.root, Clock::System.now()) {
+        match config::load(&self.root) {
             Ok((config, _)) => Ok(config),
-            Err(problems) => Err(Failure::Configuration(problems.render(color))),
+            Err(problems) => {
+                Err(Failure::Configuration(config::render(&problems.problems, &problems.files, color)))
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use crate::model::time::Time;
 /// A table with these headings; on a terminal no wider than it, elsewhere uncut.
 pub fn table(headings: &[&str], width: Option<u16>) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
+    table.load_style(presets::NOTHING);
     match width {
         Some(width) => table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width),
         None => table.set_content_arrangement(ContentArrangement::Disabled),

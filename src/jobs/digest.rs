@@ -21,7 +21,7 @@ use crate::{
     },
     route,
     schedule::Schedule,
-    store::{ListedRow, NewDigest, PendingRow, Read, StoreError, StoryRow, Write, log},
+    store::{ListedRow, NewDigest, PendingRow, Read, StoreError, StoryRow, Write},
     token::{self, LinkKey, Scope},
 };
 
@@ -61,6 +61,7 @@ struct Gathered {
     listed: Vec<EntryNo>,
     withheld: Vec<StoryNo>,
     baselines: Vec<FeedNo>,
+    checkpoint: Option<u64>,
 }
 
 /// Composes every digest that is due: urgent ones at once, the others at their owner's hour.
@@ -154,7 +155,7 @@ fn commit(
         listed: &gathered.listed,
         withheld: &gathered.withheld,
         baselines: &gathered.baselines,
-        checkpoint: gathered.content.checkpoint.as_deref().and_then(log::size_in),
+        checkpoint: gathered.checkpoint,
     };
     write.insert_digest(&new, now)?;
     Ok(ComposedDigest {
@@ -218,6 +219,7 @@ fn gather(
     let withheld = if urgent_only { Vec::new() } else { read.withheld(&owner.id)? };
     let (baselines, notes) = if urgent_only { (Vec::new(), Vec::new()) } else { baseline_notes(config, read, owner)? };
     let feeds = read.feeds()?;
+    let checkpoint = read.newest_checkpoint()?;
     let content = DigestContent {
         kind,
         owner: owner.id.clone(),
@@ -240,7 +242,7 @@ fn gather(
             .collect(),
         owns: owned(config, owner),
         answer_all_url: links.all(),
-        checkpoint: read.newest_checkpoint()?,
+        checkpoint: checkpoint.as_ref().map(|stored| stored.note.clone()),
         message_id: token::message_id(&context.link_key, no, &owner.address, domain(&config.mail.from_address)),
         from_name: config.mail.from_name.clone(),
         from_address: config.mail.from_address.clone(),
@@ -253,6 +255,7 @@ fn gather(
         listed: listed.into_iter().map(|row| row.entry).collect(),
         withheld: withheld.into_iter().map(|row| row.story).collect(),
         baselines,
+        checkpoint: checkpoint.map(|stored| stored.size),
     })
 }
 

@@ -11,9 +11,10 @@ mod story;
 
 use std::sync::Arc;
 
+use ed25519_dalek::SigningKey;
+
 use crate::{
     clock::Clock,
-    evidence::note::SigningKey,
     fetch::{FetchError, Fetcher},
     key::KeyError,
     mail::{MailError, Mailer},

@@ -185,24 +185,25 @@ fn understand_document(context: &Context, feed: &Feed, fetched: Fetched) -> (Ans
     let partial = document.partial || fetched.cut.is_some();
     warnings.extend(fetched.cut);
     let from_feed = tag::feed_tags(&context.config, feed);
-    let entries = document
+    let keys = story::keys_in_document(&document.entries);
+    let judged = document
         .entries
-        .into_iter()
-        .map(|entry| {
-            let mut tags = context.matcher.tags(&entry);
+        .iter()
+        .zip(keys)
+        .map(|(entry, story)| {
+            let mut tags = context.matcher.tags(entry);
             for tag in &from_feed {
                 if !tags.iter().any(|found| found.kind == tag.kind && found.id == tag.id) {
                     tags.push(tag.clone());
                 }
             }
-            let (content, marks) = (identity::content_hash(&entry), marks::marks(&entry));
-            let story = story::keys(&entry);
-            Judged { entry, content, tags, marks, story }
+            Judged { content: identity::content_hash(entry), tags, marks: marks::marks(entry), story }
         })
         .collect();
     let arrived = Arrived {
         format: document.format,
-        entries,
+        entries: document.entries,
+        judged,
         sha256,
         bytes,
         url,
@@ -265,7 +266,7 @@ fn commit(
     let update = plan::feed_update(&context.config, feed, &before, &answer, &hints, now);
     let plans = match &mut answer {
         Answer::Document(arrived) => {
-            let judged = std::mem::take(&mut arrived.entries);
+            let judged = (std::mem::take(&mut arrived.entries), std::mem::take(&mut arrived.judged));
             let first = before.baseline_at.is_none();
             let read = write.read();
             plan::entries(&context.config, feed, judged, first, now, &mut |key| read.known(no, key))?

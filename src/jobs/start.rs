@@ -2,16 +2,19 @@
 
 use std::{fs, path::Path, sync::Arc};
 
+use ed25519_dalek::SigningKey;
+
 use super::{Context, Fault, checkpoint};
 use crate::{
     clock::Clock,
-    evidence::event::Event,
+    evidence::{event::Event, note::VerifierKey},
     fetch::{Fetcher, Resolver},
     key,
     mail::Mailer,
     model::settings::Config,
-    store::{Faults, LoadedConfiguration, Store, log},
+    store::{Faults, LoadedConfiguration, Store, log::{self, LogError}},
     tag::Matcher,
+    token::LinkKey,
 };
 
 /// What a start needs beside the configuration.
@@ -59,18 +62,38 @@ pub fn reload(context: &Context, config: Config, resolver: Resolver) -> Result<(
     Ok((renewed, loaded))
 }
 
+/// The state as it is, for a look: nothing is made, loaded or recorded. The keys must be there.
+pub fn look(config: Config, state: &Path, around: Surroundings) -> Result<Context, Fault> {
+    let store = Store::open(state, around.clock.clone())?;
+    let version = store.read(|read| read.configuration_version())?;
+    Ok(Context {
+        matcher: Arc::new(Matcher::new(&config.components, &config.topics)?),
+        fetcher: Fetcher::new(&config.fetch, around.clock.clone(), around.resolver)?,
+        mailer: Arc::new(Mailer::open(&config.mail, &state.join("outbox"))?),
+        config: Arc::new(config),
+        version,
+        clock: around.clock,
+        link_key: Arc::new(key::link_key(state)?),
+        evidence_key: Arc::new(key::evidence_key(state, true)?),
+        store,
+    })
+}
+
 fn open_log(
     store: &Store,
     state: &Path,
     config: &Config,
-) -> Result<(crate::evidence::note::SigningKey, crate::token::LinkKey), Fault> {
+) -> Result<(SigningKey, LinkKey), Fault> {
     let begun = store.with_connection(|connection| log::size(connection).map_err(Fault::from))? > 0;
     let evidence_key = key::evidence_key(state, begun)?;
     let link_key = key::link_key(state)?;
     let kept = fs::read_to_string(state.join(checkpoint::FILE)).ok();
     let origin = &config.evidence.origin;
+    let verifier = VerifierKey::new(origin, evidence_key.verifying_key()).map_err(|error| {
+        Fault::Log(LogError::Broken(format!("its name `{origin}`: {error}")))
+    })?;
     store.with_connection(|connection| {
-        log::self_check(connection, kept.as_deref(), &evidence_key, origin).map_err(Fault::from)
+        log::self_check(connection, kept.as_deref(), &verifier).map_err(Fault::from)
     })?;
     if !begun {
         let now = store.clock().now();

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{StoreError, Write, signed};
+use super::{Read, StoreError, Write, signed};
 use crate::{
     evidence::event::{Event, Personal},
     model::{
@@ -19,6 +19,15 @@ pub struct LoadedConfiguration {
     pub version: ConfigVersion,
     /// Whether it differs from the one before.
     pub is_new: bool,
+}
+
+impl Read<'_> {
+    /// The number of the configuration in force; 0 before the first.
+    pub fn configuration_version(&self) -> Result<ConfigVersion, StoreError> {
+        let version: i64 =
+            self.tx.query_row("SELECT coalesce(max(version), 0) FROM configuration", [], |row| row.get(0))?;
+        Ok(ConfigVersion(version))
+    }
 }
 
 impl Write<'_> {

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 use sha2::{Digest as _, Sha256};
 
-use super::{Read, StoreError, Write, signed};
+use super::{Read, StoreError, Write, log, signed};
 use crate::{
     evidence::event::{Event, Personal},
     hex::hex,
@@ -103,6 +103,11 @@ impl Read<'_> {
             .query_map([digest.0], |row| Ok((StoryNo(row.get(0)?), AssignmentNo(row.get(1)?))))?
             .collect::<Result<_, _>>()?;
         Ok(Some(row))
+    }
+
+    /// The newest signed checkpoint.
+    pub fn newest_checkpoint(&self) -> Result<Option<log::StoredCheckpoint>, StoreError> {
+        Ok(log::newest_checkpoint(self.tx)?)
     }
 
     /// The digests, newest first, at most `limit`.

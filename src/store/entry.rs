@@ -117,11 +117,6 @@ impl Read<'_> {
         Ok(known)
     }
 
-    /// Where a feed stands.
-    pub fn feed_status(&self, feed: FeedNo) -> Result<Option<FeedStatus>, StoreError> {
-        Ok(self.feeds_where("feed.no = ?1", params![feed.0])?.pop())
-    }
-
     /// The newest revision of this entry.
     pub fn entry(&self, entry: EntryNo) -> Result<Option<EntryRow>, StoreError> {
         let sql = format!(
@@ -275,7 +270,7 @@ impl Write<'_> {
             let Some(entry) = inserted else { return Ok(None) };
             (EntryNo(entry), 1, story)
         };
-        let of = &plan.judged.entry;
+        let of = &plan.entry;
         let event = Event::EntryReceived {
             feed: feed.id.clone(),
             entry,

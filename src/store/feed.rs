@@ -59,6 +59,12 @@ impl Read<'_> {
         Ok(rows)
     }
 
+    /// Where one feed stands.
+    pub fn feed_status(&self, feed: FeedNo) -> Result<Option<FeedStatus>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM feed JOIN feed_state ON feed_state.feed = feed.no WHERE feed.no = ?1");
+        Ok(self.tx.prepare_cached(&sql)?.query_row([feed.0], feed_status).optional()?)
+    }
+
     /// How many entries each feed has brought, by its number.
     pub fn entries_by_feed(&self) -> Result<Vec<(FeedNo, usize)>, StoreError> {
         let mut query = self.tx.prepare_cached("SELECT feed, count(*) FROM entry GROUP BY feed")?;
@@ -71,7 +77,9 @@ impl Read<'_> {
         let due: bool = self
             .tx
             .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM feed_state WHERE enabled = 1 AND last_poll_at IS NULL AND next_poll_at <= ?1)",
+                // A first poll that was claimed and has not ended is still to come, unless its process died in it.
+                "SELECT EXISTS (SELECT 1 FROM feed_state
+                     WHERE enabled = 1 AND last_poll_at IS NULL AND (next_poll_at <= ?1 OR attempt = 1))",
             )?
             .query_row([millis(now)], |row| row.get(0))?;
         Ok(due)

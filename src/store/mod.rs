@@ -28,7 +28,7 @@ pub use self::{
     configuration::LoadedConfiguration,
     delivery::{DueDelivery, UnfinishedAttempt},
     digest::{DigestRow, NewDigest},
-    entry::{AppliedPoll, EntryRow},
+    entry::{AppliedPoll, EntryRow, PollCommit},
     faults::Faults,
     feed::BaselineRow,
     story::{StoryRow, StorySourceRow},
@@ -184,9 +184,12 @@ impl Store {
         let mut connection = self.take()?;
         let done = {
             let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let mut write = Write { tx: &tx, log: log::Appender::open(&tx)?, recorded: self.shared.clock.now() };
-            let done = change(&mut write)?;
-            write.log.finish()?;
+            let done = {
+                let mut write = Write { tx: &tx, log: log::Appender::open(&tx)?, recorded: self.shared.clock.now() };
+                let done = change(&mut write)?;
+                write.log.finish()?;
+                done
+            };
             self.shared.faults.point("before a commit")?;
             tx.commit()?;
             self.shared.faults.point("after a commit")?;

@@ -11,7 +11,7 @@ use crate::{
         id::{FeedId, FeedNo, StoryNo},
         time::{Time, from_millis, millis},
     },
-    story::StoryKeys,
+    story::{StoryKeys, first_held},
 };
 
 /// One entry of a story with the feed that brought it.
@@ -90,13 +90,8 @@ impl Write<'_> {
     /// new one. Keys that belong to another story stay there, so that two stories never merge.
     pub(super) fn story_for(&mut self, keys: &StoryKeys, now: Time) -> Result<StoryNo, StoreError> {
         let mut find = self.tx.prepare_cached("SELECT story FROM story_key WHERE key = ?1")?;
-        let mut found = None;
-        for key in &keys.joins {
-            found = find.query_row([key.as_str()], |row| row.get::<_, i64>(0)).optional()?;
-            if found.is_some() {
-                break;
-            }
-        }
+        let found: Option<i64> =
+            first_held(keys, &mut |key| find.query_row([key.to_string()], |row| row.get(0)).optional())?;
         drop(find);
         let story = if let Some(story) = found {
             story
@@ -107,7 +102,7 @@ impl Write<'_> {
         let mut keep =
             self.tx.prepare_cached("INSERT INTO story_key (key, story) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
         for key in &keys.joins {
-            keep.execute(params![key.as_str(), story])?;
+            keep.execute(params![key.to_string(), story])?;
         }
         Ok(StoryNo(story))
     }
