@@ -97,8 +97,11 @@ impl<'a> Spot<'a> {
     fn begins_name(&self, is_subject: bool) -> bool {
         let mut preceding = self.before().chars().rev();
         let Some(previous) = preceding.next() else { return true };
-        let is_joined = preceding.next().is_some_and(|c| is_word(c) && !is_unspaced(c));
+        let before = preceding.next();
+        let is_joined = before.is_some_and(|c| is_word(c) && !is_unspaced(c));
         match previous {
+            // `.net` is a name; what follows an ellipsis is not part of one.
+            '.' if !is_joined => before == Some('.'),
             _ if !is_joined => true,
             '.' => self.is_capital(),
             '@' => false,
@@ -219,6 +222,7 @@ mod tests {
             "[windows]10",
             "- [nginx] -",
             "[OpenSSL]-related",
+            "...[openssl]",
         ] {
             assert!(counts(text, false), "{text}");
         }

@@ -103,6 +103,8 @@ struct CompiledTerm {
     subject: usize,
     label: String,
     search: Search,
+    /// The phrases that it is spelt by.
+    spellings: Vec<usize>,
     /// The phrases of which one must stand in the entry, as written and by their numbers.
     near: Vec<(String, Vec<usize>)>,
     /// The phrases inside which it does not count.
@@ -173,7 +175,7 @@ impl Matcher {
     pub fn explain(&self, entry: &Entry) -> Vec<Considered> {
         let fields = fields(entry);
         let mut all = self.judge(&fields);
-        all.sort_by_key(|judged| (judged.verdict != Verdict::Counts, rank(judged)));
+        all.sort_by_key(order);
         let considered =
             all.into_iter().filter_map(|one| Some(Considered { tag: self.tag(&one, &fields)?, verdict: one.verdict }));
         considered.collect()
@@ -235,29 +237,32 @@ impl Matcher {
         places
     }
 
-    /// The best of a term's places that count, else the first of those that do not.
+    /// The best of a term's places that count, else the first of those that do not. Within one field the first that
+    /// counts is the best.
     fn judge_term(&self, number: usize, places: &Places, fields: &[(Field, Cow<'_, str>)]) -> Option<Judged> {
         let term = self.terms.get(number)?;
         let mut best: Option<Judged> = None;
-        let mut judge = |place: Place| {
-            let Some((field, text)) = fields.get(place.field) else { return };
-            let verdict = self.verdict(term, place, text, places);
-            let confidence = self.confidence(term, *field);
-            let judged = Judged { term: number, place, confidence, verdict };
-            let is_better = best.as_ref().is_none_or(|best| {
-                (judged.verdict != Verdict::Counts, rank(&judged)) < (best.verdict != Verdict::Counts, rank(best))
-            });
-            if is_better {
-                best = Some(judged);
-            }
-        };
-        match &term.search {
-            Search::Words { .. } => self.spellings(number, places).for_each(&mut judge),
-            Search::Expression(regex) => {
-                for (field, (_, text)) in fields.iter().enumerate() {
-                    let found = regex.find_iter(text).filter(|found| !found.is_empty()).take(MAX_PLACES);
-                    found.for_each(|found| {
-                        judge(Place { phrase: usize::MAX, field, start: found.start(), end: found.end() });
+        for (field, (kind, text)) in fields.iter().enumerate() {
+            let confidence = self.confidence(term, *kind);
+            let mut judge = |place: Place| {
+                let verdict = self.verdict(term, place, text, places);
+                let is_done = verdict == Verdict::Counts;
+                let judged = Judged { term: number, place, confidence, verdict };
+                if best.as_ref().is_none_or(|best| order(&judged) < order(best)) {
+                    best = Some(judged);
+                }
+                is_done
+            };
+            match &term.search {
+                Search::Words { .. } => {
+                    for phrase in &term.spellings {
+                        let _ = places.within(*phrase, field).iter().take(MAX_PLACES).any(|place| judge(*place));
+                    }
+                }
+                Search::Expression(regex) => {
+                    let mut found = regex.find_iter(text).filter(|found| !found.is_empty()).take(MAX_PLACES);
+                    let _ = found.any(|found| {
+                        judge(Place { phrase: usize::MAX, field, start: found.start(), end: found.end() })
                     });
                 }
             }
@@ -265,15 +270,11 @@ impl Matcher {
         best
     }
 
-    /// Where any spelling of a term stands.
-    fn spellings<'a>(&'a self, number: usize, places: &'a Places) -> impl Iterator<Item = Place> + 'a {
-        let found = places.phrases().filter(move |phrase| {
-            self.phrases.get(*phrase).is_some_and(|phrase| phrase.terms.binary_search(&number).is_ok())
-        });
-        found.flat_map(|phrase| places.of(phrase).iter().take(MAX_PLACES).copied())
-    }
-
     fn verdict(&self, term: &CompiledTerm, place: Place, text: &str, places: &Places) -> Verdict {
+        let inside = |phrases: &[usize]| phrases.iter().any(|phrase| places.has_around(*phrase, place));
+        if let Some((phrase, _)) = term.not.iter().find(|(_, phrases)| inside(phrases)) {
+            return Verdict::Excluded(phrase.clone());
+        }
         if let Search::Words { exact, is_particular } = &term.search {
             let spot = Spot { text, start: place.start, end: place.end };
             if exact.as_ref().is_some_and(|exact| !exact.contains(&cased_phrase(spot.itself()))) {
@@ -286,10 +287,6 @@ impl Matcher {
             if !is_particular && !spot.is_own_name(is_subject) {
                 return Verdict::PartOfName;
             }
-        }
-        let inside = |phrases: &[usize]| phrases.iter().any(|phrase| places.has_around(*phrase, place));
-        if let Some((phrase, _)) = term.not.iter().find(|(_, phrases)| inside(phrases)) {
-            return Verdict::Excluded(phrase.clone());
         }
         let is_near = |phrases: &[usize]| phrases.iter().any(|phrase| !places.of(*phrase).is_empty());
         if !term.near.is_empty() && !term.near.iter().any(|(_, phrases)| is_near(phrases)) {
@@ -316,6 +313,11 @@ impl Matcher {
 /// The better of two places: the surer one, then the earlier one; the stack's order decides the rest.
 fn rank(judged: &Judged) -> (Reverse<u8>, usize, usize, usize) {
     (Reverse(judged.confidence), judged.place.field, judged.place.start, judged.term)
+}
+
+/// What counts before what does not, and then the better place.
+fn order(judged: &Judged) -> (bool, (Reverse<u8>, usize, usize, usize)) {
+    (judged.verdict != Verdict::Counts, rank(judged))
 }
 
 /// The texts of an entry in which terms are searched.
@@ -356,6 +358,14 @@ impl Places {
         self.places.get(from..to).unwrap_or_default()
     }
 
+    /// The places of a phrase in one field.
+    fn within(&self, phrase: usize, field: usize) -> &[Place] {
+        let all = self.of(phrase);
+        let from = all.partition_point(|place| place.field < field);
+        let to = all.partition_point(|place| place.field <= field);
+        all.get(from..to).unwrap_or_default()
+    }
+
     /// Whether a place of this phrase holds this place.
     fn has_around(&self, phrase: usize, inner: Place) -> bool {
         let all = self.of(phrase);
@@ -385,25 +395,27 @@ impl Builder {
         for term in terms {
             let near = self.context(&owner, term, &term.near)?;
             let not = self.context(&owner, term, &term.not)?;
-            let search = self.search(&owner, term)?;
-            self.terms.push(CompiledTerm { subject, label: term.label(), search, near, not });
+            let (search, spellings) = self.search(&owner, term)?;
+            self.terms.push(CompiledTerm { subject, label: term.label(), search, spellings, near, not });
         }
         Ok(())
     }
 
-    fn search(&mut self, owner: &str, term: &Term) -> Result<Search, MatcherError> {
+    /// What a term looks for, and the phrases that it is spelt by.
+    fn search(&mut self, owner: &str, term: &Term) -> Result<(Search, Vec<usize>), MatcherError> {
         let number = self.terms.len();
         match &term.pattern {
             Pattern::Text { text, case } => {
-                for phrase in self.spelled(owner, term, text)? {
-                    if let Some(phrase) = self.phrases.get_mut(phrase) {
+                let spellings = self.spelled(owner, term, text)?;
+                for phrase in &spellings {
+                    if let Some(phrase) = self.phrases.get_mut(*phrase) {
                         phrase.terms.push(number);
                     }
                 }
                 let cased = cased_phrase(text);
                 let exact = (*case == Case::Exact).then(|| vec![cased.replace(' ', "-"), cased.clone()]);
                 let is_particular = cased.chars().any(|c| matches!(c, '.' | '-' | '/' | ':' | '@'));
-                Ok(Search::Words { exact, is_particular })
+                Ok((Search::Words { exact, is_particular }, spellings))
             }
             Pattern::Regex(regex) => {
                 let compiled = compiled(regex).map_err(|reason| MatcherError::Regex {
@@ -412,7 +424,7 @@ impl Builder {
                     reason,
                 })?;
                 self.expressions.push(number);
-                Ok(Search::Expression(compiled))
+                Ok((Search::Expression(compiled), Vec::new()))
             }
         }
     }
@@ -463,5 +475,185 @@ impl Builder {
             subjects: self.subjects,
             expressions: self.expressions,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn term(text: &str) -> Term {
+        Term { pattern: Pattern::Text { text: text.into(), case: Case::Any }, near: Vec::new(), not: Vec::new() }
+    }
+
+    fn component(id: &str, terms: Vec<Term>) -> Component {
+        Component { id: id.into(), name: id.into(), owner: "jon".into(), terms }
+    }
+
+    fn topic(id: &str, terms: Vec<Term>) -> Topic {
+        Topic { id: id.into(), name: id.into(), owner: "jon".into(), terms }
+    }
+
+    fn one(terms: Vec<Term>) -> Matcher {
+        Matcher::new(&[component("it", terms)], &[]).unwrap()
+    }
+
+    fn entry(title: &str, summary: &str) -> Entry {
+        Entry { title: Some(title.into()), summary: Some(summary.into()), ..Entry::default() }
+    }
+
+    fn verdict(matcher: &Matcher, text: &str) -> Option<Verdict> {
+        matcher.explain(&entry("", text)).into_iter().next().map(|considered| considered.verdict)
+    }
+
+    #[test]
+    fn a_tag_carries_its_proof() {
+        let matcher = one(vec![term("Quillgate VPN")]);
+        let entry = entry("Advisory", "A flaw in the  QUILLGATE\nvpn lets anybody in.");
+        let tags = matcher.tags(&entry);
+        assert_eq!(tags.len(), 1);
+        let tag = &tags[0];
+        assert_eq!((tag.kind, tag.id.as_str(), tag.term.as_str()), (TagKind::Component, "it", "Quillgate VPN"));
+        assert_eq!((tag.field, tag.method, tag.confidence), (Field::Summary, Method::Term, 30));
+        assert_eq!(&entry.summary.unwrap()[tag.start..tag.end], "QUILLGATE\nvpn");
+        assert_eq!(tag.snippet, "A flaw in the QUILLGATE vpn lets anybody in.");
+    }
+
+    #[test]
+    fn the_best_place_wins_and_the_surest_tag_comes_first() {
+        let stack = [component("a", vec![term("libmarrow")]), component("b", vec![term("quillgate"), term("qg-vpn")])];
+        let topics = [topic("t", vec![term("prompt injection")])];
+        let matcher = Matcher::new(&stack, &topics).unwrap();
+        let mut entry = entry("Prompt-injection in Quillgate", "libmarrow, quillgate, qg-vpn");
+        entry.categories = vec!["x".into(), "libmarrow".into()];
+        let tags = matcher.tags(&entry);
+        let seen: Vec<_> = tags.iter().map(|tag| (tag.id.as_str(), tag.field, tag.confidence)).collect();
+        assert_eq!(seen, [("b", Field::Title, 50), ("a", Field::Categories, 40), ("t", Field::Title, 30)]);
+        assert_eq!(tags[1].snippet, "x; libmarrow");
+    }
+
+    #[test]
+    fn names_with_signs_are_found_and_not_confused() {
+        let stack = [
+            component("c", vec![term("c")]),
+            component("c++", vec![term("c++")]),
+            component("c#", vec![term("C#")]),
+            component(".net", vec![term(".NET")]),
+            component("node.js", vec![term("node.js")]),
+            component("node", vec![term("node")]),
+            component("net", vec![term("net")]),
+        ];
+        let matcher = Matcher::new(&stack, &[]).unwrap();
+        let ids = |text: &str| {
+            let mut ids: Vec<String> = matcher.tags(&entry("", text)).into_iter().map(|tag| tag.id).collect();
+            ids.sort();
+            ids
+        };
+        assert_eq!(ids("written in C++ and C#"), ["c#", "c++"]);
+        assert_eq!(ids("written in C, for .NET"), [".net", "c"]);
+        assert_eq!(ids("Node.js and a node"), ["node", "node.js"]);
+        assert_eq!(ids("Node.js"), ["node.js"]);
+        assert_eq!(ids("the net; example.net"), ["net"]);
+        assert_eq!(ids("example.net, subnet, nodes, abc"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn overlapping_names_count_each() {
+        let stack = [component("a", vec![term("openssl")]), component("b", vec![term("openssl 3.0")])];
+        let matcher = Matcher::new(&stack, &[]).unwrap();
+        assert_eq!(matcher.tags(&entry("OpenSSL 3.0", "")).len(), 2);
+    }
+
+    #[test]
+    fn an_exact_term_counts_as_written_only() {
+        let exact = |text: &str| Term {
+            pattern: Pattern::Text { text: text.into(), case: Case::Exact },
+            near: Vec::new(),
+            not: Vec::new(),
+        };
+        let matcher = one(vec![exact("Go")]);
+        assert_eq!(verdict(&matcher, "a program in Go, not go"), Some(Verdict::Counts));
+        assert_eq!(verdict(&matcher, "go and GO"), Some(Verdict::OtherCase));
+        assert_eq!(matcher.tags(&entry("", "in Go"))[0].confidence, 35);
+        let phrase = one(vec![exact("SAP Cloud")]);
+        assert_eq!(verdict(&phrase, "SAP\nCloud"), Some(Verdict::Counts));
+        assert_eq!(verdict(&phrase, "SAP-Cloud"), Some(Verdict::Counts));
+        assert_eq!(verdict(&phrase, "SAP cloud"), Some(Verdict::OtherCase));
+    }
+
+    #[test]
+    fn near_may_stand_anywhere_in_the_entry_but_must_stand() {
+        let vault = Term { near: vec!["HashiCorp".into(), "vaultproject.io".into()], ..term("vault") };
+        let matcher = one(vec![vault]);
+        assert_eq!(
+            verdict(&matcher, "a bank vault"),
+            Some(Verdict::NoContext(vec!["HashiCorp".into(), "vaultproject.io".into()]))
+        );
+        assert_eq!(
+            verdict(&matcher, "a vault of hashicorps"),
+            Some(Verdict::NoContext(vec!["HashiCorp".into(), "vaultproject.io".into()]))
+        );
+        let tags = matcher.tags(&entry("Vault 1.2", "see https://www.vaultproject.io/docs"));
+        assert_eq!((tags[0].field, tags[0].confidence), (Field::Title, 60));
+        let mut by_category = entry("Vault 1.2", "");
+        by_category.categories = vec!["hashicorp".into()];
+        assert_eq!(matcher.tags(&by_category).len(), 1);
+    }
+
+    #[test]
+    fn an_occurrence_inside_an_excluded_phrase_does_not_count_but_others_do() {
+        let ssl = Term { not: vec!["SSL VPN".into(), "free SSL certificate".into()], ..term("SSL") };
+        let matcher = one(vec![ssl]);
+        assert_eq!(verdict(&matcher, "the ssl-vpn portal"), Some(Verdict::Excluded("SSL VPN".into())));
+        assert_eq!(verdict(&matcher, "a free SSL certificate"), Some(Verdict::Excluded("free SSL certificate".into())));
+        assert_eq!(verdict(&matcher, "the SSL VPN speaks SSL"), Some(Verdict::Counts));
+        assert_eq!(verdict(&matcher, "the SSL VPNs"), Some(Verdict::Counts));
+        let regex = Term { pattern: Pattern::Regex("SS[LH]".into()), near: vec![], not: vec!["SSL VPN".into()] };
+        let matcher = one(vec![regex]);
+        assert_eq!(verdict(&matcher, "an SSL VPN"), Some(Verdict::Excluded("SSL VPN".into())));
+        assert_eq!(verdict(&matcher, "an SSL VPN over SSH"), Some(Verdict::Counts));
+    }
+
+    #[test]
+    fn expressions_see_the_original_text() {
+        let matcher = one(vec![Term { pattern: Pattern::Regex("openssl-[0-9.]+".into()), near: vec![], not: vec![] }]);
+        let tags = matcher.tags(&entry("", "é\u{a0} openssl-3.0.17 and OpenSSL-1"));
+        assert_eq!((tags[0].method, tags[0].term.as_str()), (Method::Regex, "/openssl-[0-9.]+/"));
+        assert_eq!((tags[0].start, tags[0].end), (5, 19));
+        assert_eq!(matcher.tags(&entry("", "OpenSSL-1")).len(), 0);
+    }
+
+    #[test]
+    fn what_does_not_count_is_explained() {
+        let matcher = one(vec![term("django"), term("docker")]);
+        assert_eq!(verdict(&matcher, "a flaw in django-cms"), Some(Verdict::PartOfName));
+        assert_eq!(verdict(&matcher, "see https://example.com/docker/cli"), Some(Verdict::InAddress));
+        assert_eq!(verdict(&matcher, "dockers"), None);
+    }
+
+    #[test]
+    fn two_subjects_may_share_a_word() {
+        let stack = [component("a", vec![term("SSL"), term("ssl")]), component("b", vec![term("ssl")])];
+        let matcher = Matcher::new(&stack, &[]).unwrap();
+        assert_eq!(matcher.tags(&entry("SSL", "")).len(), 2);
+    }
+
+    #[test]
+    fn a_stack_that_cannot_be_searched_is_refused_with_the_term() {
+        let bad = Term { pattern: Pattern::Regex("(".into()), near: vec![], not: vec![] };
+        let error = Matcher::new(&[component("it", vec![bad])], &[]).unwrap_err();
+        assert_eq!(error.to_string(), "component it: term `/(/`: unclosed group");
+        let error = Matcher::new(&[], &[topic("t", vec![term(" \u{200b} ")])]).unwrap_err();
+        assert!(error.to_string().contains("nothing to look for"));
+        assert!(Matcher::new(&[], &[]).unwrap().tags(&entry("a", "b")).is_empty());
+    }
+
+    #[test]
+    fn hostile_texts_are_judged_in_time() {
+        let not: Vec<String> = (0..50).map(|n| format!("a a{}", " a".repeat(n))).collect();
+        let matcher = one(vec![Term { not, near: vec!["zz".into()], ..term("a") }, term("https"), term("b-")]);
+        for text in ["a ".repeat(32_768), "https://a.b/".repeat(5_461), "a-b-".repeat(16_384), "語a".repeat(16_384)] {
+            matcher.tags(&Entry { body: Some(text.clone()), summary: Some(text), ..Entry::default() });
+        }
     }
 }
