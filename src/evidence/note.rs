@@ -227,3 +227,190 @@ fn read_signature(line: &str) -> Result<(&str, [u8; 4], Vec<u8>), NoteError> {
     };
     if signature.is_empty() { Err(form) } else { Ok((name, *id, signature.to_vec())) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ORIGIN: &str = "example.com/sigtrail";
+
+    fn signing(seed: u8) -> SigningKey {
+        SigningKey::from_bytes(&[seed; 32])
+    }
+
+    fn verifier() -> VerifierKey {
+        VerifierKey::new(ORIGIN, signing(1).verifying_key()).unwrap()
+    }
+
+    fn checkpoint() -> Checkpoint {
+        Checkpoint { origin: ORIGIN.into(), size: 118, root: [0xab; 32] }
+    }
+
+    fn sign_text(text: &str, name: &str, seed: u8) -> String {
+        let key = signing(seed);
+        let mut signature = key_id(name, &key.verifying_key()).to_vec();
+        signature.extend_from_slice(&key.sign(text.as_bytes()).to_bytes());
+        format!("{text}\n{SIGNATURE_MARK}{name} {}\n", STANDARD.encode(signature))
+    }
+
+    #[test]
+    fn a_checkpoint_is_three_lines_and_a_signature() {
+        let note = checkpoint().sign(&signing(1));
+        let lines: Vec<&str> = note.split('\n').collect();
+        assert_eq!(lines.len(), 6);
+        assert_eq!(lines[..4], [ORIGIN, "118", "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s=", ""]);
+        assert!(lines[4].starts_with("— example.com/sigtrail "));
+        assert_eq!(note, sign_text(&checkpoint().text(), ORIGIN, 1));
+        assert_eq!(open(&note, &verifier()), Ok(checkpoint()));
+    }
+
+    #[test]
+    fn a_verifier_key_is_what_other_tools_compute() {
+        // The public key of RFC 8032, section 7.1, test 1; the id by sha256sum over the name, 0x0a, 0x01 and it.
+        let secret = crate::evidence::hex::unhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60");
+        let key = SigningKey::from_bytes(&secret.unwrap()).verifying_key();
+        let verifier = VerifierKey::new(ORIGIN, key).unwrap();
+        assert_eq!(verifier.to_string(), "example.com/sigtrail+2ce9c1d6+AddamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea");
+        assert_eq!(VerifierKey::parse(&format!("{verifier}\n")), Ok(verifier.clone()));
+        assert_eq!(verifier.fingerprint(), hex(&Sha256::digest(format!("{verifier}\n"))));
+    }
+
+    #[test]
+    fn e_06_a_verifier_key_that_does_not_fit_is_refused() {
+        let good = verifier().to_string();
+        let [name, id, key] = good.split('+').collect::<Vec<_>>().try_into().unwrap();
+        for bad in [
+            String::new(),
+            name.to_owned(),
+            format!("{name}+{id}"),
+            format!("+{id}+{key}"),
+            format!("example.com/other+{id}+{key}"),
+            format!("{name}+{}+{key}", id.to_uppercase()),
+            format!("{name}+00000000+{key}"),
+            format!("{name}+{id}+{key}="),
+            format!("{name}+{id}+Ag{}", key.get(2..).unwrap()),
+            format!("{name}+{id}+{key}\n\n"),
+            format!(" {good}"),
+        ] {
+            assert!(VerifierKey::parse(&bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn e_06_every_departure_from_the_form_is_refused() {
+        let note = checkpoint().sign(&signing(1));
+        let (text, signature) = note.split_once("\n\n").unwrap();
+        let root = "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s=";
+        let mut vectors: Vec<String> = vec![
+            String::new(),
+            "\n".into(),
+            note.trim_end().to_owned(),
+            format!("{note}\n"),
+            format!("\n{note}"),
+            note.replace('\n', "\r\n"),
+            note.replace("\n\n", "\n"),
+            note.replace("\n\n", "\n\n\n"),
+            note.replace('—', "-"),
+            note.replace("— ", "—"),
+            note.replace("— ", "—  "),
+            note.replace("118", "119"),
+            note.replace("118", "0118"),
+            note.replace("118", "+118"),
+            note.replace("118", "118 "),
+            note.replace(root, "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6t="),
+            note.replace("sigtrail\n", "sigtrall\n"),
+            note.replace(ORIGIN, "example.com/other"),
+            format!("{text}\nextra\n\n{signature}"),
+            format!("{text}\n\n{}", signature.to_lowercase()),
+            format!("{text}\n\n{}\n", signature.trim_end().trim_end_matches('=')),
+            format!("{text}\n\n{signature}trailing\n"),
+            format!("{text}\n\n{signature}— example.com/x \n"),
+            format!("{text}\n\n{signature}— example.com/x AAAA\n"),
+            format!("{text}\n\n{signature}— example.com/x AAAAAA\n"),
+            format!("{text}\n\n{signature}— example+x AAAAAAA=\n"),
+            format!("{text}\n\n{signature}— a\u{a0}b AAAAAAA=\n"),
+            format!("{text}\u{1}\n\n{signature}"),
+            format!("{text}\t\n\n{signature}"),
+            format!("{text}\n\n{}", signature.repeat(MAX_SIGNATURES + 1)),
+            format!("{}\n\n{signature}", "x".repeat(MAX_NOTE_BYTES)),
+            format!("{text}\n\n— {ORIGIN} {}\n", STANDARD.encode([verifier().id().as_slice(), &[0; 64]].concat())),
+            format!("{text}\n\n— {ORIGIN} {}\n", STANDARD.encode([verifier().id().as_slice(), &[0; 63]].concat())),
+        ];
+        // Signed by the right key, and still no checkpoint.
+        for body in [
+            format!("{ORIGIN}\n0118\n{root}\n"),
+            format!("{ORIGIN}\n-1\n{root}\n"),
+            format!("{ORIGIN}\n+1\n{root}\n"),
+            format!("{ORIGIN}\n\n{root}\n"),
+            format!("{ORIGIN}\n1e3\n{root}\n"),
+            format!("{ORIGIN}\n1 \n{root}\n"),
+            format!("{ORIGIN}\n00\n{root}\n"),
+            format!("{ORIGIN}\n18446744073709551616\n{root}\n"),
+            format!("{ORIGIN}\n٣\n{root}\n"),
+            format!("{ORIGIN}\n1\n\n"),
+            format!("{ORIGIN}\n1\n{}\n", root.trim_end_matches('=')),
+            format!("{ORIGIN}\n1\n{}\n", root.replace('s', "t")),
+            format!("{ORIGIN}\n1\n{}\n", root.replace("q6", "-6")),
+            format!("{ORIGIN}\n1\nAAAA\n"),
+            format!("{ORIGIN}\n1\n {root}\n"),
+            format!("{ORIGIN}\n1\n{root}\n\n"),
+            format!("{ORIGIN}\n1\n{root}\n\nx\n"),
+            format!("{ORIGIN}\n1\n{root}\nx\n\n"),
+            format!("{ORIGIN}\n1\n"),
+            format!("{ORIGIN}\n"),
+            format!("\n1\n{root}\n"),
+            format!("example.com/other\n1\n{root}\n"),
+        ] {
+            vectors.push(sign_text(&body, ORIGIN, 1));
+        }
+        // A good form, signed by others only.
+        for (name, seed) in [(ORIGIN, 2), ("example.com/other", 1), ("example.com/witness", 3)] {
+            vectors.push(sign_text(&checkpoint().text(), name, seed));
+        }
+        assert!(vectors.len() >= 55, "{}", vectors.len());
+        for vector in vectors {
+            assert!(open(&vector, &verifier()).is_err(), "{vector:?}");
+        }
+    }
+
+    #[test]
+    fn e_06_what_the_form_allows_is_taken() {
+        let zero = Checkpoint { size: 0, ..checkpoint() };
+        assert_eq!(open(&zero.sign(&signing(1)), &verifier()), Ok(zero));
+        let extended = format!("{}an extension line\n", checkpoint().text());
+        assert_eq!(open(&sign_text(&extended, ORIGIN, 1), &verifier()), Ok(checkpoint()));
+        let witness = sign_text(&checkpoint().text(), "example.com/witness", 3);
+        let (_, witness) = witness.split_once("\n\n").unwrap();
+        let mut note = checkpoint().sign(&signing(1));
+        (0..15).for_each(|_| note.push_str(witness));
+        assert_eq!(open(&note, &verifier()), Ok(checkpoint()), "unknown signatures are passed over");
+    }
+
+    #[test]
+    fn e_06_a_known_key_with_one_bad_signature_rejects_the_note() {
+        let good = checkpoint().sign(&signing(1));
+        let other = Checkpoint { size: 1, ..checkpoint() }.sign(&signing(1));
+        let (_, bad_line) = other.split_once("\n\n").unwrap();
+        let error = open(&format!("{good}{bad_line}"), &verifier()).unwrap_err();
+        assert!(matches!(error, NoteError::BadSignature(_)), "{error}");
+    }
+
+    #[test]
+    fn e_14_a_log_that_renames_itself_is_refused() {
+        let renamed = Checkpoint { origin: "example.com/new".into(), ..checkpoint() };
+        assert!(matches!(open(&renamed.sign(&signing(1)), &verifier()), Err(NoteError::OtherKey(_))));
+        let dressed = sign_text(&renamed.text(), ORIGIN, 1);
+        assert!(matches!(open(&dressed, &verifier()), Err(NoteError::OtherLog { .. })));
+    }
+
+    #[test]
+    fn every_flipped_bit_of_a_note_is_noticed() {
+        let note = checkpoint().sign(&signing(1)).into_bytes();
+        for i in 0..note.len() * 8 {
+            let mut flipped = note.clone();
+            flipped[i / 8] ^= 1 << (i % 8);
+            let taken = String::from_utf8(flipped).is_ok_and(|note| open(&note, &verifier()).is_ok());
+            assert!(!taken, "bit {i}");
+        }
+    }
+}
