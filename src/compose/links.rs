@@ -12,7 +12,7 @@ const MAX_LINK: usize = 2_000;
 
 /// What becomes of an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Link {
+pub(crate) enum Link {
     /// A link, with the domain that is shown beside it, in its ASCII spelling.
     To {
         /// The address.
@@ -28,7 +28,7 @@ pub(super) enum Link {
 
 impl Link {
     /// The address, where it is a link.
-    pub(super) fn url(&self) -> Option<&str> {
+    pub(crate) fn url(&self) -> Option<&str> {
         match self {
             Link::To { url, .. } => Some(url),
             _ => None,
@@ -36,7 +36,7 @@ impl Link {
     }
 
     /// What stands beside the link's words.
-    pub(super) fn beside(&self) -> &str {
+    pub(crate) fn beside(&self) -> &str {
         match self {
             Link::To { domain, .. } => domain,
             Link::Words(words) => words,
@@ -47,19 +47,19 @@ impl Link {
 
 /// The judge of a digest's links: it knows which host is our own.
 #[derive(Debug, Clone)]
-pub(super) struct Judge {
+pub(crate) struct Judge {
     own_host: Option<String>,
 }
 
 impl Judge {
     /// A judge for mails whose answer links start like this one.
-    pub(super) fn new(answer_url: &str) -> Self {
+    pub(crate) fn new(answer_url: &str) -> Self {
         let own_host = Url::parse(answer_url).ok().and_then(|url| host_text(&url));
         Self { own_host }
     }
 
     /// What becomes of an address that a feed brought.
-    pub(super) fn link(&self, address: Option<&str>) -> Link {
+    pub(crate) fn link(&self, address: Option<&str>) -> Link {
         let Some(url) = address.and_then(|address| Url::parse(address.trim()).ok()) else { return Link::Absent };
         let Some(domain) = host_text(&url) else { return Link::Absent };
         if !matches!(url.scheme(), "http" | "https") {
@@ -83,7 +83,7 @@ impl Judge {
 
     /// A feed's text in which our own host's name cannot become a link, whatever the mail client does with texts
     /// that look like one.
-    pub(super) fn defang(&self, text: &str) -> String {
+    pub(crate) fn defang(&self, text: &str) -> String {
         let Some(own) = &self.own_host else { return text.to_owned() };
         let broken = if own.contains('.') { own.replace('.', "[.]") } else { format!("[{own}]") };
         let mut out = String::with_capacity(text.len());

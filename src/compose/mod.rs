@@ -3,12 +3,12 @@
 //! are the three places where it is read, and `message` puts them into one mail. Nothing here decides who gets what.
 
 mod html;
-mod links;
+pub(crate) mod links;
 mod message;
 mod plain;
-mod said;
+pub(crate) mod said;
 mod subject;
-mod words;
+pub(crate) mod words;
 
 use crate::model::{
     digest::{Composed, DigestContent, DigestStory},

@@ -75,10 +75,7 @@ fn story(page: &mut Page, story: &Story) {
     if let Some(summary) = &story.summary {
         page.wrapped("   ", summary);
     }
-    page.wrapped("   ", &format!("Why you: {}", story.reason));
-    for proof in &story.proofs {
-        page.wrapped("   ", proof);
-    }
+    page.wrapped("   ", &format!("Why you: {} {}", story.reason, story.proofs.join(" ")));
     page.wrapped("   ", &story.dates);
     sources(page, story);
     page.wrapped("   ", "Answer:");
@@ -126,7 +123,9 @@ impl Page {
 
     fn heading(&mut self, text: &str) {
         self.blank();
-        self.wrapped("", &text.to_uppercase());
+        let (name, rest) = text.split_once('(').unwrap_or((text, ""));
+        let rest = if rest.is_empty() { String::new() } else { format!("({rest}") };
+        self.wrapped("", &format!("{}{rest}", name.to_uppercase()));
         self.blank();
     }
 

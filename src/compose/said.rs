@@ -212,7 +212,7 @@ fn story(story: &DigestStory, content: &DigestContent, judge: &Judge) -> Story {
         cves: (!story.cves.is_empty()).then(|| story.cves.iter().map(|cve| line(cve)).collect::<Vec<_>>().join(", ")),
         summary: story.summary.as_deref().map(|text| judge.defang(&cut(text, MAX_SUMMARY))).filter(|s| !s.is_empty()),
         reason: judge.defang(&cut(&story.reason, MAX_TITLE)),
-        proofs: story.tags.iter().map(|(name, tag)| judge.defang(&proof(name, tag))).collect(),
+        proofs: story.tags.iter().map(|(name, tag)| judge.defang(&proof(name, tag, &story.reason))).collect(),
         sources: story.sources.iter().map(|one| source(one, judge)).collect(),
         dates: dates(story, content),
         answer_url: story.answer_url.clone(),
@@ -230,7 +230,7 @@ pub(crate) fn severity(marks: Marks) -> Option<String> {
 }
 
 /// Where a term stands, in words.
-pub(crate) fn place(field: Field) -> &'static str {
+fn place(field: Field) -> &'static str {
     match field {
         Field::Title => "in the title",
         Field::Summary => "in the summary",
@@ -240,12 +240,15 @@ pub(crate) fn place(field: Field) -> &'static str {
     }
 }
 
-/// The proof of a tag in one sentence: name, term, place, surroundings, confidence.
-pub(crate) fn proof(name: &str, tag: &Tag) -> String {
+/// The proof of a tag in one sentence: term, place, surroundings, confidence; the name in front where the reason does
+/// not say it.
+pub(crate) fn proof(name: &str, tag: &Tag, reason: &str) -> String {
     let (name, term) = (cut(name, MAX_NAME), cut(&tag.term, MAX_NAME));
+    let opening =
+        if reason.to_lowercase().contains(&name.to_lowercase()) { String::new() } else { format!("{name}: ") };
     let confidence = tag.confidence.min(100);
     match tag.method {
-        Method::Feed => format!("{name}: every entry of this feed has it, confidence {confidence}."),
+        Method::Feed => format!("{name} belongs to every entry of the feed, confidence {confidence}."),
         Method::Term | Method::Regex => {
             let snippet = cut(&tag.snippet, 160);
             let around = if tag.field == Field::Title || snippet.is_empty() || snippet == term {
@@ -253,8 +256,8 @@ pub(crate) fn proof(name: &str, tag: &Tag) -> String {
             } else {
                 format!(" (\"{snippet}\")")
             };
-            let term = if tag.method == Method::Regex { format!("pattern {term}") } else { format!("\"{term}\"") };
-            format!("{name}: {term} {}{around}, confidence {confidence}.", place(tag.field))
+            let term = if tag.method == Method::Regex { format!("Pattern {term}") } else { format!("\"{term}\"") };
+            format!("{opening}{term} {}{around}, confidence {confidence}.", place(tag.field))
         }
     }
 }
@@ -287,7 +290,7 @@ fn not_seen(feed: &NotSeen, content: &DigestContent) -> String {
     let tries =
         if feed.tries > 0 { format!(", {}", count(feed.tries as usize, "try", "tries")) } else { String::new() };
     let opening = format!("{}: {} since {}{tries}", cut(&feed.feed, MAX_NAME), line(state), since(feed.since, content));
-    if cause.is_empty() || cause == state { format!("{opening}.") } else { format!("{opening}. {cause}.") }
+    if cause.is_empty() || cause == state { format!("{opening}.") } else { format!("{opening} ({cause}).") }
 }
 
 fn first_look(note: &BaselineNote) -> String {

@@ -42,31 +42,26 @@ fn quiet(content: &DigestContent) -> String {
 fn news(stories: &[DigestStory], room: usize) -> String {
     let mut named: Vec<String> = Vec::new();
     for story in stories {
-        let item = item(story);
-        if named.contains(&item) {
-            continue;
-        }
         let mut longer = named.clone();
-        longer.push(item);
-        let fits = spelled(&longer, stories.len()).chars().count() <= room;
-        if named.is_empty() || fits {
-            named = longer;
-        }
-        if !fits || named.len() == 3 {
+        longer.push(item(story));
+        longer.dedup();
+        if !named.is_empty() && spelled(&longer, stories.len(), "").chars().count() > room {
             break;
         }
+        named = longer;
     }
-    let text = spelled(&named, stories.len());
-    match (named.as_slice(), text.chars().count() > room) {
-        ([one], true) => spelled(&[cut(one, room.saturating_sub(14))], stories.len()),
-        _ => text,
+    if let [one] = named.as_slice() {
+        let rest = spelled(&[String::new()], stories.len(), "").chars().count();
+        named = vec![cut(one, room.saturating_sub(rest))];
     }
+    let friendly = spelled(&named, stories.len(), " for you");
+    if friendly.chars().count() <= room { friendly } else { spelled(&named, stories.len(), "") }
 }
 
-fn spelled(named: &[String], stories: usize) -> String {
+fn spelled(named: &[String], stories: usize, for_whom: &str) -> String {
     match stories.saturating_sub(named.len()) {
         0 => named.join(", "),
-        rest => format!("{}, +{} for you", named.join(", "), grouped(rest as u64)),
+        rest => format!("{}, +{}{for_whom}", named.join(", "), grouped(rest as u64)),
     }
 }
 

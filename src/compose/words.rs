@@ -6,7 +6,7 @@ use crate::model::time::Time;
 
 /// One clean line: white space folded, and no control, bidirectional or invisible formatting character, whoever
 /// wrote it. Feed texts were cleaned before; this makes it true of every text that reaches a header.
-pub(super) fn line(text: &str) -> String {
+pub(crate) fn line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_whitespace() || c.is_control() {
@@ -28,7 +28,7 @@ fn is_invisible(c: char) -> bool {
 }
 
 /// A clean line of at most `max` characters, cut between words where there are any.
-pub(super) fn cut(text: &str, max: usize) -> String {
+pub(crate) fn cut(text: &str, max: usize) -> String {
     let line = line(text);
     if line.chars().count() <= max {
         return line;
@@ -40,12 +40,12 @@ pub(super) fn cut(text: &str, max: usize) -> String {
 }
 
 /// `1 story`, `2 stories`.
-pub(super) fn count(n: usize, one: &str, many: &str) -> String {
+pub(crate) fn count(n: usize, one: &str, many: &str) -> String {
     format!("{} {}", grouped(n as u64), if n == 1 { one } else { many })
 }
 
 /// A number with commas between the thousands: `48,230`.
-pub(super) fn grouped(n: u64) -> String {
+pub(crate) fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -58,12 +58,12 @@ pub(super) fn grouped(n: u64) -> String {
 }
 
 /// A moment in a zone, in the words of a pattern of `jiff::fmt::strtime`.
-pub(super) fn moment(time: Time, zone: &TimeZone, pattern: &str) -> String {
+pub(crate) fn moment(time: Time, zone: &TimeZone, pattern: &str) -> String {
     jiff::fmt::strtime::format(pattern, &time.to_zoned(zone.clone())).unwrap_or_else(|_| time.to_string())
 }
 
 /// The zone's name, or its offset where it has none.
-pub(super) fn zone_name(time: Time, zone: &TimeZone) -> String {
+pub(crate) fn zone_name(time: Time, zone: &TimeZone) -> String {
     match zone.iana_name() {
         Some(name) => name.to_owned(),
         None => moment(time, zone, "UTC%:z"),

@@ -1,1 +1,9 @@
-//! Not written yet.
+//! The acknowledgement page: what a link from a digest opens. `desk` is the server with its limits and headers,
+//! `answer` what a request does, `form` what was typed, `page` what is shown. No decisions about stories here.
+
+mod answer;
+mod desk;
+mod form;
+mod page;
+
+pub use desk::{Desk, router, serve};
