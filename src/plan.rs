@@ -228,7 +228,15 @@ pub fn entries<E>(
                 route::Fate::Listed(owner) => Fate::Listed(owner),
                 route::Fate::NotForUs => Fate::NotForUs,
             };
-            EntryPlan { key, revises, entry, judged, fate, assigned: judgement.assignments, withheld: judgement.restricted }
+            EntryPlan {
+                key,
+                revises,
+                entry,
+                judged,
+                fate,
+                assigned: judgement.assignments,
+                withheld: judgement.restricted,
+            }
         });
     }
     Ok(EntryPlans { entries: plans, total, baseline: first_document })

@@ -51,7 +51,11 @@ pub fn run(place: &Place, args: &AckArgs, json: bool, out: &mut dyn Write) -> Re
     let recorded = acknowledge::record(&store, &answer, Clock::System.now())?;
     let (Recorded::New { record } | Recorded::Already { record, .. }) = recorded;
     if json {
-        writeln!(out, "{}", json!({ "record": record, "stories": answer.stories, "disposition": disposition.as_str() }))?;
+        writeln!(
+            out,
+            "{}",
+            json!({ "record": record, "stories": answer.stories, "disposition": disposition.as_str() })
+        )?;
     } else {
         writeln!(out, "Recorded as record {record}: {} for {}.", disposition.as_str(), answer.owner)?;
     }
@@ -74,6 +78,7 @@ fn known_stories(store: &Store, numbers: &[i64]) -> Result<Vec<StoryNo>, Failure
 
 fn random() -> Result<[u8; 16], Failure> {
     let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| Failure::Mistake(format!("the system gives no random bytes: {error}")))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Failure::Mistake(format!("the system gives no random bytes: {error}")))?;
     Ok(bytes)
 }

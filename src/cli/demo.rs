@@ -1,4 +1,6 @@
 //! `sigtrail demo`.
-use std::io::Write;
 use super::{args::DemoArgs, failure::Failure};
-pub fn run(_args: &DemoArgs, _out: &mut dyn Write) -> Result<u8, Failure> { Ok(1) }
+use std::io::Write;
+pub fn run(_args: &DemoArgs, _out: &mut dyn Write) -> Result<u8, Failure> {
+    Ok(1)
+}

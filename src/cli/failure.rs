@@ -2,7 +2,11 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{jobs::Fault, lock::LockError, store::{StoreError, log::LogError}};
+use crate::{
+    jobs::Fault,
+    lock::LockError,
+    store::{StoreError, log::LogError},
+};
 
 /// Why a command did not do what was asked.
 #[derive(Debug, thiserror::Error)]

@@ -24,12 +24,8 @@ use std::{
 
 use clap::{CommandFactory as _, Parser as _};
 
+use self::args::{Args, Command, FeedsCommand};
 pub use self::{failure::Failure, place::Place};
-use self::{
-    args::{Args, Command, FeedsCommand},
-
-
-};
 use crate::{clock::Clock, daemon};
 
 /// Reads the command line, does what it says, and tells the exit status.

@@ -49,9 +49,7 @@ impl Place {
         let color = color_on(&std::io::stderr());
         match config::load(&self.root) {
             Ok((config, _)) => Ok(config),
-            Err(problems) => {
-                Err(Failure::Configuration(config::render(&problems.problems, &problems.files, color)))
-            }
+            Err(problems) => Err(Failure::Configuration(config::render(&problems.problems, &problems.files, color))),
         }
     }
 

@@ -132,7 +132,14 @@ fn write_report(report: &PollReport, out: &mut dyn Write) -> Result<(), Failure>
             writeln!(out, "{}: {warning}", feed.feed)?;
         }
         if !feed.state.is_seen() {
-            writeln!(out, "{}: {} ({}), next try {:.0}", feed.feed, feed.state.as_str(), feed.cause, feed.next_poll_at)?;
+            writeln!(
+                out,
+                "{}: {} ({}), next try {:.0}",
+                feed.feed,
+                feed.state.as_str(),
+                feed.cause,
+                feed.next_poll_at
+            )?;
         }
     }
     Ok(())

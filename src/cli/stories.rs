@@ -113,14 +113,7 @@ fn cells(shown: &Shown, seen: &str) -> Vec<String> {
         .map(|one| one.answer.as_ref().map_or("open", |answer| answer.disposition.as_str()))
         .collect();
     let title: String = shown.row.title().unwrap_or("(no title)").chars().take(72).collect();
-    vec![
-        shown.row.no.to_string(),
-        seen.to_owned(),
-        title,
-        tags.join(", "),
-        owners.join(", "),
-        answers.join(", "),
-    ]
+    vec![shown.row.no.to_string(), seen.to_owned(), title, tags.join(", "), owners.join(", "), answers.join(", ")]
 }
 
 fn json_line(shown: &Shown) -> Value {

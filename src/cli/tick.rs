@@ -40,7 +40,14 @@ fn write_report(report: &TickReport, out: &mut dyn Write) -> Result<(), Failure>
     let poll = &report.poll;
     for feed in &poll.feeds {
         if !feed.state.is_seen() {
-            writeln!(out, "{}: {} ({}), next try {:.0}", feed.feed, feed.state.as_str(), feed.cause, feed.next_poll_at)?;
+            writeln!(
+                out,
+                "{}: {} ({}), next try {:.0}",
+                feed.feed,
+                feed.state.as_str(),
+                feed.cause,
+                feed.next_poll_at
+            )?;
         }
         for warning in &feed.warnings {
             writeln!(out, "{}: {warning}", feed.feed)?;

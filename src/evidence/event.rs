@@ -392,7 +392,9 @@ impl Event {
             .with("owner", owner)
             .with("reason", reason),
             Event::Withheld { story, owner, ask, config } => {
-                Draft::new("withheld", json!({ "story": story, "config": config })).with("owner", owner).with("ask", ask)
+                Draft::new("withheld", json!({ "story": story, "config": config }))
+                    .with("owner", owner)
+                    .with("ask", ask)
             }
             Event::EntriesListed { feed, entries, owner, config } => {
                 Draft::new("entries-listed", json!({ "feed": feed, "entries": entries, "config": config }))

@@ -11,9 +11,9 @@ pub const FILE: &str = "checkpoint";
 /// Signs the log at its committed size, if it has grown since; the newest signed note.
 pub fn checkpoint(context: &Context) -> Result<String, Fault> {
     let origin = &context.config.evidence.origin;
-    let note = context
-        .store
-        .with_connection(|connection| log::checkpoint(connection, &context.evidence_key, origin).map_err(Fault::from))?;
+    let note = context.store.with_connection(|connection| {
+        log::checkpoint(connection, &context.evidence_key.signing, origin).map_err(Fault::from)
+    })?;
     keep(context, &note)?;
     Ok(note)
 }

@@ -9,9 +9,7 @@ use super::{
 use crate::{
     compose,
     model::{
-        digest::{
-            AlsoPublished, BaselineNote, Composed, DigestContent, DigestKind, DigestStory, NotSeen, Restricted,
-        },
+        digest::{AlsoPublished, BaselineNote, Composed, DigestContent, DigestKind, DigestStory, NotSeen, Restricted},
         feed::{FeedStatus, Tlp},
         id::{AssignmentNo, DigestNo, EntryNo, FeedNo, OwnerId, StoryNo},
         owner::Owner,
@@ -215,7 +213,8 @@ fn gather(
         story.answer_url = links.story(i + 1);
         numbered.push((story, pending));
     }
-    let (listed, lines) = if urgent_only { (Vec::new(), Vec::new()) } else { also_published(config, read, owner, now)? };
+    let (listed, lines) =
+        if urgent_only { (Vec::new(), Vec::new()) } else { also_published(config, read, owner, now)? };
     let withheld = if urgent_only { Vec::new() } else { read.withheld(&owner.id)? };
     let (baselines, notes) = if urgent_only { (Vec::new(), Vec::new()) } else { baseline_notes(config, read, owner)? };
     let feeds = read.feeds()?;
@@ -416,12 +415,8 @@ fn heir(config: &Config, id: &OwnerId, now: Time) -> OwnerId {
 /// Gives what waits for people who are not living owners any more to those who stand in for them.
 fn hand_over(context: &Context, now: Time) -> Result<(), Fault> {
     let config = &context.config;
-    let gone: Vec<OwnerId> = context
-        .store
-        .read(|read| read.owners_with_post())?
-        .into_iter()
-        .filter(|id| !lives(config, id, now))
-        .collect();
+    let gone: Vec<OwnerId> =
+        context.store.read(|read| read.owners_with_post())?.into_iter().filter(|id| !lives(config, id, now)).collect();
     for id in gone {
         context.store.write(|write| {
             for pending in write.read().pending(&id, false)? {
@@ -439,4 +434,3 @@ fn hand_over(context: &Context, now: Time) -> Result<(), Fault> {
     }
     Ok(())
 }
-

@@ -11,12 +11,10 @@ mod story;
 
 use std::sync::Arc;
 
-use ed25519_dalek::SigningKey;
-
 use crate::{
     clock::Clock,
     fetch::{FetchError, Fetcher},
-    key::KeyError,
+    key::{EvidenceKey, KeyError},
     mail::{MailError, Mailer},
     model::{id::ConfigVersion, settings::Config, time::Time},
     store::{Store, StoreError, log::LogError},
@@ -44,7 +42,7 @@ pub struct Context {
     /// Signs links.
     pub link_key: Arc<LinkKey>,
     /// Signs checkpoints.
-    pub evidence_key: Arc<SigningKey>,
+    pub evidence_key: Arc<EvidenceKey>,
 }
 
 impl Context {

@@ -112,10 +112,7 @@ pub fn poll(
         .collect();
     let requests = feeds
         .iter()
-        .map(|(status, feed)| FetchRequest {
-            url: feed.url.clone(),
-            validators: plan::validators_to_send(status, now),
-        })
+        .map(|(status, feed)| FetchRequest { url: feed.url.clone(), validators: plan::validators_to_send(status, now) })
         .collect();
     let outcomes = Mutex::new(context.fetcher.fetch_all(requests));
     let (sender, understood) = sync_channel(4);

@@ -2,17 +2,15 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use ed25519_dalek::SigningKey;
-
 use super::{Context, Fault, checkpoint};
 use crate::{
     clock::Clock,
-    evidence::{event::Event, note::VerifierKey},
+    evidence::event::Event,
     fetch::{Fetcher, Resolver},
-    key,
+    key::{self, EvidenceKey},
     mail::Mailer,
     model::settings::Config,
-    store::{Faults, LoadedConfiguration, Store, log::{self, LogError}},
+    store::{Faults, LoadedConfiguration, Store, log},
     tag::Matcher,
     token::LinkKey,
 };
@@ -66,6 +64,7 @@ pub fn reload(context: &Context, config: Config, resolver: Resolver) -> Result<(
 pub fn look(config: Config, state: &Path, around: Surroundings) -> Result<Context, Fault> {
     let store = Store::open(state, around.clock.clone())?;
     let version = store.read(|read| read.configuration_version())?;
+    let evidence_key = key::evidence_key(state, &config.evidence.origin, true)?;
     Ok(Context {
         matcher: Arc::new(Matcher::new(&config.components, &config.topics)?),
         fetcher: Fetcher::new(&config.fetch, around.clock.clone(), around.resolver)?,
@@ -73,27 +72,20 @@ pub fn look(config: Config, state: &Path, around: Surroundings) -> Result<Contex
         config: Arc::new(config),
         version,
         clock: around.clock,
-        link_key: Arc::new(key::link_key(state)?),
-        evidence_key: Arc::new(key::evidence_key(state, true)?),
+        link_key: Arc::new(LinkKey::new(key::link_key(state)?)),
+        evidence_key: Arc::new(evidence_key),
         store,
     })
 }
 
-fn open_log(
-    store: &Store,
-    state: &Path,
-    config: &Config,
-) -> Result<(SigningKey, LinkKey), Fault> {
+fn open_log(store: &Store, state: &Path, config: &Config) -> Result<(EvidenceKey, LinkKey), Fault> {
     let begun = store.with_connection(|connection| log::size(connection).map_err(Fault::from))? > 0;
-    let evidence_key = key::evidence_key(state, begun)?;
-    let link_key = key::link_key(state)?;
-    let kept = fs::read_to_string(state.join(checkpoint::FILE)).ok();
     let origin = &config.evidence.origin;
-    let verifier = VerifierKey::new(origin, evidence_key.verifying_key()).map_err(|error| {
-        Fault::Log(LogError::Broken(format!("its name `{origin}`: {error}")))
-    })?;
+    let evidence_key = key::evidence_key(state, origin, begun)?;
+    let link_key = LinkKey::new(key::link_key(state)?);
+    let kept = fs::read_to_string(state.join(checkpoint::FILE)).ok();
     store.with_connection(|connection| {
-        log::self_check(connection, kept.as_deref(), &verifier).map_err(Fault::from)
+        log::self_check(connection, kept.as_deref(), &evidence_key.verifier).map_err(Fault::from)
     })?;
     if !begun {
         let now = store.clock().now();

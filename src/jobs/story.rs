@@ -70,8 +70,7 @@ fn cves(text: &str) -> Vec<String> {
 fn sources(config: &Config, seen: &[&StorySourceRow]) -> Vec<StorySource> {
     let mut sources: Vec<StorySource> = Vec::new();
     for one in seen {
-        let source =
-            StorySource { feed: feed_name(config, &one.feed_id), link: one.entry.entry.link.clone() };
+        let source = StorySource { feed: feed_name(config, &one.feed_id), link: one.entry.entry.link.clone() };
         if !sources.contains(&source) {
             sources.push(source);
         }

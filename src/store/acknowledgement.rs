@@ -63,7 +63,8 @@ impl Write<'_> {
         if let Some((at, record)) = before {
             return Ok(Recorded::Already { at: from_millis(at), record: unsigned(record) });
         }
-        let no: i64 = self.tx.query_row("SELECT coalesce(max(no), 0) + 1 FROM acknowledgement", [], |row| row.get(0))?;
+        let no: i64 =
+            self.tx.query_row("SELECT coalesce(max(no), 0) + 1 FROM acknowledgement", [], |row| row.get(0))?;
         let personal = |text: &Option<String>| text.as_ref().map(|text| Personal::of(&answer.owner, text.clone()));
         let event = Event::Acknowledged {
             acknowledgement: AcknowledgementNo(no),

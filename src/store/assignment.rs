@@ -91,9 +91,7 @@ impl Read<'_> {
              WHERE NOT EXISTS (SELECT 1 FROM digest_listing WHERE digest_listing.entry = listing.entry)
              ORDER BY 1",
         )?;
-        let rows = query
-            .query_map([], |row| Ok(OwnerId::new(row.get::<_, String>(0)?)))?
-            .collect::<Result<_, _>>()?;
+        let rows = query.query_map([], |row| Ok(OwnerId::new(row.get::<_, String>(0)?)))?.collect::<Result<_, _>>()?;
         Ok(rows)
     }
 
@@ -238,7 +236,8 @@ impl Write<'_> {
         now: Time,
     ) -> Result<(), StoreError> {
         self.assign_again(pending.story, (pending.entry, pending.revision), assigned, config, now)?;
-        self.tx.execute("INSERT INTO reassigned (assignment, at) VALUES (?1, ?2)", params![pending.no.0, millis(now)])?;
+        self.tx
+            .execute("INSERT INTO reassigned (assignment, at) VALUES (?1, ?2)", params![pending.no.0, millis(now)])?;
         Ok(())
     }
 

@@ -139,9 +139,8 @@ impl Read<'_> {
         let mut query = self.tx.prepare_cached(
             "SELECT DISTINCT feed.id FROM entry JOIN feed ON feed.no = entry.feed WHERE story = ?1 ORDER BY feed.id",
         )?;
-        let rows = query
-            .query_map([story.0], |row| Ok(FeedId::new(row.get::<_, String>(0)?)))?
-            .collect::<Result<_, _>>()?;
+        let rows =
+            query.query_map([story.0], |row| Ok(FeedId::new(row.get::<_, String>(0)?)))?.collect::<Result<_, _>>()?;
         Ok(rows)
     }
 
@@ -203,15 +202,7 @@ impl Write<'_> {
         self.tx.execute(
             "INSERT INTO receipt (delivery, n, finished_at, outcome, code, reply, record)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![
-                delivery.0,
-                attempt,
-                millis(now),
-                outcome.as_str(),
-                outcome.code(),
-                outcome.text(),
-                signed(record)
-            ],
+            params![delivery.0, attempt, millis(now), outcome.as_str(), outcome.code(), outcome.text(), signed(record)],
         )?;
         let (state, at) = match next {
             Next::At(at) => (DeliveryState::Queued, Some(*at)),

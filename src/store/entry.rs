@@ -190,8 +190,7 @@ impl Write<'_> {
         match answer {
             Answer::Document(arrived) if plans.baseline || !plans.entries.is_empty() => {
                 applied = self.apply_entries(feed, no, arrived, plans, config, now)?;
-                update.status.last_entry_at =
-                    if applied.new > 0 { Some(now) } else { update.status.last_entry_at };
+                update.status.last_entry_at = if applied.new > 0 { Some(now) } else { update.status.last_entry_at };
             }
             Answer::Document(_) | Answer::NotModified(_) => self.count_quiet_poll(no, now)?,
             Answer::Failed { .. } => {}
@@ -327,10 +326,8 @@ impl Write<'_> {
         if plan.assigned.is_empty() && plan.withheld.is_empty() && !matches!(plan.fate, Fate::Listed(_)) {
             return Ok(0);
         }
-        let story: i64 = self
-            .tx
-            .prepare_cached("SELECT story FROM entry WHERE no = ?1")?
-            .query_row([entry.0], |row| row.get(0))?;
+        let story: i64 =
+            self.tx.prepare_cached("SELECT story FROM entry WHERE no = ?1")?.query_row([entry.0], |row| row.get(0))?;
         let story = StoryNo(story);
         let mut urgent = 0;
         for assigned in &plan.assigned {
@@ -405,12 +402,7 @@ impl Write<'_> {
         if is_baseline {
             self.tx.execute(
                 "INSERT INTO baseline (feed, at, recorded, matched) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
-                params![
-                    no.0,
-                    millis(now),
-                    fates.baseline.len(),
-                    serde_json::to_string(&matched).unwrap_or_default()
-                ],
+                params![no.0, millis(now), fates.baseline.len(), serde_json::to_string(&matched).unwrap_or_default()],
             )?;
             let event = Event::Baseline { feed: feed.id.clone(), entries: fates.baseline, matched, config };
             self.record(event, now)?;

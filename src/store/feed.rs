@@ -118,7 +118,12 @@ impl Read<'_> {
 impl Write<'_> {
     /// Claims feeds for a poll before any request leaves: moves their next poll on, so that a kill in between
     /// causes no early one. `only`: these feeds, due or not; else every enabled feed that is due.
-    pub fn claim_polls(&mut self, only: Option<&[FeedId]>, config: &Config, now: Time) -> Result<Vec<FeedStatus>, StoreError> {
+    pub fn claim_polls(
+        &mut self,
+        only: Option<&[FeedId]>,
+        config: &Config,
+        now: Time,
+    ) -> Result<Vec<FeedStatus>, StoreError> {
         let rows = self.read().feeds()?;
         let mut claimed = Vec::new();
         for row in rows {

@@ -33,11 +33,7 @@ pub use self::{
     feed::BaselineRow,
     story::{StoryRow, StorySourceRow},
 };
-use crate::{
-    clock::Clock,
-    evidence::event::Event,
-    model::time::Time,
-};
+use crate::{clock::Clock, evidence::event::Event, model::time::Time};
 
 /// The database's file in the state folder.
 pub const DATABASE: &str = "sigtrail.db";
@@ -116,7 +112,8 @@ impl Store {
             make_private_folder(dir).map_err(file_error)?;
         }
         let store = Self::with(dir, clock, faults);
-        let mut connection = store.open_connection(OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let mut connection =
+            store.open_connection(OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         migration::migrate(&mut connection, &dir.join(DATABASE))?;
         store.give_back(connection);
         Ok(store)

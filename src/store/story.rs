@@ -71,7 +71,12 @@ impl Read<'_> {
 
     /// Stories by number, newest first, from below `before` on, at most `limit`. `text`: only those with an entry
     /// whose title holds it in any case of ASCII.
-    pub fn stories(&self, text: Option<&str>, before: Option<StoryNo>, limit: usize) -> Result<Vec<StoryNo>, StoreError> {
+    pub fn stories(
+        &self,
+        text: Option<&str>,
+        before: Option<StoryNo>,
+        limit: usize,
+    ) -> Result<Vec<StoryNo>, StoreError> {
         let mut query = self.tx.prepare_cached(
             "SELECT no FROM story WHERE no < ?1 AND (?2 IS NULL OR EXISTS
                  (SELECT 1 FROM entry JOIN revision ON revision.entry = entry.no
