@@ -109,11 +109,57 @@ fn numeric_zone(text: &str) -> Option<i32> {
 /// Names of zones with the minutes that they are ahead of UTC. A name that several zones share has the meaning of RFC 822 or, failing
 /// that, the one that feeds use.
 const ZONES: &[(&str, i32)] = &[
-    ("Z", 0), ("UT", 0), ("UTC", 0), ("GMT", 0), ("WET", 0), ("WEST", 60), ("BST", 60), ("CET", 60), ("MEZ", 60), ("CEST", 120), ("MESZ", 120), ("EET", 120),
-    ("EEST", 180), ("SAST", 120), ("MSK", 180), ("MSD", 240), ("GST", 240), ("PKT", 300), ("IST", 330), ("SGT", 480), ("HKT", 480), ("AWST", 480), ("JST", 540), ("KST", 540),
-    ("ACST", 570), ("ACDT", 630), ("AEST", 600), ("AEDT", 660), ("NZST", 720), ("NZDT", 780),
-    ("NST", -210), ("NDT", -150), ("AST", -240), ("ADT", -180), ("EST", -300), ("EDT", -240), ("ET", -300), ("CST", -360), ("CDT", -300), ("CT", -360), ("MST", -420), ("MDT", -360), ("MT", -420),
-    ("PST", -480), ("PDT", -420), ("PT", -480), ("AKST", -540), ("AKDT", -480), ("HST", -600), ("BRT", -180), ("ART", -180),
+    ("Z", 0),
+    ("UT", 0),
+    ("UTC", 0),
+    ("GMT", 0),
+    ("WET", 0),
+    ("WEST", 60),
+    ("BST", 60),
+    ("CET", 60),
+    ("MEZ", 60),
+    ("CEST", 120),
+    ("MESZ", 120),
+    ("EET", 120),
+    ("EEST", 180),
+    ("SAST", 120),
+    ("MSK", 180),
+    ("MSD", 240),
+    ("GST", 240),
+    ("PKT", 300),
+    ("IST", 330),
+    ("SGT", 480),
+    ("HKT", 480),
+    ("AWST", 480),
+    ("JST", 540),
+    ("KST", 540),
+    ("ACST", 570),
+    ("ACDT", 630),
+    ("AEST", 600),
+    ("AEDT", 660),
+    ("NZST", 720),
+    ("NZDT", 780),
+    ("NST", -210),
+    ("NDT", -150),
+    ("AST", -240),
+    ("ADT", -180),
+    ("EST", -300),
+    ("EDT", -240),
+    ("ET", -300),
+    ("CST", -360),
+    ("CDT", -300),
+    ("CT", -360),
+    ("MST", -420),
+    ("MDT", -360),
+    ("MT", -420),
+    ("PST", -480),
+    ("PDT", -420),
+    ("PT", -480),
+    ("AKST", -540),
+    ("AKDT", -480),
+    ("HST", -600),
+    ("BRT", -180),
+    ("ART", -180),
 ];
 
 /// The seconds that a zone, by name or number, is ahead of UTC. `GMT+2` and `UTC+02:00` are read as they are meant.
@@ -121,7 +167,8 @@ fn zone(text: &str) -> Option<i32> {
     if let Some(ahead) = numeric_zone(text) {
         return Some(ahead);
     }
-    let named = |name: &str| ZONES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, minutes)| minutes * 60);
+    let named =
+        |name: &str| ZONES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, minutes)| minutes * 60);
     let split = text.find(['+', '-']).unwrap_or(text.len());
     let (name, number) = text.split_at_checked(split)?;
     let base = named(name)?;

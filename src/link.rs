@@ -10,8 +10,30 @@ const MAX_LINK: usize = 4096;
 
 /// Query parameters that say how a reader came, not what is read.
 const TRACKERS: &[&str] = &[
-    "fbclid", "gclid", "dclid", "gbraid", "wbraid", "msclkid", "yclid", "twclid", "igshid", "mc_cid", "mc_eid", "mkt_tok", "_hsenc", "_hsmi",
-    "vero_id", "oly_anon_id", "oly_enc_id", "at_medium", "at_campaign", "ns_mchannel", "ns_source", "ns_campaign", "cmpid", "wt_mc",
+    "fbclid",
+    "gclid",
+    "dclid",
+    "gbraid",
+    "wbraid",
+    "msclkid",
+    "yclid",
+    "twclid",
+    "igshid",
+    "mc_cid",
+    "mc_eid",
+    "mkt_tok",
+    "_hsenc",
+    "_hsmi",
+    "vero_id",
+    "oly_anon_id",
+    "oly_enc_id",
+    "at_medium",
+    "at_campaign",
+    "ns_mchannel",
+    "ns_source",
+    "ns_campaign",
+    "cmpid",
+    "wt_mc",
 ];
 
 /// An absolute http or https address without user name and password, or nothing.
@@ -101,23 +123,56 @@ mod tests {
     fn h_34_only_http_and_https_are_links() {
         let base = base();
         for text in [
-            "javascript:alert(1)", "JaVaScRiPt:alert(1)", "java\tscript:alert(1)", "java\nscript:alert(1)", " javascript:alert(1)",
-            "\u{1}javascript:alert(1)", "\u{a0}javascript:alert(1)", "javascript&colon;alert(1)//x:", "data:text/html,<script>alert(1)</script>",
-            "DATA:text/html;base64,PHNjcmlwdD4=", "vbscript:msgbox(1)", "blob:https://example.com/1", "intent://scan/#Intent;end",
-            "file:///etc/passwd", "ftp://example.com/x", "mailto:a@example.com", "tel:+123", "view-source:https://example.com",
-            "about:blank", "chrome://settings", "ms-msdt:/id", "search-ms:query=x", "jar:https://example.com!/x", "feed:https://example.com",
-            "ws://example.com", "urn:uuid:1", "tag:example.com,2026:1", "smb://example.com/x", "ssh://example.com", "livescript:x", "x:y", "http://", "https:///",
+            "javascript:alert(1)",
+            "JaVaScRiPt:alert(1)",
+            "java\tscript:alert(1)",
+            "java\nscript:alert(1)",
+            " javascript:alert(1)",
+            "\u{1}javascript:alert(1)",
+            "\u{a0}javascript:alert(1)",
+            "javascript&colon;alert(1)//x:",
+            "data:text/html,<script>alert(1)</script>",
+            "DATA:text/html;base64,PHNjcmlwdD4=",
+            "vbscript:msgbox(1)",
+            "blob:https://example.com/1",
+            "intent://scan/#Intent;end",
+            "file:///etc/passwd",
+            "ftp://example.com/x",
+            "mailto:a@example.com",
+            "tel:+123",
+            "view-source:https://example.com",
+            "about:blank",
+            "chrome://settings",
+            "ms-msdt:/id",
+            "search-ms:query=x",
+            "jar:https://example.com!/x",
+            "feed:https://example.com",
+            "ws://example.com",
+            "urn:uuid:1",
+            "tag:example.com,2026:1",
+            "smb://example.com/x",
+            "ssh://example.com",
+            "livescript:x",
+            "x:y",
+            "http://",
+            "https:///",
         ] {
             let found = http_link(text, Some(&base));
             assert!(found.as_deref().is_none_or(|link| link.starts_with("https://")), "{text:?} became {found:?}");
-            assert!(!found.is_some_and(|link| link.contains("alert") && !link.starts_with("https://example.com/")), "{text:?}");
+            assert!(
+                !found.is_some_and(|link| link.contains("alert") && !link.starts_with("https://example.com/")),
+                "{text:?}"
+            );
             assert_eq!(http_link(text, None), None, "{text:?}");
         }
     }
 
     #[test]
     fn user_names_never_disguise_a_host() {
-        assert_eq!(http_link("https://bank.example:pw@evil.example/a", None).as_deref(), Some("https://evil.example/a"));
+        assert_eq!(
+            http_link("https://bank.example:pw@evil.example/a", None).as_deref(),
+            Some("https://evil.example/a")
+        );
         assert_eq!(http_link("https:\\\\evil.example\\a", None).as_deref(), Some("https://evil.example/a"));
         assert_eq!(http_link("ht\ntps://example.com/", None).as_deref(), Some("https://example.com/"));
     }
@@ -135,8 +190,12 @@ mod tests {
     fn links_that_differ_only_in_dress_compare_equal() {
         let plain = canonical("https://example.com/a").unwrap();
         for link in [
-            "http://example.com/a", "HTTPS://EXAMPLE.COM:443/a/", "https://user@example.com/a#top", "https://example.com./a",
-            "https://example.com/a?utm_source=x&UTM_medium=y&fbclid=z", "https://example.com/a?",
+            "http://example.com/a",
+            "HTTPS://EXAMPLE.COM:443/a/",
+            "https://user@example.com/a#top",
+            "https://example.com./a",
+            "https://example.com/a?utm_source=x&UTM_medium=y&fbclid=z",
+            "https://example.com/a?",
         ] {
             assert_eq!(canonical(link).unwrap(), plain, "{link}");
         }

@@ -50,7 +50,9 @@ fn date(text: &str) -> Option<Date> {
             Date::new(number(packed.get(..4)?)?, small(packed.get(4..6)?)?, small(packed.get(6..)?)?).ok()
         }
         [packed] if packed.len() == 7 && !packed.contains('W') => ordinal(packed.get(..4)?, packed.get(4..)?),
-        [packed] if packed.len() >= 7 => week(packed.get(..4)?, packed.get(4..7)?, packed.get(7..).filter(|day| !day.is_empty())),
+        [packed] if packed.len() >= 7 => {
+            week(packed.get(..4)?, packed.get(4..7)?, packed.get(7..).filter(|day| !day.is_empty()))
+        }
         [year, week_no] if week_no.starts_with('W') => week(year, week_no, None),
         [year, week_no, day] if week_no.starts_with('W') => week(year, week_no, Some(day)),
         [year, day] if year.len() == 4 && day.len() == 3 => ordinal(year, day),

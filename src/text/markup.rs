@@ -99,7 +99,11 @@ impl Stripper<'_> {
             for (offset, &byte) in rest.iter().enumerate() {
                 match (quote, byte) {
                     (None, b'>') => return Some(from + offset + 1),
-                    (None, b'"' | b'\'') if rest.get(offset.wrapping_sub(1)).is_some_and(|&before| before == b'=' || before == b' ') => quote = Some(byte),
+                    (None, b'"' | b'\'')
+                        if rest.get(offset.wrapping_sub(1)).is_some_and(|&before| before == b'=' || before == b' ') =>
+                    {
+                        quote = Some(byte)
+                    }
                     (Some(open), _) if open == byte => quote = None,
                     _ => {}
                 }
@@ -133,7 +137,8 @@ impl Stripper<'_> {
     fn declaration(&mut self) {
         let rest = self.rest();
         if rest.starts_with("<!--") {
-            let end = (!self.searches.no_comment_end).then(|| rest.get(2..).and_then(|rest| rest.find("-->"))).flatten();
+            let end =
+                (!self.searches.no_comment_end).then(|| rest.get(2..).and_then(|rest| rest.find("-->"))).flatten();
             self.searches.no_comment_end |= end.is_none();
             if let Some(offset) = end {
                 self.at += 2 + offset + 3;
@@ -143,7 +148,11 @@ impl Stripper<'_> {
             // Its content is read as markup: what HTML would have hidden, the writer meant to be read.
             self.at += rest.len() - inside.len();
             return;
-        } else if !rest.as_bytes().get(2).is_some_and(|&byte| byte.is_ascii_alphabetic() || byte == b'[' || byte == b'-') {
+        } else if !rest
+            .as_bytes()
+            .get(2)
+            .is_some_and(|&byte| byte.is_ascii_alphabetic() || byte == b'[' || byte == b'-')
+        {
             return self.literal('<');
         }
         match self.tag_end(self.at + 2) {
@@ -158,7 +167,8 @@ fn name_length(bytes: &[u8]) -> usize {
     if !bytes.first().is_some_and(u8::is_ascii_alphabetic) {
         return 0;
     }
-    let length = bytes.iter().take_while(|&&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b':' | b'_')).count();
+    let length =
+        bytes.iter().take_while(|&&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b':' | b'_')).count();
     match bytes.get(length) {
         Some(b'>' | b'/' | b' ' | b'\t' | b'\n' | b'\r') => length,
         _ => 0,
@@ -176,24 +186,197 @@ enum Kind {
 
 /// The elements that part the text before and after them, sorted.
 const BLOCKS: &[&str] = &[
-    "address", "article", "aside", "blockquote", "body", "br", "button", "caption", "center", "dd", "details", "dialog", "dir", "div",
-    "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "frameset", "h1", "h2", "h3", "h4", "h5", "h6",
-    "head", "header", "hgroup", "hr", "html", "iframe", "legend", "li", "main", "menu", "nav", "noscript", "ol", "optgroup", "option",
-    "p", "plaintext", "pre", "section", "select", "summary", "table", "tbody", "td", "textarea", "tfoot", "th", "thead", "title", "tr", "ul",
+    "address",
+    "article",
+    "aside",
+    "blockquote",
+    "body",
+    "br",
+    "button",
+    "caption",
+    "center",
+    "dd",
+    "details",
+    "dialog",
+    "dir",
+    "div",
+    "dl",
+    "dt",
+    "fieldset",
+    "figcaption",
+    "figure",
+    "footer",
+    "form",
+    "frameset",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "head",
+    "header",
+    "hgroup",
+    "hr",
+    "html",
+    "iframe",
+    "legend",
+    "li",
+    "main",
+    "menu",
+    "nav",
+    "noscript",
+    "ol",
+    "optgroup",
+    "option",
+    "p",
+    "plaintext",
+    "pre",
+    "section",
+    "select",
+    "summary",
+    "table",
+    "tbody",
+    "td",
+    "textarea",
+    "tfoot",
+    "th",
+    "thead",
+    "title",
+    "tr",
+    "ul",
     "xmp",
 ];
 
 /// The elements that do not, sorted: of HTML, and those of SVG and MathML that turn up in feeds.
 const INLINES: &[&str] = &[
-    "a", "abbr", "acronym", "animate", "animatemotion", "animatetransform", "annotation", "applet", "area", "audio", "b", "base",
-    "basefont", "bdi", "bdo", "bgsound", "big", "blink", "canvas", "circle", "cite", "clippath", "code", "col", "colgroup", "data",
-    "datalist", "defs", "del", "desc", "dfn", "ellipse", "em", "embed", "feimage", "filter", "font", "foreignobject", "frame", "g", "i", "image",
-    "img", "input", "ins", "isindex", "kbd", "keygen", "label", "layer", "line", "lineargradient", "link", "listing", "map", "mark",
-    "marquee", "mask", "math", "meta", "meter", "mfrac", "mi", "mn", "mo", "mover", "mrow", "ms", "mspace", "msqrt", "mstyle", "msub", "msubsup", "msup",
-    "mtable", "mtd", "mtext", "mtr", "munder", "nobr", "noembed", "noframes", "object", "output", "param", "path",
-    "picture", "polygon", "polyline", "portal", "progress", "q", "radialgradient", "rb", "rect", "rp", "rt", "rtc", "ruby", "s",
-    "samp", "semantics", "set", "slot", "small", "source", "spacer", "span", "stop", "strike", "strong", "sub", "sup", "svg", "symbol",
-    "template", "text", "textpath", "time", "track", "tspan", "tt", "u", "use", "var", "video", "wbr",
+    "a",
+    "abbr",
+    "acronym",
+    "animate",
+    "animatemotion",
+    "animatetransform",
+    "annotation",
+    "applet",
+    "area",
+    "audio",
+    "b",
+    "base",
+    "basefont",
+    "bdi",
+    "bdo",
+    "bgsound",
+    "big",
+    "blink",
+    "canvas",
+    "circle",
+    "cite",
+    "clippath",
+    "code",
+    "col",
+    "colgroup",
+    "data",
+    "datalist",
+    "defs",
+    "del",
+    "desc",
+    "dfn",
+    "ellipse",
+    "em",
+    "embed",
+    "feimage",
+    "filter",
+    "font",
+    "foreignobject",
+    "frame",
+    "g",
+    "i",
+    "image",
+    "img",
+    "input",
+    "ins",
+    "isindex",
+    "kbd",
+    "keygen",
+    "label",
+    "layer",
+    "line",
+    "lineargradient",
+    "link",
+    "listing",
+    "map",
+    "mark",
+    "marquee",
+    "mask",
+    "math",
+    "meta",
+    "meter",
+    "mfrac",
+    "mi",
+    "mn",
+    "mo",
+    "mover",
+    "mrow",
+    "ms",
+    "mspace",
+    "msqrt",
+    "mstyle",
+    "msub",
+    "msubsup",
+    "msup",
+    "mtable",
+    "mtd",
+    "mtext",
+    "mtr",
+    "munder",
+    "nobr",
+    "noembed",
+    "noframes",
+    "object",
+    "output",
+    "param",
+    "path",
+    "picture",
+    "polygon",
+    "polyline",
+    "portal",
+    "progress",
+    "q",
+    "radialgradient",
+    "rb",
+    "rect",
+    "rp",
+    "rt",
+    "rtc",
+    "ruby",
+    "s",
+    "samp",
+    "semantics",
+    "set",
+    "slot",
+    "small",
+    "source",
+    "spacer",
+    "span",
+    "stop",
+    "strike",
+    "strong",
+    "sub",
+    "sup",
+    "svg",
+    "symbol",
+    "template",
+    "text",
+    "textpath",
+    "time",
+    "track",
+    "tspan",
+    "tt",
+    "u",
+    "use",
+    "var",
+    "video",
+    "wbr",
 ];
 
 impl Kind {
@@ -242,7 +425,19 @@ mod tests {
 
     #[test]
     fn what_only_looks_like_markup_stays() {
-        for text in ["a < b and c > d", "Vec<T> and map<int>", "<maria@example.com>", "x <- y", "1<2", "<", "<>", "</", "<!", "a && b", "<3"] {
+        for text in [
+            "a < b and c > d",
+            "Vec<T> and map<int>",
+            "<maria@example.com>",
+            "x <- y",
+            "1<2",
+            "<",
+            "<>",
+            "</",
+            "<!",
+            "a && b",
+            "<3",
+        ] {
             assert_eq!(plain(text), text);
         }
         assert_eq!(plain("no end <script>to this"), "no end to this");

@@ -84,7 +84,8 @@ fn named(after: &str) -> Option<(Reference, usize)> {
 }
 
 fn numeric(after: &str) -> Option<(Reference, usize)> {
-    let (radix, prefix) = if after.as_bytes().get(1).is_some_and(|x| x.eq_ignore_ascii_case(&b'x')) { (16, 2) } else { (10, 1) };
+    let (radix, prefix) =
+        if after.as_bytes().get(1).is_some_and(|x| x.eq_ignore_ascii_case(&b'x')) { (16, 2) } else { (10, 1) };
     let digits = after.get(prefix..)?;
     let count = digits.bytes().take_while(|&digit| char::from(digit).is_digit(radix)).count();
     if count == 0 {
