@@ -46,9 +46,10 @@ impl Seed {
         const VOWELS: &[&str] = &["a", "e", "i", "o", "u", "ea", "io"];
         let mut word = String::new();
         for _ in 0..syllables {
-            let (consonant, vowel) = (self.next(), self.next());
-            word.push_str(CONSONANTS[usize::try_from(consonant % 20).unwrap_or(0)]);
-            word.push_str(VOWELS[usize::try_from(vowel % 7).unwrap_or(0)]);
+            for sounds in [CONSONANTS, VOWELS] {
+                let at = usize::try_from(self.next() % sounds.len() as u64).unwrap_or_default();
+                word.push_str(sounds.get(at).copied().unwrap_or_default());
+            }
         }
         if self.next().is_multiple_of(3) {
             word.push('n');

@@ -68,7 +68,7 @@ pub fn route(config: &Config, feed: &Feed, tags: &[Tag], marks: &Marks, now: Tim
         if holds(rule, feed, tags, *marks) {
             is_matched |= !rule.to.is_empty();
             for owner in &rule.to {
-                desk.give(owner, Why::Route(at + 1), rule.urgent);
+                desk.give(owner, &Why::Route(at + 1), rule.urgent);
             }
         }
     }
@@ -78,7 +78,7 @@ pub fn route(config: &Config, feed: &Feed, tags: &[Tag], marks: &Marks, now: Tim
     match feed.unmatched {
         Unmatched::None => desk.judgement(Fate::NotForUs),
         Unmatched::Owner => {
-            desk.give(&feed.owner, Why::Feed(feed.name.clone()), false);
+            desk.give(&feed.owner, &Why::Feed(feed.name.clone()), false);
             desk.judgement(Fate::Assigned)
         }
         Unmatched::List => {
@@ -188,21 +188,21 @@ impl Desk<'_> {
                 }
             };
             match found {
-                Some((owner, why)) => self.give(owner, why, false),
-                None => self.give(&config.fallback, Why::Unknown(tag.id.clone()), false),
+                Some((owner, why)) => self.give(owner, &why, false),
+                None => self.give(&config.fallback, &Why::Unknown(tag.id.clone()), false),
             }
         }
         !tags.is_empty()
     }
 
     /// Gives it to this owner, or to whoever takes the owner's place.
-    fn give(&mut self, meant: &OwnerId, why: Why, urgent: bool) {
+    fn give(&mut self, meant: &OwnerId, why: &Why, urgent: bool) {
         let Some((owner, part)) = self.receiver(meant) else {
             let ask = self.config.fallback.clone();
             return self.withhold(meant, ask);
         };
-        let instead = (part != Part::Themselves).then(|| self.sentence(meant, &why, part));
-        self.note(&owner, &why, instead.as_deref(), urgent);
+        let instead = (part != Part::Themselves).then(|| self.sentence(meant, why, part));
+        self.note(&owner, why, instead.as_deref(), urgent);
         if self.is_living(meant) && !self.may_see(meant) {
             self.withhold(meant, owner);
         }
@@ -339,7 +339,10 @@ mod tests {
     fn owner(id: &str, tlp: Tlp, deputy: Option<&str>) -> Owner {
         Owner {
             id: id.into(),
-            name: format!("{} Example", id[..1].to_uppercase() + &id[1..]),
+            name: format!(
+                "{} Example",
+                id.chars().take(1).flat_map(char::to_uppercase).chain(id.chars().skip(1)).collect::<String>()
+            ),
             address: format!("{id}@example.com"),
             role: None,
             deputy: deputy.map(Into::into),

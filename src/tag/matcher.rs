@@ -522,7 +522,7 @@ mod tests {
         let tag = &tags[0];
         assert_eq!((tag.kind, tag.id.as_str(), tag.term.as_str()), (TagKind::Component, "it", "Quillgate VPN"));
         assert_eq!((tag.field, tag.method, tag.confidence), (Field::Summary, Method::Term, 30));
-        assert_eq!(&entry.summary.unwrap()[tag.start..tag.end], "QUILLGATE\nvpn");
+        assert_eq!(entry.summary.unwrap().get(tag.start..tag.end), Some("QUILLGATE\nvpn"));
         assert_eq!(tag.snippet, "A flaw in the QUILLGATE vpn lets anybody in.");
     }
 

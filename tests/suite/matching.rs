@@ -2,10 +2,10 @@
 //! `SIGTRAIL_CORPUS` names them).
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     fmt::Write as _,
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use serde_json::Value;
@@ -85,7 +85,7 @@ fn corpus(test: &str) -> Option<PathBuf> {
     folder
 }
 
-fn lines(path: &PathBuf) -> Vec<Value> {
+fn lines(path: &Path) -> Vec<Value> {
     let text = fs::read_to_string(path).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -118,164 +118,165 @@ impl Score {
     }
 }
 
-/// The stack that a person would write first: names, well-known parts, exact case where the name is a word.
-fn plain_stack() -> (Vec<Component>, Vec<Topic>) {
-    let components = [
-        ("openssl", vec!["openssl", "libssl", "libcrypto"]),
-        ("openssh", vec!["openssh", "sshd"]),
-        ("linux-kernel", vec!["linux kernel", "kernel&linux"]),
-        ("ubuntu", vec!["=Ubuntu"]),
-        ("debian", vec!["=Debian"]),
-        ("glibc", vec!["glibc", "GNU C library"]),
-        ("nginx", vec!["nginx", "ingress-nginx"]),
-        ("postgresql", vec!["postgresql", "postgres", "psycopg", "pgx"]),
-        ("redis", vec!["redis", "valkey"]),
-        ("docker", vec!["docker", "moby", "buildkit", "containerd", "runc"]),
-        ("kubernetes", vec!["kubernetes", "kubelet", "kube-apiserver"]),
-        ("terraform", vec!["terraform"]),
-        ("vault", vec!["vault&hashicorp"]),
-        ("aws", vec!["=AWS", "Amazon Web Services", "SageMaker", "Amazon S3", "Amazon EKS", "Amazon Bedrock"]),
-        ("github", vec!["GitHub Actions", "=GitHub"]),
-        ("gitlab", vec!["gitlab"]),
-        ("jenkins", vec!["jenkins"]),
-        ("python", vec!["CPython", "PyPI", "=Python"]),
-        ("pytorch", vec!["pytorch", "torchvision", "torchserve"]),
-        ("transformers", vec!["huggingface_hub", "transformers&hugging face|huggingface", "hugging face hub"]),
-        ("langchain", vec!["langchain", "langgraph"]),
-        ("ray", vec!["=Ray&anyscale|ray cluster"]),
-        ("triton", vec!["Triton Inference Server"]),
-        ("nvidia", vec!["nvidia gpu driver", "CUDA toolkit", "nvidia container toolkit"]),
-        ("vllm", vec!["vllm"]),
-        ("fastapi", vec!["fastapi", "starlette", "uvicorn"]),
-        ("django", vec!["django"]),
-        ("requests", vec!["urllib3", "python-requests", "psf/requests"]),
-        ("nodejs", vec!["node.js", "nodejs"]),
-        ("npm", vec!["npm"]),
-        ("react", vec!["next.js", "react.js", "=React&javascript|frontend|next.js"]),
-        ("express", vec!["express.js", "expressjs"]),
-        ("go", vec!["golang", "golang.org/x", "=Go&golang|go.dev|goroutine"]),
-        ("rust", vec!["rustc", "=Cargo&rust", "=Rust&rustc|cargo|rust-lang"]),
-        ("tokio", vec!["tokio", "hyper&rust|tokio", "axum", "reqwest", "rustls"]),
-        ("chrome", vec!["google chrome", "chromium", "=Chrome"]),
-        ("windows", vec!["microsoft windows", "=Windows", "win32k", "MSXML"]),
-        (
-            "microsoft-365",
-            vec![
-                "microsoft 365",
-                "office 365",
-                "sharepoint",
-                "=Exchange&microsoft",
-                "=Teams&microsoft",
-                "=Outlook",
-                "entra id",
-            ],
-        ),
-        ("macos", vec!["macos", "=Safari", "mac os x"]),
-        ("slack", vec!["=Slack"]),
-        ("okta", vec!["okta", "auth0"]),
-        ("cloudflare", vec!["cloudflare"]),
-        ("fortinet", vec!["fortinet", "fortigate", "fortios", "fortiweb"]),
-        ("atlassian", vec!["=Jira", "=Confluence", "atlassian"]),
-        ("grafana", vec!["grafana", "=Loki&grafana"]),
-        ("prometheus", vec!["prometheus"]),
-        ("openai-api", vec!["openai api", "chatgpt enterprise", "OpenAI"]),
-        ("anthropic-api", vec!["anthropic", "claude code"]),
-        ("cursor", vec!["=Cursor&code editor|IDE|anysphere"]),
-        ("vscode", vec!["visual studio code", "vs code", "vscode"]),
-    ];
-    let topics = [
-        ("prompt-injection", vec!["prompt injection", "jailbreak", "jailbreaks", "jailbreaking"]),
-        (
-            "model-security",
-            vec!["model poisoning", "data poisoning", "adversarial examples", "model theft", "backdoored model"],
-        ),
-        (
-            "ai-policy",
-            vec!["AI Act", "AI safety institute", "AI security institute", "frontier AI", "AI regulation", "AISI"],
-        ),
-        (
-            "supply-chain",
-            vec!["supply chain", "malicious package", "malicious packages", "embedded malicious code", "typosquatting"],
-        ),
-        ("ransomware", vec!["ransomware!Known ransomware campaign use|ransomware campaign use"]),
-        ("phishing", vec!["phishing", "social engineering", "help desk", "account takeover"]),
-        (
-            "exploited",
-            vec!["exploited in the wild", "actively exploited", "known exploited", "active exploitation", "zero-day"],
-        ),
-    ];
+/// The components that a person would write first: names, well-known parts, exact case or context where a name is a word.
+const COMPONENTS: &[(&str, &[&str])] = &[
+    ("openssl", &["openssl", "libssl", "libcrypto"]),
+    ("openssh", &["openssh", "sshd"]),
+    ("linux-kernel", &["linux kernel", "kernel&linux"]),
+    ("ubuntu", &["=Ubuntu"]),
+    ("debian", &["=Debian"]),
+    ("glibc", &["glibc", "GNU C library"]),
+    ("nginx", &["nginx", "ingress-nginx"]),
+    ("postgresql", &["postgresql", "postgres", "psycopg", "pgx"]),
+    ("redis", &["redis", "valkey"]),
+    ("docker", &["docker", "moby", "buildkit", "containerd", "runc"]),
+    ("kubernetes", &["kubernetes", "kubelet", "kube-apiserver"]),
+    ("terraform", &["terraform"]),
+    ("vault", &["vault&hashicorp"]),
+    ("aws", &["=AWS", "Amazon Web Services", "SageMaker", "Amazon S3", "Amazon EKS", "Amazon Bedrock"]),
+    ("github", &["GitHub Actions", "=GitHub"]),
+    ("gitlab", &["gitlab"]),
+    ("jenkins", &["jenkins"]),
+    ("python", &["CPython", "PyPI", "=Python"]),
+    ("pytorch", &["pytorch", "torchvision", "torchserve"]),
+    ("transformers", &["huggingface_hub", "transformers&hugging face|huggingface", "hugging face hub"]),
+    ("langchain", &["langchain", "langgraph"]),
+    ("ray", &["=Ray&anyscale|ray cluster"]),
+    ("triton", &["Triton Inference Server"]),
+    ("nvidia", &["nvidia gpu driver", "CUDA toolkit", "nvidia container toolkit"]),
+    ("vllm", &["vllm"]),
+    ("fastapi", &["fastapi", "starlette", "uvicorn"]),
+    ("django", &["django"]),
+    ("requests", &["urllib3", "python-requests", "psf/requests"]),
+    ("nodejs", &["node.js", "nodejs"]),
+    ("npm", &["npm"]),
+    ("react", &["next.js", "react.js", "=React&javascript|frontend|next.js"]),
+    ("express", &["express.js", "expressjs"]),
+    ("go", &["golang", "golang.org/x", "=Go&golang|go.dev|goroutine"]),
+    ("rust", &["rustc", "=Cargo&rust", "=Rust&rustc|cargo|rust-lang"]),
+    ("tokio", &["tokio", "hyper&rust|tokio", "axum", "reqwest", "rustls"]),
+    ("chrome", &["google chrome", "chromium", "=Chrome"]),
+    ("windows", &["microsoft windows", "=Windows", "win32k", "MSXML"]),
     (
-        components.iter().map(|(id, terms)| component(id, terms)).collect(),
-        topics.iter().map(|(id, terms)| topic(id, terms)).collect(),
-    )
+        "microsoft-365",
+        &[
+            "microsoft 365",
+            "office 365",
+            "sharepoint",
+            "=Exchange&microsoft",
+            "=Teams&microsoft",
+            "=Outlook",
+            "entra id",
+        ],
+    ),
+    ("macos", &["macos", "=Safari", "mac os x"]),
+    ("slack", &["=Slack"]),
+    ("okta", &["okta", "auth0"]),
+    ("cloudflare", &["cloudflare"]),
+    ("fortinet", &["fortinet", "fortigate", "fortios", "fortiweb"]),
+    ("atlassian", &["=Jira", "=Confluence", "atlassian"]),
+    ("grafana", &["grafana", "=Loki&grafana"]),
+    ("prometheus", &["prometheus"]),
+    ("openai-api", &["openai api", "chatgpt enterprise", "OpenAI"]),
+    ("anthropic-api", &["anthropic", "claude code"]),
+    ("cursor", &["=Cursor&code editor|IDE|anysphere"]),
+    ("vscode", &["visual studio code", "vs code", "vscode"]),
+];
+
+/// The topics, as bluntly.
+const TOPICS: &[(&str, &[&str])] = &[
+    ("prompt-injection", &["prompt injection", "jailbreak", "jailbreaks", "jailbreaking"]),
+    (
+        "model-security",
+        &["model poisoning", "data poisoning", "adversarial examples", "model theft", "backdoored model"],
+    ),
+    ("ai-policy", &["AI Act", "AI safety institute", "AI security institute", "frontier AI", "AI regulation", "AISI"]),
+    (
+        "supply-chain",
+        &["supply chain", "malicious package", "malicious packages", "embedded malicious code", "typosquatting"],
+    ),
+    ("ransomware", &["ransomware!Known ransomware campaign use|ransomware campaign use"]),
+    ("phishing", &["phishing", "social engineering", "help desk", "account takeover"]),
+    (
+        "exploited",
+        &["exploited in the wild", "actively exploited", "known exploited", "active exploitation", "zero-day"],
+    ),
+];
+
+fn plain_matcher() -> Matcher {
+    let components: Vec<Component> = COMPONENTS.iter().map(|(id, terms)| component(id, terms)).collect();
+    let topics: Vec<Topic> = TOPICS.iter().map(|(id, terms)| topic(id, terms)).collect();
+    Matcher::new(&components, &topics).unwrap()
+}
+
+/// A judged pair of item and component or topic: relevant, doubtful, why.
+type Judged = HashMap<(String, String), (bool, bool, String)>;
+
+fn judged_pairs(folder: &Path) -> Judged {
+    let pairs = lines(&folder.join("signal/pairs.jsonl")).into_iter().map(|pair| {
+        let id = pair["component"].as_str().or(pair["topic"].as_str()).unwrap().to_owned();
+        let value = (pair["relevant"] == true, pair["doubt"] == true, word(&pair, "why").to_owned());
+        ((word(&pair, "key").to_owned(), id), value)
+    });
+    pairs.collect()
+}
+
+fn is_topic(id: &str) -> bool {
+    TOPICS.iter().any(|(topic, _)| *topic == id)
+}
+
+/// The scores by component and topic, and what was wrong or missed, line by line.
+fn score(folder: &Path, matcher: &Matcher) -> (BTreeMap<String, Score>, String) {
+    let mut judged = judged_pairs(folder);
+    let mut scores: BTreeMap<String, Score> = BTreeMap::new();
+    let mut detail = String::new();
+    for item in lines(&folder.join("signal/items.jsonl")) {
+        let answer: Value = serde_json::from_str(&json_line(matcher, &item.to_string()).unwrap()).unwrap();
+        for tag in answer["tags"].as_array().unwrap() {
+            let id = word(tag, "id").to_owned();
+            let pair = (word(&item, "key").to_owned(), id.clone());
+            let (relevant, doubt, why) = judged.remove(&pair).unwrap_or((false, false, "unlisted".to_owned()));
+            let score = scores.entry(id.clone()).or_default();
+            if relevant && !doubt {
+                score.right += 1;
+            } else if !doubt {
+                score.wrong += 1;
+                let (field, term, snippet) = (word(tag, "field"), word(tag, "term"), word(tag, "snippet"));
+                let _ = writeln!(detail, "wrong {why} {id} {field} {term}: {snippet}");
+            }
+        }
+    }
+    for ((key, id), (relevant, doubt, why)) in judged {
+        if relevant && !doubt {
+            let _ = writeln!(detail, "missed {why} {id}: {key}");
+            scores.entry(id).or_default().missed += 1;
+        }
+    }
+    (scores, detail)
 }
 
 #[test]
 fn a_plain_stack_tags_judged_items_better_than_word_boundaries_do() {
     let Some(folder) = corpus("tags of judged items") else { return };
-    let (components, topics) = plain_stack();
-    let matcher = Matcher::new(&components, &topics).unwrap();
-    let mut judged: HashMap<(String, String), (bool, bool, String)> = HashMap::new();
-    for pair in lines(&folder.join("signal/pairs.jsonl")) {
-        let id = pair["component"].as_str().or(pair["topic"].as_str()).unwrap();
-        let value = (pair["relevant"] == true, pair["doubt"] == true, word(&pair, "why").to_owned());
-        judged.insert((word(&pair, "key").to_owned(), id.to_owned()), value);
-    }
-    let mut scores: HashMap<String, Score> = HashMap::new();
-    let mut wrong: HashMap<(String, String), u32> = HashMap::new();
-    let mut seen: HashSet<(String, String)> = HashSet::new();
-    let mut detail = String::new();
-    for item in lines(&folder.join("signal/items.jsonl")) {
-        let answer: Value = serde_json::from_str(&json_line(&matcher, &item.to_string()).unwrap()).unwrap();
-        for tag in answer["tags"].as_array().unwrap() {
-            let pair = (word(&item, "key").to_owned(), word(tag, "id").to_owned());
-            let (relevant, doubt, why) = judged.get(&pair).cloned().unwrap_or((false, false, "unlisted".to_owned()));
-            seen.insert(pair.clone());
-            let score = scores.entry(format!("{} {}", word(tag, "kind"), pair.1)).or_default();
-            if doubt {
-                continue;
-            } else if relevant {
-                score.right += 1;
-            } else {
-                score.wrong += 1;
-                *wrong.entry((word(tag, "kind").to_owned(), why.clone())).or_default() += 1;
-                let _ = writeln!(
-                    detail,
-                    "wrong {why} {} {} {}: {}",
-                    pair.1,
-                    word(tag, "field"),
-                    word(tag, "term"),
-                    word(tag, "snippet")
-                );
-            }
-        }
-    }
-    for ((key, id), (relevant, doubt, why)) in &judged {
-        if *relevant && !*doubt && !seen.contains(&(key.clone(), id.clone())) {
-            let kind = if topics.iter().any(|topic| topic.id.as_str() == id) { "topic" } else { "component" };
-            scores.entry(format!("{kind} {id}")).or_default().missed += 1;
-            let _ = writeln!(detail, "missed {why} {id}: {key}");
-        }
-    }
+    let (scores, detail) = score(&folder, &plain_matcher());
     if std::env::var_os("SIGTRAIL_DETAIL").is_some() {
         println!("{detail}");
     }
-    let total = |kind: &str| {
-        scores.iter().filter(|(name, _)| name.starts_with(kind)).fold(Score::default(), |sum, (_, one)| Score {
+    let total = |of_topics: bool| {
+        scores.iter().filter(|(id, _)| is_topic(id) == of_topics).fold(Score::default(), |sum, (_, one)| Score {
             right: sum.right + one.right,
             wrong: sum.wrong + one.wrong,
             missed: sum.missed + one.missed,
         })
     };
-    let mut names: Vec<_> = scores.iter().collect();
-    names.sort_by_key(|(name, _)| name.as_str());
-    for (name, score) in names {
-        println!("{name}: {}", score.words());
+    for (id, score) in &scores {
+        println!("{id}: {}", score.words());
     }
-    let (on_components, on_topics) = (total("component"), total("topic"));
-    println!("components: {}\ntopics: {}\nwrong by class: {wrong:?}", on_components.words(), on_topics.words());
-    assert!(on_components.precision() > 0.209 && on_components.recall() > 0.9, "{}", on_components.words());
-    assert!(on_topics.precision() > 0.358, "{}", on_topics.words());
+    let (on_components, on_topics) = (total(false), total(true));
+    println!("components: {}\ntopics: {}", on_components.words(), on_topics.words());
+    // The best that plain word boundaries reach with a comparable recall, addresses removed: 0.209.
+    assert!(on_components.precision() > 0.28 && on_components.recall() > 0.88, "{}", on_components.words());
+    assert!(on_topics.precision() > 0.7, "{}", on_topics.words());
 }
 
 #[test]
