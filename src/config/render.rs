@@ -120,13 +120,14 @@ mod tests {
     use super::*;
 
     fn problem(message: &str, text: &str, found: &str) -> (Problem, Vec<SourceFile>) {
-        let start = text.find(found).expect("it is there");
-        let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let (before, _) = text.split_once(found).expect("it is there");
+        let start = before.len();
+        let in_line = before.rsplit('\n').next().unwrap_or_default();
         let problem = Problem {
             severity: Severity::Error,
             file: "feeds.toml".into(),
-            line: text[..start].matches('\n').count() + 1,
-            column: text[line_start..start].chars().count() + 1,
+            line: before.matches('\n').count() + 1,
+            column: in_line.chars().count() + 1,
             span: start..start + found.len(),
             message: message.into(),
             label: "no such owner in config/owners.toml".into(),
@@ -152,14 +153,14 @@ mod tests {
         let shown = render(&[problem], &files, false);
         let lines: Vec<&str> = shown.lines().collect();
         let caret = lines[3].find('^').expect("a caret");
-        assert!(lines[2][caret..].starts_with("\"mria\""), "{shown}");
+        assert!(lines[2].split_at(caret).1.starts_with("\"mria\""), "{shown}");
         assert!(lines[2].len() <= WIDEST + 8);
     }
 
     #[test]
     fn control_characters_of_a_file_never_reach_the_terminal() {
         let (problem, files) = problem("bad \u{1b}[2J name", "name = \"a\u{1b}[2Jb\"\n", "\"a\u{1b}[2Jb\"");
-        assert!(!render(&[problem.clone()], &files, false).contains('\u{1b}'));
+        assert!(!render(std::slice::from_ref(&problem), &files, false).contains('\u{1b}'));
         let colored = render(&[problem], &files, true);
         assert!(colored.contains("\u{1b}[1;31merror\u{1b}[0m") && !colored.contains("\u{1b}[2J"));
     }

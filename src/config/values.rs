@@ -208,19 +208,13 @@ pub(super) fn web_address(text: &str) -> Result<Url, Flaw> {
 /// A feed's address: a web address without a fragment, which no request ever sends.
 pub(super) fn feed_address(text: &str) -> Result<Url, Flaw> {
     let url = web_address(text)?;
-    match url.fragment() {
-        None => Ok(url),
-        Some(_) => {
-            let at = text.find('#').unwrap_or(0);
-            let mut flaw = Flaw::new(
-                format!("URL `{text}` has a fragment"),
-                "never sent to the server",
-                "remove `#` and what follows",
-            );
-            flaw.part = Some(at..text.len());
-            Err(flaw)
-        }
+    if url.fragment().is_none() {
+        return Ok(url);
     }
+    let at = text.find('#').unwrap_or(0);
+    let message = format!("URL `{text}` has a fragment");
+    let flaw = Flaw::new(message, "never sent to the server", "remove `#` and what follows");
+    Err(Flaw { part: Some(at..text.len()), ..flaw })
 }
 
 /// Whether a URL's host is this machine itself.
