@@ -32,13 +32,13 @@ impl Known {
         let unclear = source.filter(|_| report.is_broken(file)).map(|source| source.text.clone());
         let mut known = Self { word, place, unclear, ids: BTreeMap::new() };
         for table in tables {
-            let silent = &mut Report::new(report.files);
+            let silent = &mut Report::silent(report.files);
             // What is no good identifier is refused where it stands, not wherever somebody uses it.
             let as_typed = |id: Text<'_>| (id.text.to_owned(), id.at);
             let named = declared(table, silent).or_else(|| table.text("id", silent).map(as_typed));
             let Some((id, at)) = named else { continue };
             if let Some(first) = known.ids.get(&id) {
-                let hint = format!("the first one is on line {}; give this one another id", line_of(first, report));
+                let hint = format!("the first one is on line {}; give this one another id", report.line(first));
                 report.error(&at, format!("duplicate {word} `{id}`")).label("again").hint(hint);
             } else {
                 known.ids.insert(id, at);
@@ -143,11 +143,6 @@ pub(super) fn declared(table: &Fields<'_>, report: &mut Report<'_>) -> Option<(S
         return None;
     }
     Some((id, name.at))
-}
-
-fn line_of(at: &At, report: &Report<'_>) -> usize {
-    let text = report.files.get(at.file).and_then(|file| file.text.get(..at.span.start)).unwrap_or_default();
-    text.bytes().filter(|byte| *byte == b'\n').count() + 1
 }
 
 fn some_of(all: &[&str]) -> String {

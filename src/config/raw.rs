@@ -1,7 +1,7 @@
 //! The spanned document tree of a file, and how `check` takes keys out of it: every unknown key and every value of
 //! the wrong type is reported on the way, with its place. What a value means is not judged here.
 
-use std::ops::Range;
+use std::{collections::BTreeSet, ops::Range};
 
 use jiff::civil::Date;
 use toml::{
@@ -340,6 +340,7 @@ impl<'t> Fields<'t> {
     /// A list of texts, each of one line and each of them once; values that are no text are reported and left out.
     pub(super) fn texts(&self, key: &str, report: &mut Report<'_>) -> Option<Vec<Text<'t>>> {
         let mut texts: Vec<Text<'t>> = Vec::new();
+        let mut seen = BTreeSet::new();
         for item in self.items(key, report)? {
             let at = self.spanned(item);
             let Some(text) = item.get_ref().as_str() else {
@@ -352,7 +353,7 @@ impl<'t> Fields<'t> {
             };
             if text.trim().is_empty() {
                 report.error(&at, format!("an empty text in `{key}`")).hint("remove it");
-            } else if texts.iter().any(|known| known.text == text) {
+            } else if !seen.insert(text) {
                 report.error(&at, format!("`{text}` stands twice in `{key}`")).label("again").hint("remove it");
             } else {
                 texts.extend(one_line(key, Text { text, at }, report));
@@ -363,7 +364,7 @@ impl<'t> Fields<'t> {
 
     /// A list of texts that must not be empty where it stands.
     pub(super) fn some_texts(&self, key: &str, report: &mut Report<'_>) -> Option<Vec<Text<'t>>> {
-        if self.items(key, &mut Report::new(report.files)).is_some_and(|items| items.is_empty()) {
+        if self.items(key, &mut Report::silent(report.files)).is_some_and(|items| items.is_empty()) {
             self.empty_list(key, report);
         }
         self.texts(key, report)
@@ -440,7 +441,7 @@ pub(super) fn type_in_words(value: &DeValue<'_>) -> &'static str {
         DeValue::String(_) => "a text",
         DeValue::Integer(_) => "a whole number",
         DeValue::Float(_) => "a number with a fraction",
-        DeValue::Boolean(_) => "true or false",
+        DeValue::Boolean(_) => "a truth value",
         DeValue::Datetime(_) => "a date or time",
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",

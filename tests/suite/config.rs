@@ -274,6 +274,7 @@ fn hostile_files_are_judged_quickly_and_without_a_crash() {
         "a.".repeat(100_000) + "b = 1",
         "\"".repeat(99_999),
         "[[feed]]\n".repeat(20_000),
+        "[[component]]\nterms = [".to_owned() + &"\"x\", ".repeat(50_000) + "]",
     ] {
         for name in [FEEDS, OWNERS, STACK, SETTINGS] {
             let files = Files::well();
@@ -483,4 +484,35 @@ fn check_exits_0_with_warnings_alone_and_2_with_errors_and_speaks_json_lines() {
     let shown = String::from_utf8(out).unwrap();
     assert!(shown.ends_with("1 error, 1 warning in 4 files; nothing was loaded\n"), "{shown}");
     assert!(!shown.contains("OWNER"), "{shown}");
+}
+
+#[test]
+fn s_09_a_secret_in_a_file_is_refused_and_never_shown() {
+    let files = Files::well();
+    files.edit(FEEDS, "https://marrow.example/feed", "https://me:hunter2@marrow.example/feed");
+    files.edit(FEEDS, "https://tarn.example/all.xml", "ftp://hunter2@tarn.example/all.xml");
+    files.edit(SETTINGS, "password_file = \"smtp-password\"", "password = \"hunter2\"");
+    files.edit(SETTINGS, "host = ", "pass = hunter2\nhost = ");
+    let (problems, sources) = files.problems();
+    assert_eq!(problems.len(), 3, "{problems:#?}");
+    assert!(!config::render(&problems, &sources, true).contains("hunter2"));
+    let mut out = Vec::new();
+    cli::check::run(files.folder.path(), now(), true, false, &mut out).unwrap();
+    assert!(!String::from_utf8(out).unwrap().contains("hunter2"));
+}
+
+#[test]
+fn files_of_other_editors_with_a_mark_in_front_and_other_line_ends_are_read() {
+    let files = Files::well();
+    for name in [FEEDS, OWNERS, STACK, SETTINGS] {
+        let text = files.text(name).replace('\n', "\r\n");
+        files.write(name, format!("\u{feff}{text}"));
+    }
+    assert!(files.load().unwrap().1.is_empty());
+    files.edit(FEEDS, "owner = \"jon\"", "owner = \"jhon\"");
+    let (problems, sources) = files.problems();
+    assert_eq!((problems[0].line, problems[0].column, problems[0].offending(&sources)), (30, 9, "\"jhon\""));
+    assert!(
+        config::render(&problems, &sources, false).contains("\n30 | owner = \"jhon\"\n   |         ^^^^^^ no such")
+    );
 }

@@ -319,13 +319,6 @@ pub const ERRORS: &[Fault] = &[
     fault(
         FEEDS,
         "\"https://marrow.example/feed\"",
-        "«\"https://me:hunter2@marrow.example/feed\"»",
-        "a URL with a user name or password",
-        "before the @",
-    ),
-    fault(
-        FEEDS,
-        "\"https://marrow.example/feed\"",
         "\"https://marrow.example/feed«#top»\"",
         "URL `https://marrow.example/feed#top` has a fragment",
         "remove `#`",
@@ -639,5 +632,19 @@ pub const WARNINGS: &[Fault] = &[
         "password_file = «\"/run/credentials/sigtrail-test.service/none\"»",
         "password file `/run/credentials/sigtrail-test.service/none` is not there now",
         "LoadCredential",
+    ),
+    fault(
+        FEEDS,
+        "tlp = \"CLEAR\"",
+        "«tlp» = \"RED\"",
+        "owner `maria` may not be sent what this feed publishes",
+        "raise the owner's tlp to RED",
+    ),
+    fault(
+        OWNERS,
+        "until = 2027-06-30",
+        "«until» = 2026-12-01",
+        "owner `maria` leaves on 2026-12-01",
+        "name another owner",
     ),
 ];
