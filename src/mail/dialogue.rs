@@ -16,7 +16,7 @@ use lettre::{
 use super::{
     line::Line,
     message,
-    relay::Relay,
+    relay::{self, Relay},
     reply::{Offers, Reply, clean},
 };
 use crate::model::{delivery::SendOutcome, settings::MailTls};
@@ -69,7 +69,7 @@ impl Connection {
         if relay.tls == MailTls::Tls {
             line = line.secure(&relay.connector, relay.name.clone()).await.map_err(|error| no_tls(&peer, &error))?;
         }
-        let hello = relay.hello(line.local_address().ok());
+        let hello = relay::hello(line.local_address().ok());
         let mut connection = Connection { line, offers: Offers::default(), peer };
         let greeting = connection.line.reply(relay.patience.limits.command).await;
         connection.expect(greeting, "the greeting", Reply::done, false)?;
@@ -145,7 +145,7 @@ impl Connection {
     pub(super) fn unfit(&self, from: &Address, to: &Address, bytes: &[u8]) -> Option<SendOutcome> {
         let peer = &self.peer;
         let size = bytes.len() as u64;
-        if let Some(limit) = self.offers.max_size.filter(|&limit| limit < size) {
+        if let Some(limit) = self.offers.size.filter(|limit| (1..size).contains(limit)) {
             let reply = format!("not sent: {peer} takes at most {limit} bytes, and the message has {size}");
             return Some(SendOutcome::Rejected { code: 552, reply });
         }
@@ -161,7 +161,7 @@ impl Connection {
     /// MAIL: begins a transaction.
     pub(super) async fn begin(&mut self, from: &Address, to: &Address, bytes: &[u8]) -> Result<(), Trouble> {
         let mut parameters = Vec::new();
-        if self.offers.size {
+        if self.offers.size.is_some() {
             parameters.push(MailParameter::Size(bytes.len()));
         }
         if !bytes.is_ascii() {

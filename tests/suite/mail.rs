@@ -14,7 +14,10 @@ use sigtrail::{
     },
 };
 
-use crate::harness::smtp_server::{Act, Offers, SmtpServer, Stage};
+use crate::harness::{
+    postfix::Postfix,
+    smtp_server::{Act, Offers, SmtpServer, Stage},
+};
 
 const MARIA: &str = "maria@example.com";
 const BODY: &[u8] = b"Subject: digest\r\n\r\nOne story.\r\n";
@@ -643,4 +646,34 @@ fn the_directory_transport_writes_one_file_for_one_message() {
     assert_eq!(std::fs::read(outbox.join("7-maria.eml")).unwrap(), BODY);
     unreachable(&session.send(MARIA, b"bare\nline", "8.eml"), "not canonical");
     assert_eq!(std::fs::read_dir(&outbox).unwrap().count(), 1);
+}
+
+#[test]
+fn a_real_server_delivers_what_was_sent_in_the_clear_and_under_starttls() {
+    let Some(postfix) = Postfix::start() else { return };
+    let body =
+        b"Subject: digest\r\nMessage-ID: <d1.abc@example.com>\r\n\r\nOne story.\r\n.\r\n..two dots\r\n\r\nEnd.\r\n";
+    for tls in [MailTls::None, MailTls::Starttls] {
+        let mailer = mailer_for(&postfix.settings(tls));
+        let mut session = mailer.session();
+        for to in [MARIA, "jon@example.com"] {
+            let outcome = session.send(to, body, "");
+            assert!(outcome.text().contains("queued as"), "{outcome:?}");
+            accepted(&outcome);
+        }
+        let outcome = session.send("nobody@other.example", body, "");
+        assert!(matches!(outcome, SendOutcome::Rejected { code: 550, .. }), "{outcome:?}");
+    }
+    let sent = String::from_utf8_lossy(body).replace("\r\n", "\n");
+    for owner in [MARIA, "jon@example.com"] {
+        let mailbox = postfix.wait_for(owner, 2);
+        assert_eq!(mailbox.len(), 2);
+        for mail in mailbox {
+            let stored = String::from_utf8(mail).unwrap();
+            assert!(stored.ends_with(&sent), "{stored}");
+        }
+    }
+    let under_tls =
+        postfix.mailbox(MARIA).iter().filter(|mail| String::from_utf8_lossy(mail).contains("with ESMTPS")).count();
+    assert_eq!(under_tls, 1);
 }
