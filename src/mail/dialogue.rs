@@ -84,16 +84,20 @@ impl Connection {
         Ok(connection)
     }
 
-    /// EHLO; a server that does not know the word gets HELO where nothing it could offer is needed.
+    /// EHLO; a server that does not know the word gets HELO where nothing that it could offer is asked for.
     async fn hello(&mut self, hello: &ClientId, plain_will_do: bool) -> Result<(), Trouble> {
+        self.offers = Offers::default();
         match self.ask(&Ehlo::new(hello.clone()).to_string(), "EHLO").await {
             Ok(reply) => {
                 self.offers = Offers::of(&reply);
                 Ok(())
             }
-            Err(Trouble::Refused(reply)) if plain_will_do && matches!(reply.code, 500 | 502 | 504) => {
-                self.offers = Offers::default();
-                self.ask(&format!("HELO {hello}\r\n"), "HELO").await.map(|_| ())
+            Err(Trouble::Refused(reply)) if matches!(reply.code, 500 | 502 | 504) => {
+                if plain_will_do {
+                    return self.ask(&format!("HELO {hello}\r\n"), "HELO").await.map(|_| ());
+                }
+                let peer = &self.peer;
+                Err(Trouble::Lost(format!("{peer} does not know EHLO ({reply}), which TLS and a login need")))
             }
             Err(trouble) => Err(trouble),
         }

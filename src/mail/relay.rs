@@ -78,9 +78,11 @@ fn is_host_name(name: &str) -> bool {
 
 /// The TLS of the mail door: rustls with ring, TLS 1.2 or 1.3, the system's roots and those of `ca_file`; the
 /// certificate's chain, dates and name are checked, and no setting turns that off.
-pub(super) fn connector(ca_file: Option<&Path>) -> Result<TlsConnector, MailError> {
+pub(super) fn connector(tls: MailTls, ca_file: Option<&Path>) -> Result<TlsConnector, MailError> {
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if tls != MailTls::None {
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    }
     if let Some(path) = ca_file {
         let fault = |error| MailError::CaFile { path: path.to_owned(), error };
         let pem = fs::read(path).map_err(fault)?;

@@ -26,8 +26,8 @@ const BODY: &[u8] = b"Subject: digest\r\n\r\nOne story.\r\n";
 fn short() -> Limits {
     Limits {
         connect: Duration::from_secs(5),
-        command: Duration::from_millis(700),
-        dot: Duration::from_millis(1500),
+        command: Duration::from_millis(1500),
+        dot: Duration::from_millis(3500),
         hurry: Duration::from_millis(300),
     }
 }
@@ -170,6 +170,10 @@ fn m_11_a_4xx_at_any_of_five_stages_is_deferred_with_its_code_and_text() {
         let mut session = mailer.session();
         let outcome = session.send(MARIA, BODY, "");
         assert_eq!(outcome, SendOutcome::Deferred { code: 451, reply: "4.7.1 try 4.7.1 later".into() }, "{stage:?}");
+        if stage == Stage::Ehlo {
+            unreachable(&session.send(MARIA, BODY, ""), "not tried again in this burst");
+            session = mailer.session();
+        }
         accepted(&session.send(MARIA, BODY, ""));
         assert_eq!(server.mailbox(MARIA).len(), 1, "{stage:?}");
     }
@@ -184,6 +188,9 @@ fn m_11_a_server_that_shuts_down_in_the_middle_is_deferred_and_asked_again_on_a_
         let mut session = mailer.session();
         let outcome = session.send(MARIA, BODY, "");
         assert!(matches!(outcome, SendOutcome::Deferred { code: 421, .. }), "{stage:?}: {outcome:?}");
+        if matches!(stage, Stage::Greeting | Stage::Ehlo) {
+            session = mailer.session();
+        }
         accepted(&session.send(MARIA, BODY, ""));
         assert_eq!(server.connections(), 2, "{stage:?}");
     }
@@ -249,23 +256,32 @@ fn m_17_a_slow_reply_to_the_final_dot_is_waited_for_and_then_uncertain() {
     let settings = server.settings(MailTls::None);
     let mailer = Mailer::with_limits(&settings, std::path::Path::new("/nonexistent"), short()).unwrap();
     // Longer than a command may take, shorter than the final dot may.
-    server.script(Stage::Dot, Act::Delay(Duration::from_secs(1)));
+    server.script(Stage::Dot, Act::Delay(Duration::from_millis(2500)));
     accepted(&send(&mailer));
-    server.script(Stage::Dot, Act::Stall);
-    let outcome = send(&mailer);
-    assert!(matches!(&outcome, SendOutcome::Uncertain { cause } if cause.contains("1500 ms")), "{outcome:?}");
+    for act in [Act::Stall, Act::Drip] {
+        server.script(Stage::Dot, act);
+        let outcome = send(&mailer);
+        assert!(matches!(&outcome, SendOutcome::Uncertain { cause } if cause.contains("3500 ms")), "{outcome:?}");
+    }
     accepted(&send(&mailer));
 }
 
 #[test]
 fn m_17_a_server_that_falls_silent_at_any_stage_is_left_after_the_limit() {
-    for stage in [Stage::Greeting, Stage::Ehlo, Stage::Mail, Stage::Rcpt, Stage::Data] {
+    let silent = |stage, act| {
         let server = SmtpServer::start();
         let settings = server.settings(MailTls::None);
         let mailer = Mailer::with_limits(&settings, std::path::Path::new("/nonexistent"), short()).unwrap();
-        server.script(stage, Act::Stall);
-        unreachable(&send(&mailer), "nothing came within 700 ms");
-    }
+        server.script(stage, act);
+        unreachable(&send(&mailer), "nothing came within 1500 ms");
+    };
+    std::thread::scope(|scope| {
+        for stage in [Stage::Greeting, Stage::Ehlo, Stage::Mail, Stage::Rcpt, Stage::Data] {
+            for act in [Act::Stall, Act::Drip] {
+                scope.spawn(move || silent(stage, act));
+            }
+        }
+    });
 }
 
 #[test]
@@ -284,6 +300,8 @@ fn m_17_when_the_service_stops_an_open_final_dot_becomes_uncertain_soon() {
         sending.join().unwrap()
     });
     assert!(matches!(&outcome, SendOutcome::Uncertain { cause } if cause.contains("stopped")), "{outcome:?}");
+    server.script(Stage::Rcpt, Act::Stall);
+    unreachable(&send(&mailer), "stopped");
 }
 
 #[test]
@@ -394,6 +412,27 @@ fn m_23_a_refused_login_is_told_in_words_and_tried_once_in_a_burst() {
         assert!(!outcome.text().contains("wrong"));
     }
     assert_eq!((server.count("AUTH"), server.mails().len()), (1, 0));
+}
+
+#[test]
+fn m_23_a_login_that_is_refused_for_now_is_deferred_and_one_that_falls_silent_unreachable() {
+    let server = SmtpServer::offering(with_password());
+    let file = server.password_file("s3cret word");
+    let settings = with_login(server.settings(MailTls::Starttls), "sigtrail", file);
+    let mailer = Mailer::with_limits(&settings, std::path::Path::new("/nonexistent"), short()).unwrap();
+    server.script(Stage::Auth, Act::reply(454, "4.7.0 temporary failure"));
+    assert_eq!(send(&mailer), SendOutcome::Deferred { code: 454, reply: "4.7.0 temporary failure".into() });
+    server.script(Stage::Auth, Act::Stall);
+    unreachable(&send(&mailer), "broke off at the login: nothing came within 1500 ms");
+    accepted(&send(&mailer));
+}
+
+#[test]
+fn a_server_that_knows_no_ehlo_gets_nothing_where_tls_is_asked_for() {
+    let server = SmtpServer::offering(starttls());
+    server.script(Stage::Ehlo, Act::reply(502, "5.5.1 what?"));
+    unreachable(&send(&mailer_for(&server.settings(MailTls::Starttls))), "does not know EHLO (502 5.5.1 what?)");
+    assert_eq!((server.count("HELO"), server.count("MAIL")), (0, 0));
 }
 
 #[test]

@@ -63,6 +63,8 @@ pub enum Act {
     ReplyThenDrop,
     /// Says nothing more, and leaves the line open until the other side has enough.
     Stall,
+    /// Replies one byte every 50 ms and never comes to an end.
+    Drip,
     /// Waits, then replies as it should.
     Delay(Duration),
     /// At `Data`: asks for the message, hangs up after this many bytes of it. Elsewhere like `Drop`.
