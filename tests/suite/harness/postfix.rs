@@ -8,6 +8,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
     thread,
     time::Duration,
 };
@@ -122,8 +123,14 @@ fn log(folder: &Path) -> String {
     format!("; its log:\n{}", fs::read_to_string(folder.join("postfix.log")).unwrap_or_default())
 }
 
+/// A port below those that the system gives away, so that no test beside this one is given it in the meantime.
 fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + u16::try_from(std::process::id() % 9_000).unwrap();
+    std::iter::repeat_with(|| first + NEXT.fetch_add(1, Ordering::Relaxed))
+        .take(1_000)
+        .find(|&port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok())
+        .expect("a free port between 20000 and 30000")
 }
 
 /// The output of a program that succeeded, else what it complained of.
