@@ -2,7 +2,7 @@
 //! synchronous; the runtime that the waiting needs lives and ends here.
 
 use std::{
-    io,
+    fmt, io,
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -67,6 +67,12 @@ pub struct Mailer {
     way: Way,
     over: watch::Sender<bool>,
     grace: Duration,
+}
+
+impl fmt::Debug for Mailer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mailer").finish_non_exhaustive()
+    }
 }
 
 enum Way {

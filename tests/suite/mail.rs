@@ -16,7 +16,7 @@ use sigtrail::{
 
 use crate::harness::{
     postfix::Postfix,
-    smtp_server::{Act, Offers, SmtpServer, Stage},
+    smtp_server::{Act, Certificate, Offers, SmtpServer, Stage},
 };
 
 const MARIA: &str = "maria@example.com";
@@ -257,7 +257,7 @@ fn m_17_a_slow_reply_to_the_final_dot_is_waited_for_and_then_uncertain() {
     let settings = server.settings(MailTls::None);
     let mailer = Mailer::with_limits(&settings, std::path::Path::new("/nonexistent"), short()).unwrap();
     // Longer than a command may take, shorter than the final dot may.
-    server.script(Stage::Dot, Act::Delay(Duration::from_millis(2000)));
+    server.script(Stage::Dot, Act::Delay(Duration::from_secs(2)));
     accepted(&send(&mailer));
     for act in [Act::Stall, Act::Drip] {
         server.script(Stage::Dot, act);
@@ -345,10 +345,17 @@ fn m_22_a_server_without_starttls_gets_nothing_when_it_is_asked_for() {
 #[test]
 fn m_22_a_certificate_for_another_name_is_refused() {
     for (tls, offers) in [(MailTls::Starttls, starttls()), (MailTls::Tls, Offers { tls: true, ..Offers::default() })] {
-        let server = SmtpServer::offering(Offers { certificate_name: "mail.example.com", ..offers });
+        let server = SmtpServer::offering(Offers { certificate: Certificate::For("mail.example.com"), ..offers });
         unreachable(&send(&mailer_for(&server.settings(tls))), "no TLS with");
         assert_eq!((server.count("MAIL"), server.count("AUTH")), (0, 0));
     }
+}
+
+#[test]
+fn m_22_a_certificate_that_has_expired_is_refused() {
+    let server = SmtpServer::offering(Offers { certificate: Certificate::ExpiredFor("127.0.0.1"), ..starttls() });
+    unreachable(&send(&mailer_for(&server.settings(MailTls::Starttls))), "expired");
+    assert_eq!(server.count("MAIL"), 0);
 }
 
 #[test]
@@ -381,6 +388,17 @@ fn m_22_replies_that_were_slipped_in_before_the_handshake_are_refused() {
     unreachable(&send(&mailer), "before the TLS handshake");
     assert_eq!((server.count("MAIL"), server.count("EHLO")), (0, 1));
     accepted(&send(&mailer));
+}
+
+#[test]
+fn a_port_of_the_other_kind_of_tls_is_told_in_words_that_help() {
+    let server = SmtpServer::start();
+    let mut settings = server.settings(MailTls::Tls);
+    unreachable(&send(&mailer_for(&settings)), "tls = \"starttls\"");
+    let server = SmtpServer::offering(Offers { tls: true, ..Offers::default() });
+    settings = server.settings(MailTls::Starttls);
+    let mailer = Mailer::with_limits(&settings, std::path::Path::new("/nonexistent"), short()).unwrap();
+    unreachable(&send(&mailer), "tls = \"tls\"");
 }
 
 fn with_password() -> Offers {

@@ -16,7 +16,7 @@ use std::{
 use sigtrail::model::settings::{MailSettings, MailTls, MailTransport};
 use tempfile::TempDir;
 
-use super::smtp_server::certificate;
+use super::smtp_server::{Certificate, certificate};
 
 /// Nobody waits longer for a mail, or for the server itself.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -172,7 +172,7 @@ fn configure(folder: &Path, port: u16, owner: u32) {
     let mail = folder.join("mail");
     fs::create_dir(&mail).unwrap();
     std::os::unix::fs::chown(&mail, Some(owner), None).unwrap();
-    certificate(folder, "127.0.0.1");
+    certificate(folder, Certificate::For("127.0.0.1"));
     fs::write(config.join("main.cf"), main_cf(folder.to_str().unwrap(), owner)).unwrap();
     fs::write(config.join("master.cf"), master_cf(port)).unwrap();
 }
