@@ -89,6 +89,3 @@ impl Section {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

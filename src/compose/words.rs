@@ -7,17 +7,29 @@ use crate::model::time::Time;
 /// One clean line: white space folded, and no control, bidirectional or invisible formatting character, whoever
 /// wrote it. Feed texts were cleaned before; this makes it true of every text that reaches a header.
 pub(crate) fn line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
+    line_of(text, usize::MAX)
+}
+
+/// The first `max` characters of a clean line; nothing behind them is looked at.
+fn line_of(text: &str, max: usize) -> String {
+    let mut line = String::with_capacity(text.len().min(1_024));
+    let (mut length, mut gap) = (0, false);
     for c in text.chars() {
         if c.is_whitespace() || c.is_control() {
-            if !line.is_empty() && !line.ends_with(' ') {
-                line.push(' ');
-            }
+            gap = length > 0;
         } else if !is_invisible(c) {
+            if gap && length < max {
+                line.push(' ');
+                length += 1;
+            }
+            if length >= max {
+                break;
+            }
+            gap = false;
             line.push(c);
+            length += 1;
         }
     }
-    line.truncate(line.trim_end().len());
     line
 }
 
@@ -29,7 +41,7 @@ fn is_invisible(c: char) -> bool {
 
 /// A clean line of at most `max` characters, cut between words where there are any.
 pub(crate) fn cut(text: &str, max: usize) -> String {
-    let line = line(text);
+    let line = line_of(text, max.saturating_add(1));
     if line.chars().count() <= max {
         return line;
     }

@@ -152,8 +152,8 @@ async fn load(desk: &Desk, place: Place, now: Time) -> Result<Behind, Box<Respon
     let page = match loaded {
         Ok(Ok(Some(page))) => page,
         Ok(Ok(None)) => return Err(wrong()),
-        Ok(Err(error)) => return Err(unreadable(&root, &error)),
-        Err(error) => return Err(unreadable(&root, &error)),
+        Ok(Err(error)) => return Err(Box::new(unreadable(&root, &error))),
+        Err(error) => return Err(Box::new(unreadable(&root, &error))),
     };
     if number.is_some_and(|number| page.stories.iter().all(|story| story.number != number)) {
         return Err(wrong());
@@ -161,10 +161,10 @@ async fn load(desk: &Desk, place: Place, now: Time) -> Result<Behind, Box<Respon
     Ok(Behind { token: token.to_owned(), whole: scope.story.is_none(), number, root, page })
 }
 
-fn unreadable(root: &str, error: &dyn std::error::Error) -> Box<Response> {
+fn unreadable(root: &str, error: &dyn std::error::Error) -> Response {
     tracing::error!(target: "acknowledge", %error, "an answer page could not be read");
     let words = "This page cannot be shown now. Nothing is lost; try again later.";
-    Box::new(page::notice(StatusCode::SERVICE_UNAVAILABLE, root, words, ""))
+    page::notice(StatusCode::SERVICE_UNAVAILABLE, root, words, "")
 }
 
 /// A story's number in its one spelling: no sign, no zero in front.
