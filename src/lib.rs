@@ -15,6 +15,7 @@ pub mod compose;
 pub mod date;
 pub mod delivery;
 pub mod evidence;
+pub mod hex;
 pub mod identity;
 pub mod link;
 pub mod marks;
@@ -33,10 +34,12 @@ pub mod clock;
 pub mod config;
 pub mod fetch;
 pub mod key;
+pub mod lock;
 pub mod mail;
 pub mod pack;
 pub mod reader;
 pub mod store;
+pub mod user;
 
 // Floor 3: verbs.
 pub mod jobs;

@@ -1,1 +1,219 @@
-//! Not written yet.
+//! Which entries, from whichever feeds, report the same thing: the keys by which an entry joins a story. Pure; which
+//! story holds a key is the store's to know.
+//!
+//! **Rules.** An entry's *own* identifiers are those of its title, of its publisher's id and of its link. With one to three
+//! of them it joins by each; when it names at most three identifiers in all, it joins by those of its text too.
+//! An entry that has none of its own joins by those of its text when they are at most three. More than three, in the title or in
+//! the text of an entry without one of its own, make a *round-up*: it joins by no identifier, so it never glues. Every
+//! entry joins by its canonical link, unless that is the front page of a site.
+//!
+//! **Joining.** The keys are in order: own identifiers, identifiers of the text, link. The first key that a story already holds
+//! decides ([`first_held`]); the keys that no story holds become that story's, and keys that another story holds stay there:
+//! two stories never merge, and a round-up, which brings no identifiers, carries nothing from one story to another.
+
+use std::{collections::HashSet, fmt};
+
+use crate::{
+    advisory::{AdvisoryId, ids},
+    identity::link_identity,
+    model::entry::Entry,
+};
+
+/// The most identifiers by which an entry may join stories.
+pub const MAX_JOINING_IDS: usize = 3;
+
+/// Something that two entries of one story have in common.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StoryKey {
+    /// An advisory identifier.
+    Advisory(AdvisoryId),
+    /// A canonical link.
+    Link(String),
+}
+
+impl fmt::Display for StoryKey {
+    /// The text form that the store keeps: `cve:CVE-2099-0001`, `id:GHSA-jfh8-c2jp-5v3q`, `link:https://...`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StoryKey::Advisory(id) if id.is_cve() => write!(f, "cve:{id}"),
+            StoryKey::Advisory(id) => write!(f, "id:{id}"),
+            StoryKey::Link(link) => write!(f, "link:{link}"),
+        }
+    }
+}
+
+/// What an entry joins by and what it names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoryKeys {
+    /// The keys by which it may join a story and be joined, the deciding ones first.
+    pub joins: Vec<StoryKey>,
+    /// Every identifier that it names, in order of appearance, for showing.
+    pub mentions: Vec<AdvisoryId>,
+}
+
+/// The keys of an entry.
+pub fn keys(entry: &Entry) -> StoryKeys {
+    let title = ids(entry.title.as_deref().unwrap_or_default());
+    let mut own = title.clone();
+    append(&mut own, entry.guid.as_deref());
+    append(&mut own, entry.link.as_deref());
+    let mut mentions = own.clone();
+    append(&mut mentions, entry.summary.as_deref());
+    append(&mut mentions, entry.body.as_deref());
+
+    let joining: &[AdvisoryId] = if mentions.len() <= MAX_JOINING_IDS {
+        &mentions
+    } else if title.len() <= MAX_JOINING_IDS && own.len() <= MAX_JOINING_IDS {
+        &own
+    } else {
+        &[]
+    };
+    let mut joins: Vec<StoryKey> = joining.iter().cloned().map(StoryKey::Advisory).collect();
+    joins.extend(entry.link.as_deref().and_then(link_key));
+    for category in &entry.categories {
+        append(&mut mentions, Some(category));
+    }
+    StoryKeys { joins, mentions }
+}
+
+/// The keys of a document's entries. A link that several entries of it share says only where they all stand, so it
+/// joins none of them.
+pub fn keys_in_document(entries: &[Entry]) -> Vec<StoryKeys> {
+    let mut all: Vec<StoryKeys> = entries.iter().map(keys).collect();
+    let mut once: HashSet<StoryKey> = HashSet::new();
+    let mut shared: HashSet<StoryKey> = HashSet::new();
+    for key in all.iter().flat_map(|keys| &keys.joins).filter(|key| matches!(key, StoryKey::Link(_))) {
+        if !once.insert(key.clone()) {
+            shared.insert(key.clone());
+        }
+    }
+    for keys in &mut all {
+        keys.joins.retain(|key| !shared.contains(key));
+    }
+    all
+}
+
+/// The story that an entry with these keys joins: the one that holds the first key that any story holds.
+pub fn first_held<S, E>(
+    keys: &StoryKeys,
+    holder: &mut dyn FnMut(&StoryKey) -> Result<Option<S>, E>,
+) -> Result<Option<S>, E> {
+    for key in &keys.joins {
+        if let Some(story) = holder(key)? {
+            return Ok(Some(story));
+        }
+    }
+    Ok(None)
+}
+
+fn append(found: &mut Vec<AdvisoryId>, text: Option<&str>) {
+    for id in ids(text.unwrap_or_default()) {
+        if !found.contains(&id) {
+            found.push(id);
+        }
+    }
+}
+
+/// The key of a link, unless it leads to the front page of a site, which many unrelated entries do.
+fn link_key(link: &str) -> Option<StoryKey> {
+    let link = link_identity(link);
+    let url = url::Url::parse(&link).ok()?;
+    let is_front_page = url.path().trim_matches('/').is_empty() && url.query().is_none() && url.fragment().is_none();
+    (matches!(url.scheme(), "http" | "https") && !is_front_page).then_some(StoryKey::Link(link))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn joins(title: &str, summary: &str, link: &str) -> Vec<String> {
+        let entry = Entry {
+            title: Some(title.into()),
+            summary: Some(summary.into()),
+            link: (!link.is_empty()).then(|| link.into()),
+            ..Entry::default()
+        };
+        keys(&entry).joins.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn an_id_in_the_title_joins_before_those_of_the_text_and_the_link() {
+        assert_eq!(
+            joins("Flaw CVE-2099-0002", "GHSA-jfh8-c2jp-5v3q, CVE-2099-0001", "https://cert.example/a"),
+            ["cve:CVE-2099-0002", "id:GHSA-jfh8-c2jp-5v3q", "cve:CVE-2099-0001", "link:https://cert.example/a"]
+        );
+    }
+
+    #[test]
+    fn the_text_of_an_entry_that_names_more_than_three_joins_nothing() {
+        let four = "CVE-2099-0001 CVE-2099-0002 CVE-2099-0003 CVE-2099-0004";
+        assert_eq!(joins("Patch day", four, ""), Vec::<String>::new());
+        assert_eq!(joins("Patch day", four, "https://cert.example/b"), ["link:https://cert.example/b"]);
+        assert_eq!(joins("Flaw CVE-2099-0009", four, ""), ["cve:CVE-2099-0009"]);
+        assert_eq!(joins(four, "CVE-2099-0001", ""), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_publishers_own_id_and_link_are_the_entrys_own() {
+        let entry = Entry {
+            guid: Some("https://advisories.example/ghsa-jfh8-c2jp-5v3q".into()),
+            title: Some("[libmarrow] flaw".into()),
+            summary: Some("CVE-2099-0001 CVE-2099-0002 CVE-2099-0003 CVE-2099-0004".into()),
+            ..Entry::default()
+        };
+        let keys = keys(&entry);
+        assert_eq!(keys.joins.iter().map(ToString::to_string).collect::<Vec<_>>(), ["id:GHSA-jfh8-c2jp-5v3q"]);
+        assert_eq!(keys.mentions.len(), 5);
+    }
+
+    #[test]
+    fn a_front_page_or_a_link_shared_within_a_document_joins_nothing() {
+        for link in ["https://vendor.example", "https://vendor.example/", "http://vendor.example/?utm_source=rss"] {
+            assert_eq!(joins("t", "s", link), Vec::<String>::new(), "{link}");
+        }
+        let at =
+            |title: &str, link: &str| Entry { title: Some(title.into()), link: Some(link.into()), ..Entry::default() };
+        let list = "https://vendor.example/bulletins";
+        let all = keys_in_document(&[at("a", list), at("b", list), at("c", "https://vendor.example/bulletins/3")]);
+        assert_eq!(all.iter().map(|keys| keys.joins.len()).collect::<Vec<_>>(), [0, 0, 1]);
+    }
+
+    /// A store's story keys: joins entries in order and says which story each ended in.
+    fn told(entries: &[(&str, &str)]) -> Vec<usize> {
+        let mut held: std::collections::HashMap<StoryKey, usize> = std::collections::HashMap::new();
+        let mut stories = 0;
+        let mut placed = Vec::new();
+        for (title, summary) in entries {
+            let entry = Entry { title: Some((*title).into()), summary: Some((*summary).into()), ..Entry::default() };
+            let keys = keys(&entry);
+            let joined = first_held::<usize, std::convert::Infallible>(&keys, &mut |key| Ok(held.get(key).copied()));
+            let story = joined.unwrap().unwrap_or_else(|| {
+                stories += 1;
+                stories
+            });
+            for key in keys.joins {
+                held.entry(key).or_insert(story);
+            }
+            placed.push(story);
+        }
+        placed
+    }
+
+    #[test]
+    fn two_stories_never_merge_and_a_round_up_carries_nothing() {
+        let round_up = "CVE-2099-0001 CVE-2099-0002 CVE-2099-0003 CVE-2099-0004 CVE-2099-0005";
+        assert_eq!(
+            told(&[
+                ("Flaw CVE-2099-0001", ""),
+                ("Flaw CVE-2099-0002", ""),
+                ("Weekly", round_up),
+                ("Again CVE-2099-0003", ""),
+                ("Both CVE-2099-0002 and CVE-2099-0001", ""),
+                ("Again CVE-2099-0001", ""),
+                ("Again CVE-2099-0002", ""),
+                ("Monthly", round_up),
+            ]),
+            [1, 2, 3, 4, 2, 1, 2, 5]
+        );
+    }
+}

@@ -1,1 +1,130 @@
-//! Not written yet.
+//! The one place where text from a feed becomes plain: bounded, normalised, without markup and without characters
+//! that hide or reorder others. Nothing here knows feeds, and nothing here writes markup.
+
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+
+mod markup;
+pub(crate) mod reference;
+
+pub use markup::from_html;
+
+/// Plain text made presentable: Unicode normalisation form C, one space for any white space and line end, none at the ends, no
+/// control, bidirectional control, zero-width, tag or other invisible character, at most `max` bytes, cut at a character.
+pub fn clean(text: &str, max: usize) -> String {
+    let mut plain = Plain::new(text.len(), max);
+    plain.push(text);
+    plain.finish()
+}
+
+/// Plain text under construction.
+struct Plain {
+    out: String,
+    max: usize,
+    gap: bool,
+    ascii: bool,
+}
+
+impl Plain {
+    fn new(expected: usize, max: usize) -> Self {
+        Self { out: String::with_capacity(expected.min(max)), max, gap: false, ascii: true }
+    }
+
+    fn is_full(&self) -> bool {
+        self.out.len() >= self.max
+    }
+
+    /// White space, or what separates as white space does.
+    fn gap(&mut self) {
+        self.gap = true;
+    }
+
+    fn close_gap(&mut self) {
+        if self.gap && !self.out.is_empty() {
+            self.out.push(' ');
+        }
+        self.gap = false;
+    }
+
+    fn push_char(&mut self, one: char) {
+        match fate(one) {
+            Fate::Keep => {
+                self.close_gap();
+                self.ascii &= one.is_ascii();
+                self.out.push(one);
+            }
+            Fate::Gap => self.gap(),
+            Fate::Drop => {}
+        }
+    }
+
+    fn push(&mut self, text: &str) {
+        let mut rest = text;
+        while !rest.is_empty() && !self.is_full() {
+            let run = plain_run(rest.as_bytes()).min(self.max);
+            if let Some((words, after)) = rest.split_at_checked(run).filter(|_| run > 0) {
+                self.close_gap();
+                self.out.push_str(words);
+                rest = after;
+            }
+            let mut chars = rest.chars();
+            if let Some(one) = chars.next() {
+                self.push_char(one);
+                rest = chars.as_str();
+            }
+        }
+    }
+
+    fn finish(self) -> String {
+        let mut out = self.out;
+        if !self.ascii && is_nfc_quick(out.chars()) != IsNormalized::Yes {
+            out = out.nfc().collect();
+        }
+        out.truncate(out.floor_char_boundary(self.max));
+        out.truncate(out.trim_end().len());
+        out
+    }
+}
+
+/// How many bytes from the start are words of printable ASCII with single spaces between them.
+fn plain_run(bytes: &[u8]) -> usize {
+    let mut spaced = true;
+    let run = bytes
+        .iter()
+        .take_while(|&&byte| {
+            let goes_on = byte.is_ascii_graphic() || (byte == b' ' && !spaced);
+            spaced = byte == b' ';
+            goes_on
+        })
+        .count();
+    let ends_in_space = run > 0 && bytes.get(run - 1) == Some(&b' ');
+    run - usize::from(ends_in_space)
+}
+
+/// What becomes of a character.
+enum Fate {
+    Keep,
+    Gap,
+    Drop,
+}
+
+fn fate(one: char) -> Fate {
+    match one {
+        '!'..='~' => Fate::Keep,
+        '\t'..='\r' | ' ' | '\u{85}' => Fate::Gap,
+        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' => Fate::Drop,
+        _ if one.is_whitespace() => Fate::Gap,
+        _ if is_hidden(one) => Fate::Drop,
+        _ => Fate::Keep,
+    }
+}
+
+/// Characters that show nothing, reorder what stands around them, or are none: bidirectional controls (UAX 9), default
+/// ignorables (Unicode `Default_Ignorable_Code_Point`), tags, annotation marks and noncharacters. The emoji selector U+FE0F stays.
+fn is_hidden(one: char) -> bool {
+    matches!(one,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{2800}' | '\u{3164}' | '\u{fdd0}'..='\u{fdef}' | '\u{fe00}'..='\u{fe0e}' | '\u{feff}' | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+        || (u32::from(one) & 0xfffe) == 0xfffe
+}

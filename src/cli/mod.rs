@@ -1,1 +1,3 @@
-//! Not written yet.
+//! The commands of the shell.
+
+pub mod parse;

@@ -1,1 +1,136 @@
-//! Not written yet.
+//! The configuration: four files of TOML, read whole, judged whole and turned into their meaning.
+//!
+//! `raw` is the spanned document tree; the files named after the configuration's own files judge it; everything
+//! wrong in all of them is reported at once. Nothing is fetched, mailed or stored here.
+
+use std::path::Path;
+
+use toml::de::DeTable;
+
+use crate::{
+    clock::Clock,
+    model::{
+        settings::{Config, SourceFile},
+        stack::{Component, Topic},
+        time::Time,
+    },
+};
+
+mod feeds;
+mod init;
+mod mail;
+mod names;
+mod owners;
+mod problem;
+mod raw;
+mod read;
+mod render;
+mod settings;
+mod spelling;
+mod stack;
+mod terms;
+mod values;
+
+pub use init::{InitError, init};
+pub use problem::{Problem, Problems, Severity};
+pub(crate) use render::counted;
+pub use render::render;
+
+use names::{Known, Names};
+use problem::Report;
+
+/// Reads the four files below a root folder as of now.
+///
+/// Gives the configuration with the warnings about it, or everything that is wrong with the files, all at once.
+pub fn load(root: &Path) -> Result<(Config, Vec<Problem>), Problems> {
+    load_at(root, Clock::System.now())
+}
+
+/// Reads the four files below a root folder; `now` decides which owners have left.
+///
+/// Relative paths in the files are meant from the root. Gives the configuration with the warnings about it, or
+/// everything that is wrong with the files, all at once.
+pub fn load_at(root: &Path, now: Time) -> Result<(Config, Vec<Problem>), Problems> {
+    let texts = read::NAMES.map(|name| read::read(&settings::below(root, name)));
+    let files: Vec<SourceFile> = read::NAMES
+        .iter()
+        .zip(&texts)
+        .map(|(name, text)| SourceFile { name: (*name).to_owned(), text: text.as_ref().cloned().unwrap_or_default() })
+        .collect();
+    let mut report = Report::new(&files);
+    for (file, text) in texts.iter().enumerate() {
+        if let Err((message, hint)) = text {
+            report.unread(file, message.clone(), hint.clone());
+        }
+    }
+    let config = check(root, &files, now, &mut report);
+    let problems = report.finish();
+    let broken = problems.iter().any(|problem| problem.severity == Severity::Error);
+    match config {
+        Some(config) if !broken => Ok((Config { hash: read::hash(&files), files, ..config }, problems)),
+        _ => Err(Problems { problems, files }),
+    }
+}
+
+/// Reads the components and topics of one file, without asking who their owners are; routes are left aside.
+pub fn load_stack(file: &Path) -> Result<(Vec<Component>, Vec<Topic>), Problems> {
+    let text = read::read(file);
+    let files = vec![SourceFile { name: file.display().to_string(), text: text.as_ref().cloned().unwrap_or_default() }];
+    let mut report = Report::new(&files);
+    if let Err((message, hint)) = text {
+        report.unread(0, message, hint);
+    }
+    let tree = files.first().map(|file| raw::tree(0, &file.text, &mut report)).unwrap_or_default();
+    let stack = stack::StackFile::open(0, &tree, &mut report);
+    stack::duplicates(0, &stack, &mut report);
+    let components = stack.check_components(None, &mut report);
+    let topics = stack.check_topics(None, &mut report);
+    let problems = report.finish();
+    if problems.iter().any(|problem| problem.severity == Severity::Error) {
+        return Err(Problems { problems, files });
+    }
+    Ok((components, topics))
+}
+
+/// Judges the four files; the meaning is only there where none of its parts is missing.
+fn check(root: &Path, files: &[SourceFile], now: Time, report: &mut Report<'_>) -> Option<Config> {
+    let trees: Vec<DeTable<'_>> =
+        files.iter().enumerate().map(|(file, source)| raw::tree(file, &source.text, report)).collect();
+    let [feeds_tree, owners_tree, stack_tree, settings_tree] = trees.as_slice() else { return None };
+    let feeds = feeds::FeedsFile::open(0, feeds_tree, report);
+    let owners = owners::OwnersFile::open(1, owners_tree, report);
+    let stack = stack::StackFile::open(2, stack_tree, report);
+    let names = Names {
+        owners: Known::collect("owner", 1, &owners.tables, report),
+        groups: Known::collect("group", 0, &feeds.groups, report),
+        feeds: Known::collect("feed", 0, &feeds.feeds, report),
+        components: Known::collect("component", 2, &stack.components, report),
+        topics: Known::collect("topic", 2, &stack.topics, report),
+        left: owners.left(now, report),
+    };
+    stack::one_name_for_two(&names, report);
+    let settings = settings::check(3, settings_tree, root, report);
+    let (owners, fallback) = owners.check(&names, report);
+    let groups = feeds.check_groups(&names, report);
+    let feeds = feeds.check_feeds(&names, &settings.fetch, report);
+    let components = stack.check_components(Some(&names), report);
+    let topics = stack.check_topics(Some(&names), report);
+    let routes = stack.check_routes(&names, report);
+    Some(Config {
+        files: Vec::new(),
+        hash: String::new(),
+        feeds,
+        groups,
+        owners,
+        fallback: fallback?,
+        components,
+        topics,
+        routes,
+        state: settings.state,
+        mail: settings.mail?,
+        web: settings.web?,
+        fetch: settings.fetch,
+        evidence: settings.evidence?,
+        retention: settings.retention,
+    })
+}

@@ -166,6 +166,17 @@ pub enum Event {
         /// The configuration in force.
         config: ConfigVersion,
     },
+    /// A story was withheld from an owner because of its label.
+    Withheld {
+        /// The story.
+        story: StoryNo,
+        /// Who may not be sent it.
+        owner: Personal,
+        /// Who was given it instead.
+        ask: Personal,
+        /// The configuration in force.
+        config: ConfigVersion,
+    },
     /// Entries that match nothing and are listed to the feed's owner under "also published".
     EntriesListed {
         /// The feed.
@@ -380,6 +391,11 @@ impl Event {
             )
             .with("owner", owner)
             .with("reason", reason),
+            Event::Withheld { story, owner, ask, config } => {
+                Draft::new("withheld", json!({ "story": story, "config": config }))
+                    .with("owner", owner)
+                    .with("ask", ask)
+            }
             Event::EntriesListed { feed, entries, owner, config } => {
                 Draft::new("entries-listed", json!({ "feed": feed, "entries": entries, "config": config }))
                     .with("owner", owner)

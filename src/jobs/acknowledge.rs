@@ -1,27 +1,107 @@
 //! Acknowledge: show what a link stands for, and record what a person says. Only a deliberate act records.
 
+use super::story::{SeenStory, named_tags};
 use crate::{
     model::{
-        acknowledgement::{Answer, AnswerPage, Recorded},
-        id::{DigestNo, StoryNo},
+        acknowledgement::{Answer, AnswerPage, GivenAnswer, PageStory, Recorded},
+        feed::Tlp,
+        id::{DigestNo, EntryNo, OwnerId, StoryNo},
+        owner::Owner,
         settings::Config,
         time::Time,
     },
-    store::{Store, StoreError},
+    store::{Read, Store, StoreError},
 };
 
 /// What stands behind a link to a digest (`story`: `None`, every story of it) or to one story of it. `None`:
 /// there is no such digest or story. Changes nothing.
 pub fn page(
-    _store: &Store,
-    _config: &Config,
-    _digest: DigestNo,
-    _story: Option<StoryNo>,
+    store: &Store,
+    config: &Config,
+    digest: DigestNo,
+    story: Option<StoryNo>,
 ) -> Result<Option<AnswerPage>, StoreError> {
-    Ok(None)
+    store.read(|read| {
+        let Some(row) = read.digest(digest)? else { return Ok(None) };
+        // Who has left the configuration can still read what was sent to them, by identifier and in UTC.
+        let owner = config.owner(&row.owner).cloned().unwrap_or_else(|| departed(&row.owner, &row.address));
+        let (mut stories, mut open) = (Vec::new(), 0);
+        for (i, (no, assignment)) in row.stories.iter().enumerate() {
+            let answers = given(config, read, *no)?;
+            let is_answered = read.answers(*no)?.iter().any(|answer| answer.owner == owner.id);
+            open += usize::from(!is_answered);
+            if story.is_none_or(|wanted| wanted == *no) {
+                let (source, _, reason, _) = read.assignment(*assignment)?;
+                stories.extend(page_story(config, read, &owner, (i + 1, *no), source, reason, answers)?);
+            }
+        }
+        if story.is_some() && stories.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(AnswerPage {
+            digest,
+            owner: owner.id.clone(),
+            owner_name: owner.name.clone(),
+            timezone: owner.timezone.clone(),
+            stories,
+            in_digest: row.stories.len(),
+            open,
+        }))
+    })
+}
+
+fn departed(id: &OwnerId, address: &str) -> Owner {
+    Owner {
+        id: id.clone(),
+        name: id.to_string(),
+        address: address.to_owned(),
+        role: None,
+        deputy: None,
+        timezone: jiff::tz::TimeZone::UTC,
+        digest: String::new(),
+        tlp: Tlp::Clear,
+        until: None,
+    }
+}
+
+fn given(config: &Config, read: &Read<'_>, story: StoryNo) -> Result<Vec<GivenAnswer>, StoreError> {
+    let answers = read.answers(story)?.into_iter().map(|row| GivenAnswer {
+        at: row.at,
+        owner_name: config.owner(&row.owner).map_or_else(|| row.owner.to_string(), |owner| owner.name.clone()),
+        disposition: row.disposition,
+        note: row.note,
+        reference: row.reference,
+        record: row.record,
+    });
+    Ok(answers.collect())
+}
+
+fn page_story(
+    config: &Config,
+    read: &Read<'_>,
+    owner: &Owner,
+    (number, no): (usize, StoryNo),
+    (entry, revision): (EntryNo, u32),
+    reason: String,
+    answers: Vec<GivenAnswer>,
+) -> Result<Option<PageStory>, StoreError> {
+    let Some(row) = read.story(no)? else { return Ok(None) };
+    let seen = SeenStory::of(config, owner, &row, entry);
+    Ok(Some(PageStory {
+        story: no,
+        number,
+        title: seen.title,
+        summary: seen.summary,
+        cves: seen.cves,
+        marks: seen.marks,
+        reason,
+        tags: named_tags(config, owner, read.tags(entry, revision)?),
+        sources: seen.sources,
+        answers,
+    }))
 }
 
 /// Records an answer with its evidence, or finds that the same form was recorded before.
-pub fn record(_store: &Store, _answer: &Answer, _now: Time) -> Result<Recorded, StoreError> {
-    Err(StoreError::OnPurpose("not written yet"))
+pub fn record(store: &Store, answer: &Answer, now: Time) -> Result<Recorded, StoreError> {
+    store.write(|write| write.acknowledge(answer, now))
 }

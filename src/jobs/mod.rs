@@ -1,3 +1,118 @@
-//! Floor 3, the verbs: load, decide, commit.
+//! Floor 3, the verbs: load, decide, commit. One file per verb; here is what they all need, and `tick`.
 
 pub mod acknowledge;
+pub mod checkpoint;
+pub mod deliver;
+pub mod digest;
+pub mod poll;
+pub mod purge;
+pub mod start;
+mod story;
+
+use std::sync::Arc;
+
+use crate::{
+    clock::Clock,
+    fetch::{FetchError, Fetcher},
+    key::{EvidenceKey, KeyError},
+    mail::{MailError, Mailer},
+    model::{id::ConfigVersion, settings::Config, time::Time},
+    store::{Store, StoreError, log::LogError},
+    tag::{Matcher, MatcherError},
+    token::LinkKey,
+};
+
+/// What every verb works with. Cheap to clone; a reload makes a new one.
+#[derive(Clone)]
+pub struct Context {
+    /// The store.
+    pub store: Store,
+    /// The configuration in force.
+    pub config: Arc<Config>,
+    /// Its number.
+    pub version: ConfigVersion,
+    /// The time.
+    pub clock: Clock,
+    /// The terms of the stack, ready to search.
+    pub matcher: Arc<Matcher>,
+    /// The door to the feeds.
+    pub fetcher: Fetcher,
+    /// The door to the mail server.
+    pub mailer: Arc<Mailer>,
+    /// Signs links.
+    pub link_key: Arc<LinkKey>,
+    /// Signs checkpoints.
+    pub evidence_key: Arc<EvidenceKey>,
+}
+
+impl Context {
+    /// What time it is.
+    pub fn now(&self) -> Time {
+        self.clock.now()
+    }
+}
+
+/// We or the disk failed: nothing that the world outside did.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The evidence log.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The fetch door.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The mail door.
+    #[error(transparent)]
+    Mail(#[from] MailError),
+    /// The terms of the stack.
+    #[error(transparent)]
+    Matcher(#[from] MatcherError),
+    /// A digest could not be composed.
+    #[error("digest: {0}")]
+    Compose(String),
+    /// A file beside the database.
+    #[error("{path}: {error}")]
+    File {
+        /// Which.
+        path: std::path::PathBuf,
+        /// What the system said.
+        error: std::io::Error,
+    },
+}
+
+/// What one tick did.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct TickReport {
+    /// Polling.
+    pub poll: poll::PollReport,
+    /// Digests composed.
+    pub digests: digest::DigestReport,
+    /// Deliveries.
+    pub deliveries: deliver::DeliverReport,
+}
+
+/// Does everything that is due now, once: what the daemon does in a loop.
+pub fn tick(context: &Context, progress: &mut dyn FnMut(poll::Progress<'_>)) -> Result<TickReport, Fault> {
+    let poll = poll::poll(context, None, progress)?;
+    let (digests, deliveries) = mail_due(context)?;
+    Ok(TickReport { poll, digests, deliveries })
+}
+
+/// The half of a tick that needs no feed: digests, deliveries, retention, the day's summary and the checkpoint.
+pub fn mail_due(context: &Context) -> Result<(digest::DigestReport, deliver::DeliverReport), Fault> {
+    let now = context.now();
+    deliver::settle_unfinished(context)?;
+    context.store.write(|write| write.summarise_quiet_polls(now))?;
+    checkpoint::checkpoint(context)?;
+    let digests = digest::digest_due(context)?;
+    let deliveries = deliver::deliver_due(context)?;
+    purge::purge_due(context)?;
+    checkpoint::checkpoint(context)?;
+    Ok((digests, deliveries))
+}

@@ -1,1 +1,13 @@
-//! Not written yet.
+//! The mail door: hands frozen bytes to a mail server or to a folder and says exactly what came of it. It composes
+//! nothing, stores nothing and decides nothing; what follows from an outcome is `delivery`'s business.
+
+mod dialogue;
+mod line;
+mod mailer;
+mod message;
+mod outbox;
+mod relay;
+mod reply;
+
+pub use line::Limits;
+pub use mailer::{MailError, Mailer, Session};

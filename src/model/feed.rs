@@ -6,7 +6,10 @@ use jiff::{SignedDuration, civil::Date};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::id::{FeedId, GroupId, OwnerId, TopicId};
+use super::{
+    id::{FeedId, FeedNo, GroupId, OwnerId, TopicId},
+    time::Time,
+};
 
 /// The Traffic Light Protocol label (FIRST TLP 2.0), from the freest to the most restricted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -235,6 +238,41 @@ impl Validators {
     pub fn is_empty(&self) -> bool {
         self.etag.is_none() && self.last_modified.is_none()
     }
+}
+
+/// Where a feed stands: what its polls showed and when it is asked next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedStatus {
+    /// Its number.
+    pub no: FeedNo,
+    /// Its identifier.
+    pub id: FeedId,
+    /// Whether the configuration in force has it and enables it.
+    pub enabled: bool,
+    /// When it is asked next.
+    pub next_poll_at: Time,
+    /// Claims that were not finished.
+    pub attempt: u32,
+    /// What the next conditional request sends.
+    pub validators: Validators,
+    /// How it stands.
+    pub state: FeedState,
+    /// Since when.
+    pub since: Time,
+    /// Why, in words.
+    pub cause: String,
+    /// Failed polls in a row.
+    pub failures: u32,
+    /// The last poll that ended.
+    pub last_poll_at: Option<Time>,
+    /// The last poll that brought a new entry.
+    pub last_entry_at: Option<Time>,
+    /// The last fetch of a whole document.
+    pub full_fetch_at: Option<Time>,
+    /// When the first document was read.
+    pub baseline_at: Option<Time>,
+    /// Whether the last document could be read only in part.
+    pub partial: bool,
 }
 
 #[cfg(test)]

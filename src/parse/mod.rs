@@ -1,1 +1,81 @@
-//! Not written yet.
+//! From the bytes of a feed document to entries in plain text. The format is told by the content, never by what a server says it is.
+
+use url::Url;
+
+use crate::{
+    model::entry::Document,
+    repair::{Notes, Unreadable, decode},
+};
+
+mod csaf;
+mod json;
+mod kev;
+mod loose;
+mod xml;
+
+/// What is known of a document from outside of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Hint<'a> {
+    /// The character set that the response names.
+    pub charset: Option<&'a str>,
+    /// The address that relative links are resolved against.
+    pub base: Option<&'a Url>,
+}
+
+/// Why nothing at all can be read from a document.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ParseError {
+    /// No byte that means anything.
+    #[error("the document is empty")]
+    Empty,
+    /// HTML.
+    #[error("this is a web page, not a feed")]
+    WebPage,
+    /// OPML, a list of feeds.
+    #[error("this is a list of feeds (OPML), not a feed")]
+    FeedList,
+    /// XML that is no feed.
+    #[error("this is XML, but no feed: its first element is `{0}`")]
+    Root(String),
+    /// Neither XML nor JSON.
+    #[error("this is neither XML nor JSON")]
+    NoMarkup,
+    /// JSON that is no feed.
+    #[error("this is JSON, but no feed that is known here")]
+    UnknownJson,
+    /// JSON that breaks before anything could be read.
+    #[error("this is not valid JSON: {0}")]
+    BrokenJson(String),
+    /// The XML reader refused what the repair stage made.
+    #[error("the document could not be read: {0}")]
+    Refused(String),
+}
+
+/// Reads a document of any of the known formats.
+///
+/// Everything that can be saved is saved: what had to be repaired is in the warnings, and where entries may be missing the document
+/// is `partial`.
+pub fn parse(bytes: &[u8], hint: &Hint<'_>) -> Result<Document, ParseError> {
+    let decoded = decode(bytes, hint.charset);
+    let text = decoded.text.trim_start_matches(|one: char| one.is_whitespace() || one == '\0' || one == '\u{feff}');
+    match text.as_bytes().first() {
+        None => Err(ParseError::Empty),
+        Some(b'{' | b'[') => json_document(text, decoded.notes, hint),
+        Some(_) => xml::parse(&decoded.text, decoded.notes, hint),
+    }
+}
+
+fn json_document(text: &str, notes: Notes, hint: &Hint<'_>) -> Result<Document, ParseError> {
+    json::parse(text, notes, hint)
+}
+
+impl From<Unreadable> for ParseError {
+    fn from(unreadable: Unreadable) -> Self {
+        match unreadable {
+            Unreadable::NoMarkup => ParseError::NoMarkup,
+            Unreadable::WebPage => ParseError::WebPage,
+            Unreadable::Root(root) if root == "opml" => ParseError::FeedList,
+            Unreadable::Root(root) => ParseError::Root(crate::text::clean(&root, 40)),
+        }
+    }
+}

@@ -1,1 +1,646 @@
-//! Not written yet.
+//! The mail door against a server that misbehaves on request, and against a real one.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use sigtrail::{
+    delivery::{Next, next},
+    mail::{Limits, MailError, Mailer},
+    model::{
+        delivery::{DeliveryState, SendOutcome},
+        id::DeliveryNo,
+        settings::{MailSettings, MailTls, MailTransport},
+        time::from_millis,
+    },
+};
+
+use crate::harness::smtp_server::{Act, Offers, SmtpServer, Stage};
+
+const MARIA: &str = "maria@example.com";
+const BODY: &[u8] = b"Subject: digest\r\n\r\nOne story.\r\n";
+
+/// Short enough for a test that waits for them, long enough for a loaded machine.
+fn short() -> Limits {
+    Limits {
+        connect: Duration::from_secs(5),
+        command: Duration::from_millis(700),
+        dot: Duration::from_millis(1500),
+        hurry: Duration::from_millis(300),
+    }
+}
+
+fn mailer_for(settings: &MailSettings) -> Mailer {
+    Mailer::open(settings, std::path::Path::new("/nonexistent")).unwrap()
+}
+
+fn plain(server: &SmtpServer) -> Mailer {
+    mailer_for(&server.settings(MailTls::None))
+}
+
+fn send(mailer: &Mailer) -> SendOutcome {
+    mailer.session().send(MARIA, BODY, "1.eml")
+}
+
+#[track_caller]
+fn accepted(outcome: &SendOutcome) {
+    assert!(matches!(outcome, SendOutcome::Accepted { code: 250, .. }), "{outcome:?}");
+}
+
+#[track_caller]
+fn unreachable(outcome: &SendOutcome, words: &str) {
+    match outcome {
+        SendOutcome::Unreachable { cause } if cause.contains(words) => {}
+        other => panic!("expected unreachable with {words:?}, got {other:?}"),
+    }
+}
+
+fn with_login(mut settings: MailSettings, user: &str, file: std::path::PathBuf) -> MailSettings {
+    if let MailTransport::Smtp { login, .. } = &mut settings.transport {
+        *login = Some((user.to_owned(), file));
+    }
+    settings
+}
+
+/// The five stages of rows M-11 and M-12.
+const STAGES: [Stage; 5] = [Stage::Ehlo, Stage::Mail, Stage::Rcpt, Stage::Data, Stage::Dot];
+
+#[test]
+fn the_reply_of_the_server_is_the_receipt() {
+    let server = SmtpServer::start();
+    let outcome = send(&plain(&server));
+    assert_eq!(outcome, SendOutcome::Accepted { code: 250, reply: "2.0.0 Ok: queued as 1".into() });
+    let mails = server.mailbox(MARIA);
+    assert_eq!(mails.len(), 1);
+    assert_eq!((mails[0].from.as_str(), mails[0].raw.as_slice()), ("sigtrail@example.com", BODY));
+    assert_eq!(server.mailbox("jon@example.com"), []);
+}
+
+#[test]
+fn a_burst_uses_one_connection() {
+    let server = SmtpServer::start();
+    let mailer = plain(&server);
+    let mut session = mailer.session();
+    for _ in 0..20 {
+        accepted(&session.send(MARIA, BODY, ""));
+    }
+    drop(session);
+    assert_eq!((server.connections(), server.mails().len(), server.count("QUIT")), (1, 20, 1));
+}
+
+#[test]
+fn m_02_a_digest_that_is_deferred_fifty_times_arrives_once_with_its_message_id() {
+    let server = SmtpServer::start();
+    let mailer = plain(&server);
+    let body = b"Message-ID: <d1.abc@example.com>\r\nSubject: digest\r\n\r\nOne story.\r\n";
+    server.script_times(Stage::Dot, 50, Act::reply(451, "4.3.0 not now"));
+    let mut tries = 0;
+    let last = loop {
+        tries += 1;
+        match mailer.session().send(MARIA, body, "") {
+            SendOutcome::Deferred { code: 451, .. } => {}
+            other => break other,
+        }
+    };
+    accepted(&last);
+    assert_eq!(tries, 51);
+    let mails = server.mailbox(MARIA);
+    assert_eq!(mails.len(), 1);
+    assert_eq!(mails[0].raw, body);
+}
+
+#[test]
+fn m_03_a_reply_that_is_lost_after_the_final_dot_is_uncertain_and_the_same_bytes_go_again() {
+    let server = SmtpServer::start();
+    let mailer = plain(&server);
+    server.script(Stage::Dot, Act::LoseReply);
+    server.script(Stage::Dot, Act::Drop);
+    for _ in 0..2 {
+        let outcome = send(&mailer);
+        assert!(matches!(&outcome, SendOutcome::Uncertain { cause } if cause.contains("whole message")), "{outcome:?}");
+    }
+    accepted(&send(&mailer));
+    let mails = server.mailbox(MARIA);
+    assert_eq!(mails.len(), 2, "the one with the lost reply and the last one");
+    assert_eq!(mails[0], mails[1]);
+}
+
+#[test]
+fn m_03_a_reply_to_the_final_dot_that_is_not_smtp_is_uncertain() {
+    let server = SmtpServer::start();
+    let mailer = plain(&server);
+    for nonsense in ["hello", "354 more", "250-half", "25"] {
+        server.script(Stage::Dot, Act::Reply(nonsense.into()));
+        let mailer = match nonsense {
+            // No end comes to this reply: the limit ends the wait.
+            "250-half" => {
+                Mailer::with_limits(&server.settings(MailTls::None), std::path::Path::new("/nonexistent"), short())
+                    .unwrap()
+            }
+            _ => mailer_for(&server.settings(MailTls::None)),
+        };
+        let outcome = send(&mailer);
+        assert!(matches!(outcome, SendOutcome::Uncertain { .. }), "{nonsense}: {outcome:?}");
+    }
+    accepted(&send(&mailer));
+}
+
+#[test]
+fn m_04_a_server_that_dies_after_its_250_has_taken_the_message() {
+    let server = SmtpServer::start();
+    let mailer = plain(&server);
+    server.script(Stage::Dot, Act::ReplyThenDrop);
+    let mut session = mailer.session();
+    accepted(&session.send(MARIA, BODY, ""));
+    accepted(&session.send("jon@example.com", BODY, ""));
+    assert_eq!((server.mails().len(), server.connections()), (2, 2));
+    server.script(Stage::Quit, Act::Drop);
+    drop(session);
+    assert_eq!(server.mails().len(), 2);
+}
+
+#[test]
+fn m_11_a_4xx_at_any_of_five_stages_is_deferred_with_its_code_and_text() {
+    for stage in STAGES {
+        let server = SmtpServer::start();
+        let mailer = plain(&server);
+        server.script(stage, Act::Reply("451-4.7.1 try\r\n451 4.7.1 later".into()));
+        let mut session = mailer.session();
+        let outcome = session.send(MARIA, BODY, "");
+        assert_eq!(outcome, SendOutcome::Deferred { code: 451, reply: "4.7.1 try 4.7.1 later".into() }, "{stage:?}");
+        accepted(&session.send(MARIA, BODY, ""));
+        assert_eq!(server.mailbox(MARIA).len(), 1, "{stage:?}");
+    }
+}
+
+#[test]
+fn m_11_a_server_that_shuts_down_in_the_middle_is_deferred_and_asked_again_on_a_new_connection() {
+    for stage in STAGES.into_iter().chain([Stage::Greeting]) {
+        let server = SmtpServer::start();
+        let mailer = plain(&server);
+        server.script(stage, Act::reply(421, "shutting down"));
+        let mut session = mailer.session();
+        let outcome = session.send(MARIA, BODY, "");
+        assert!(matches!(outcome, SendOutcome::Deferred { code: 421, .. }), "{stage:?}: {outcome:?}");
+        accepted(&session.send(MARIA, BODY, ""));
+        assert_eq!(server.connections(), 2, "{stage:?}");
+    }
+}
+
+#[test]
+fn m_12_a_5xx_at_any_of_five_stages_is_a_refusal_for_good_and_the_next_recipient_is_served() {
+    for stage in STAGES {
+        let server = SmtpServer::start();
+        let mailer = plain(&server);
+        server.script(stage, Act::reply(550, "5.1.1 no such user"));
+        let mut session = mailer.session();
+        let outcome = session.send(MARIA, BODY, "");
+        assert_eq!(outcome, SendOutcome::Rejected { code: 550, reply: "5.1.1 no such user".into() }, "{stage:?}");
+        accepted(&session.send("jon@example.com", BODY, ""));
+        assert_eq!((server.mailbox(MARIA).len(), server.mailbox("jon@example.com").len()), (0, 1), "{stage:?}");
+    }
+}
+
+#[test]
+fn a_line_that_breaks_before_the_final_dot_is_unreachable_and_never_uncertain() {
+    for stage in [Stage::Greeting, Stage::Ehlo, Stage::Mail, Stage::Rcpt, Stage::Data] {
+        let server = SmtpServer::start();
+        server.script(stage, Act::Drop);
+        unreachable(&send(&plain(&server)), "broke off");
+        assert_eq!(server.mails(), []);
+    }
+    let server = SmtpServer::start();
+    server.script(Stage::Data, Act::DropInside(1000));
+    let long = b"All work and no play makes a long message.\r\n".repeat(300_000);
+    let outcome = plain(&server).session().send(MARIA, &long, "");
+    unreachable(&outcome, "inside the message");
+}
+
+#[test]
+fn a_connection_that_died_of_old_age_is_made_anew_without_a_word() {
+    let server = SmtpServer::start();
+    let mailer = plain(&server);
+    let mut session = mailer.session();
+    accepted(&session.send(MARIA, BODY, ""));
+    server.hang_up();
+    accepted(&session.send(MARIA, BODY, ""));
+    server.script(Stage::Mail, Act::reply(421, "idle for too long"));
+    accepted(&session.send(MARIA, BODY, ""));
+    assert_eq!((server.connections(), server.mails().len()), (3, 3));
+}
+
+#[test]
+fn a_server_that_is_not_there_is_tried_once_in_a_burst_and_named() {
+    let server = SmtpServer::start();
+    let settings = server.settings(MailTls::None);
+    let port = server.port();
+    drop(server);
+    let mailer = mailer_for(&settings);
+    let mut session = mailer.session();
+    unreachable(&session.send(MARIA, BODY, ""), &format!("no connection to 127.0.0.1:{port}"));
+    unreachable(&session.send(MARIA, BODY, ""), "not tried again in this burst");
+}
+
+#[test]
+fn m_17_a_slow_reply_to_the_final_dot_is_waited_for_and_then_uncertain() {
+    let server = SmtpServer::start();
+    let settings = server.settings(MailTls::None);
+    let mailer = Mailer::with_limits(&settings, std::path::Path::new("/nonexistent"), short()).unwrap();
+    // Longer than a command may take, shorter than the final dot may.
+    server.script(Stage::Dot, Act::Delay(Duration::from_secs(1)));
+    accepted(&send(&mailer));
+    server.script(Stage::Dot, Act::Stall);
+    let outcome = send(&mailer);
+    assert!(matches!(&outcome, SendOutcome::Uncertain { cause } if cause.contains("1500 ms")), "{outcome:?}");
+    accepted(&send(&mailer));
+}
+
+#[test]
+fn m_17_a_server_that_falls_silent_at_any_stage_is_left_after_the_limit() {
+    for stage in [Stage::Greeting, Stage::Ehlo, Stage::Mail, Stage::Rcpt, Stage::Data] {
+        let server = SmtpServer::start();
+        let settings = server.settings(MailTls::None);
+        let mailer = Mailer::with_limits(&settings, std::path::Path::new("/nonexistent"), short()).unwrap();
+        server.script(stage, Act::Stall);
+        unreachable(&send(&mailer), "nothing came within 700 ms");
+    }
+}
+
+#[test]
+fn m_17_when_the_service_stops_an_open_final_dot_becomes_uncertain_soon() {
+    let server = SmtpServer::start();
+    let settings = server.settings(MailTls::None);
+    let limits = Limits { hurry: Duration::from_millis(200), ..Limits::default() };
+    let mailer = Mailer::with_limits(&settings, std::path::Path::new("/nonexistent"), limits).unwrap();
+    server.script(Stage::Dot, Act::Stall);
+    let outcome = std::thread::scope(|scope| {
+        let sending = scope.spawn(|| send(&mailer));
+        while server.count("DATA") == 0 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        mailer.hurry();
+        sending.join().unwrap()
+    });
+    assert!(matches!(&outcome, SendOutcome::Uncertain { cause } if cause.contains("stopped")), "{outcome:?}");
+}
+
+#[test]
+fn m_18_a_message_that_is_too_large_for_the_server_is_not_sent() {
+    let server = SmtpServer::offering(Offers { size: Some(50_000), ..Offers::default() });
+    let mailer = plain(&server);
+    let mut session = mailer.session();
+    let large = b"A line of thirty bytes, nearly.\r\n".repeat(2000);
+    let outcome = session.send(MARIA, &large, "");
+    let SendOutcome::Rejected { code: 552, reply } = outcome else { panic!("{outcome:?}") };
+    assert!(reply.contains("at most 50000 bytes") && reply.contains("66000"), "{reply}");
+    assert_eq!(server.count("MAIL"), 0);
+    accepted(&session.send(MARIA, BODY, ""));
+    assert_eq!(server.count("MAIL FROM:<SIGTRAIL@EXAMPLE.COM> SIZE=31"), 1, "{:?}", server.commands());
+}
+
+fn starttls() -> Offers {
+    Offers { starttls: true, ..Offers::default() }
+}
+
+#[test]
+fn a_message_goes_under_starttls_and_under_tls() {
+    let server = SmtpServer::offering(starttls());
+    accepted(&send(&mailer_for(&server.settings(MailTls::Starttls))));
+    let commands: Vec<String> = server.commands();
+    let words: Vec<&str> = commands.iter().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(words, ["EHLO", "STARTTLS", "EHLO", "MAIL", "RCPT", "DATA", "QUIT"]);
+    let server = SmtpServer::offering(Offers { tls: true, ..Offers::default() });
+    accepted(&send(&mailer_for(&server.settings(MailTls::Tls))));
+    assert_eq!(server.mailbox(MARIA)[0].raw, BODY);
+}
+
+#[test]
+fn m_22_a_server_without_starttls_gets_nothing_when_it_is_asked_for() {
+    let server = SmtpServer::start();
+    unreachable(&send(&mailer_for(&server.settings(MailTls::Starttls))), "does not offer STARTTLS");
+    assert_eq!(server.count("MAIL"), 0);
+}
+
+#[test]
+fn m_22_a_certificate_for_another_name_is_refused() {
+    for (tls, offers) in [(MailTls::Starttls, starttls()), (MailTls::Tls, Offers { tls: true, ..Offers::default() })] {
+        let server = SmtpServer::offering(Offers { certificate_name: "mail.example.com", ..offers });
+        unreachable(&send(&mailer_for(&server.settings(tls))), "no TLS with");
+        assert_eq!((server.count("MAIL"), server.count("AUTH")), (0, 0));
+    }
+}
+
+#[test]
+fn m_22_a_certificate_that_nobody_vouches_for_is_refused() {
+    let server = SmtpServer::offering(starttls());
+    let mut settings = server.settings(MailTls::Starttls);
+    if let MailTransport::Smtp { ca_file, .. } = &mut settings.transport {
+        *ca_file = None;
+    }
+    unreachable(&send(&mailer_for(&settings)), "no TLS with");
+}
+
+#[test]
+fn m_22_a_starttls_that_is_refused_is_no_reason_to_go_on_in_the_clear() {
+    let server = SmtpServer::offering(starttls());
+    let mailer = mailer_for(&server.settings(MailTls::Starttls));
+    server.script(Stage::Starttls, Act::reply(502, "5.5.1 not today"));
+    unreachable(&send(&mailer), "refused STARTTLS: 502 5.5.1 not today");
+    server.script(Stage::Starttls, Act::reply(454, "4.7.0 TLS not available"));
+    let outcome = send(&mailer);
+    assert!(matches!(outcome, SendOutcome::Deferred { code: 454, .. }), "{outcome:?}");
+    assert_eq!(server.count("MAIL"), 0);
+}
+
+#[test]
+fn m_22_replies_that_were_slipped_in_before_the_handshake_are_refused() {
+    let server = SmtpServer::offering(starttls());
+    let mailer = mailer_for(&server.settings(MailTls::Starttls));
+    server.script(Stage::Starttls, Act::Inject("250 AUTH PLAIN".into()));
+    unreachable(&send(&mailer), "before the TLS handshake");
+    assert_eq!((server.count("MAIL"), server.count("EHLO")), (0, 1));
+    accepted(&send(&mailer));
+}
+
+fn with_password() -> Offers {
+    Offers { login: Some(("sigtrail".into(), "s3cret word".into())), ..starttls() }
+}
+
+#[test]
+fn a_login_goes_by_plain_or_by_login_as_the_server_offers() {
+    for mechanisms in ["PLAIN LOGIN", "LOGIN", "CRAM-MD5 PLAIN"] {
+        let server = SmtpServer::offering(Offers { mechanisms, ..with_password() });
+        let file = server.password_file("s3cret word\r\n");
+        accepted(&send(&mailer_for(&with_login(server.settings(MailTls::Starttls), "sigtrail", file))));
+    }
+    let server = SmtpServer::offering(Offers { mechanisms: "GSSAPI", ..with_password() });
+    let file = server.password_file("s3cret word");
+    let mailer = mailer_for(&with_login(server.settings(MailTls::Starttls), "sigtrail", file));
+    unreachable(&send(&mailer), "no login by PLAIN or LOGIN");
+}
+
+#[test]
+fn m_23_a_refused_login_is_told_in_words_and_tried_once_in_a_burst() {
+    let server = SmtpServer::offering(with_password());
+    let file = server.password_file("wrong");
+    let mailer = mailer_for(&with_login(server.settings(MailTls::Starttls), "sigtrail", file));
+    let mut session = mailer.session();
+    unreachable(&session.send(MARIA, BODY, ""), "refused the login: 535 5.7.8");
+    for _ in 0..10 {
+        let outcome = session.send(MARIA, BODY, "");
+        unreachable(&outcome, "not tried again in this burst");
+        assert!(!outcome.text().contains("wrong"));
+    }
+    assert_eq!((server.count("AUTH"), server.mails().len()), (1, 0));
+}
+
+#[test]
+fn m_23_a_password_that_was_changed_is_used_by_the_next_session() {
+    let server = SmtpServer::offering(with_password());
+    let file = server.password_file("old");
+    let mailer = mailer_for(&with_login(server.settings(MailTls::Starttls), "sigtrail", file));
+    unreachable(&send(&mailer), "refused the login");
+    server.password_file("s3cret word\n");
+    accepted(&send(&mailer));
+}
+
+#[test]
+fn m_23_a_password_file_that_is_missing_or_empty_is_named() {
+    let server = SmtpServer::offering(with_password());
+    let mailer =
+        mailer_for(&with_login(server.settings(MailTls::Starttls), "sigtrail", "/nonexistent/password".into()));
+    unreachable(&send(&mailer), "the password file /nonexistent/password cannot be read");
+    let file = server.password_file("\n");
+    let mailer = mailer_for(&with_login(server.settings(MailTls::Starttls), "sigtrail", file));
+    unreachable(&send(&mailer), "holds no password");
+    assert_eq!(server.count("AUTH"), 0);
+}
+
+/// Bodies made of what a server could take for something else, from a fixed seed.
+struct Bodies(u64);
+
+impl Bodies {
+    fn number(&mut self, below: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % below
+    }
+
+    fn next_body(&mut self) -> Vec<u8> {
+        const PIECES: [&str; 12] =
+            [".", "..", ".\r\n", "\r\n", "\r\n.\r\n", "\r\n..", "QUIT", "MAIL FROM:<x>", " ", "\t", "=3D", "a"];
+        let mut body = b"Subject: x\r\n\r\n".to_vec();
+        for _ in 0..self.number(12) {
+            body.extend_from_slice(PIECES[usize::try_from(self.number(12)).unwrap()].as_bytes());
+        }
+        if self.number(50) == 0 {
+            let longest = usize::try_from(self.number(998)).unwrap() + 1;
+            body.extend_from_slice(b"\r\n.");
+            body.extend(std::iter::repeat_n(b'.', longest - 1));
+        }
+        body.extend_from_slice(b"\r\n");
+        body
+    }
+}
+
+#[test]
+fn m_09_ten_thousand_bodies_arrive_as_they_were_sent() {
+    let server = SmtpServer::start();
+    let mailer = plain(&server);
+    let mut session = mailer.session();
+    let mut bodies = Bodies(20_261_122);
+    let sent: Vec<Vec<u8>> = std::iter::repeat_with(|| bodies.next_body()).take(10_000).collect();
+    for body in &sent {
+        accepted(&session.send(MARIA, body, ""));
+    }
+    drop(session);
+    let received = server.mails();
+    assert_eq!(received.len(), sent.len());
+    for (sent, mail) in sent.iter().zip(&received) {
+        assert_eq!(sent, &mail.raw, "{:?}", String::from_utf8_lossy(sent));
+    }
+    assert_eq!(server.count("QUIT"), 1, "nothing inside a body was taken for a command");
+}
+
+#[test]
+fn m_09_bytes_that_are_not_canonical_never_reach_the_wire() {
+    let server = SmtpServer::start();
+    let mailer = plain(&server);
+    let mut session = mailer.session();
+    let long = [b'a'; 999];
+    for bad in [b"a\n.\nMAIL FROM:<x@example.com>\r\n".as_slice(), b"a\rb\r\n", b"a\0\r\n", &long, b""] {
+        unreachable(&session.send(MARIA, bad, ""), "not canonical");
+    }
+    assert_eq!((server.connections(), server.commands().len()), (0, 0));
+}
+
+#[test]
+fn m_09_bytes_beyond_ascii_go_only_where_8bitmime_is_offered() {
+    let body = "Subject: x\r\n\r\nGrüße\r\n".as_bytes();
+    let server = SmtpServer::start();
+    accepted(&plain(&server).session().send(MARIA, body, ""));
+    assert_eq!(server.mails()[0].raw, body);
+    assert_eq!(server.count("MAIL FROM:<SIGTRAIL@EXAMPLE.COM> BODY=8BITMIME"), 1);
+    server.offer(|offers| offers.wide = false);
+    unreachable(&plain(&server).session().send(MARIA, body, ""), "does not offer 8BITMIME");
+}
+
+#[test]
+fn m_10_no_program_is_ever_started_to_send_mail() {
+    let manifest = include_str!("../../Cargo.toml");
+    let lettre = manifest.lines().find(|line| line.starts_with("lettre =")).unwrap();
+    assert!(lettre.contains("default-features = false") && !lettre.contains("sendmail"), "{lettre}");
+    assert!(include_str!("../../clippy.toml").contains("std::process::Command::new"));
+}
+
+#[test]
+fn m_13_a_greylisted_digest_arrives_at_the_first_try_after_the_wait() {
+    let server = SmtpServer::start();
+    let mailer = plain(&server);
+    let queued = from_millis(1_794_304_800_000);
+    let opens = queued + SignedDuration::from_mins(15);
+    let (mut now, mut attempt) = (queued, 0);
+    server.always(Stage::Rcpt, Act::reply(450, "4.2.0 greylisted"));
+    loop {
+        if now >= opens {
+            server.behave();
+        }
+        attempt += 1;
+        match next(&send(&mailer), attempt, queued, now, DeliveryNo(1)) {
+            Next::At(due) => now = due,
+            Next::Done(state) => {
+                assert_eq!(state, DeliveryState::Accepted);
+                break;
+            }
+        }
+        assert!(attempt < 10);
+    }
+    assert_eq!(now.duration_since(queued).as_mins(), 21, "the attempts were after 0, 1, 6 and 21 minutes");
+    assert_eq!(server.mailbox(MARIA).len(), 1);
+}
+
+#[test]
+fn m_15_when_a_relay_comes_back_all_digests_go_once_and_in_order_over_one_connection() {
+    let server = SmtpServer::start();
+    let mailer = plain(&server);
+    server.down();
+    let mut session = mailer.session();
+    for number in 0..30 {
+        let outcome = session.send(MARIA, format!("Subject: {number}\r\n\r\n").as_bytes(), "");
+        assert!(matches!(outcome, SendOutcome::Unreachable { .. }), "{outcome:?}");
+    }
+    drop(session);
+    server.up();
+    let mut session = mailer.session();
+    for number in 0..30 {
+        accepted(&session.send(MARIA, format!("Subject: {number}\r\n\r\n").as_bytes(), ""));
+    }
+    let subjects: Vec<String> = server
+        .mailbox(MARIA)
+        .iter()
+        .map(|mail| String::from_utf8_lossy(&mail.raw).trim_end().trim_start_matches("Subject: ").to_owned())
+        .collect();
+    assert_eq!(subjects, (0..30).map(|number| number.to_string()).collect::<Vec<_>>());
+    assert_eq!(server.connections(), 1);
+}
+
+#[test]
+fn m_28_an_address_beyond_ascii_goes_only_where_smtputf8_is_offered() {
+    let server = SmtpServer::start();
+    let mailer = plain(&server);
+    accepted(&mailer.session().send("maría@example.com", BODY, ""));
+    accepted(&mailer.session().send("maria@bücher.example", BODY, ""));
+    assert_eq!((server.count("MAIL FROM:<SIGTRAIL@EXAMPLE.COM> SMTPUTF8"), server.mails().len()), (1, 2));
+    assert_eq!(server.mailbox("maria@xn--bcher-kva.example").len(), 1);
+    server.offer(|offers| offers.wide = false);
+    let outcome = mailer.session().send("maría@example.com", BODY, "");
+    let SendOutcome::Rejected { code: 553, reply } = outcome else { panic!("{outcome:?}") };
+    assert!(reply.contains("beyond ASCII"), "{reply}");
+    assert_eq!(server.mails().len(), 2);
+}
+
+#[test]
+fn an_address_that_would_end_the_command_early_is_refused_without_a_connection() {
+    let server = SmtpServer::start();
+    let outcome = plain(&server).session().send("a@example.com>\r\nRCPT TO:<x@example.com", BODY, "");
+    assert!(matches!(outcome, SendOutcome::Rejected { code: 553, .. }), "{outcome:?}");
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn a_server_that_knows_only_helo_is_served_where_nothing_more_is_asked_for() {
+    let server = SmtpServer::start();
+    server.script(Stage::Ehlo, Act::reply(502, "5.5.1 what?"));
+    accepted(&send(&plain(&server)));
+    assert_eq!((server.count("EHLO"), server.count("HELO"), server.mails().len()), (1, 1, 1));
+}
+
+#[test]
+fn a_greeting_that_turns_everybody_away_keeps_the_digest_in_the_queue() {
+    let server = SmtpServer::start();
+    server.script(Stage::Greeting, Act::reply(554, "5.7.1 your address is listed"));
+    unreachable(&send(&plain(&server)), "refused the greeting: 554 5.7.1");
+}
+
+#[test]
+fn a_hostile_reply_becomes_a_harmless_receipt() {
+    let server = SmtpServer::start();
+    let long = "x".repeat(3000);
+    server.script(Stage::Dot, Act::Reply(format!("250-\u{1b}[2Jok\u{202e}\u{0}\r\n250 {long}")));
+    let SendOutcome::Accepted { reply, .. } = send(&plain(&server)) else { panic!("it is a 250") };
+    assert!(reply.starts_with("[2Jok x") && reply.chars().count() == 512, "{reply}");
+    server.script(Stage::Dot, Act::Reply(format!("250 {}", long.repeat(1000))));
+    let outcome = send(&plain(&server));
+    assert!(matches!(outcome, SendOutcome::Uncertain { .. }), "{outcome:?}");
+}
+
+#[test]
+fn the_mailer_waits_on_any_thread_and_ends_on_any_thread() {
+    let server = SmtpServer::start();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mailer = plain(&server);
+        accepted(&send(&mailer));
+        drop(mailer);
+    });
+    assert_eq!(server.mails().len(), 1);
+}
+
+#[test]
+fn settings_that_cannot_work_are_told_at_once() {
+    let server = SmtpServer::offering(starttls());
+    let nowhere = std::path::Path::new("/nonexistent");
+    let mut settings = server.settings(MailTls::Starttls);
+    settings.from_address = "sigtrail".into();
+    assert!(matches!(Mailer::open(&settings, nowhere), Err(MailError::From(_))));
+    let file = server.password_file("no certificate");
+    let mut settings = server.settings(MailTls::Starttls);
+    if let MailTransport::Smtp { ca_file, .. } = &mut settings.transport {
+        *ca_file = Some(file);
+    }
+    let Err(error) = Mailer::open(&settings, nowhere) else { panic!("it is no certificate") };
+    assert!(error.to_string().contains("holds no PEM certificate"), "{error}");
+    if let MailTransport::Smtp { host, .. } = &mut settings.transport {
+        *host = "not a host".into();
+    }
+    assert!(matches!(Mailer::open(&settings, nowhere), Err(MailError::Host(_))));
+    settings.transport = MailTransport::Directory;
+    assert!(matches!(Mailer::open(&settings, &server.ca_file()), Err(MailError::Outbox { .. })));
+}
+
+#[test]
+fn the_directory_transport_writes_one_file_for_one_message() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = MailSettings {
+        from_name: "sigtrail".into(),
+        from_address: "sigtrail@example.com".into(),
+        transport: MailTransport::Directory,
+    };
+    let outbox = folder.path().join("outbox");
+    let mailer = Mailer::open(&settings, &outbox).unwrap();
+    let mut session = mailer.session();
+    for _ in 0..2 {
+        assert_eq!(session.send(MARIA, BODY, "7-maria.eml"), SendOutcome::Written { file: "7-maria.eml".into() });
+    }
+    assert_eq!(std::fs::read(outbox.join("7-maria.eml")).unwrap(), BODY);
+    unreachable(&session.send(MARIA, b"bare\nline", "8.eml"), "not canonical");
+    assert_eq!(std::fs::read_dir(&outbox).unwrap().count(), 1);
+}

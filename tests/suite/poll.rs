@@ -1,1 +1,263 @@
-//! Not written yet.
+//! Polling: what is new, what is old, what becomes of it, and that nothing is asked for twice or too early.
+
+use jiff::SignedDuration;
+
+use crate::harness::{
+    feed_server::Answer,
+    world::{World, rss},
+};
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+fn items(n: usize) -> Vec<(String, String, String)> {
+    (1..=n).map(|i| (format!("Advisory {i} for Quillgate"), format!("a{i}"), format!("Text {i}."))).collect()
+}
+
+fn document(items: &[(String, String, String)]) -> String {
+    let borrowed: Vec<(&str, &str, &str)> =
+        items.iter().map(|(a, b, c)| (a.as_str(), b.as_str(), c.as_str())).collect();
+    rss(&borrowed)
+}
+
+#[test]
+fn a_first_poll_is_a_baseline_and_shows_the_newest_three() {
+    let mut world = World::company("2026-11-20T07:00:00Z").feed("cert", "");
+    world.publish("cert", &document(&items(35)));
+    let report = world.tick();
+    assert_eq!(report.poll.sum(|applied| applied.new), 35);
+    assert_eq!(report.poll.sum(|applied| applied.assigned), 3);
+    assert_eq!(report.poll.sum(|applied| applied.baseline), 32);
+    let mails = world.mailbox("maria");
+    assert_eq!(mails.len(), 1, "{mails:?}");
+    assert!(mails[0].contains("Advisory 1 for Quillgate"), "{}", mails[0]);
+    assert!(!mails[0].contains("Advisory 4 for Quillgate"), "{}", mails[0]);
+    assert!(mails[0].contains("32"), "the first digest says how many were recorded: {}", mails[0]);
+    assert_eq!(world.records_of("baseline").len(), 1);
+}
+
+#[test]
+fn seen_before_and_unchanged_is_nothing() {
+    let mut world = World::company("2026-11-20T07:00:00Z").feed("cert", "");
+    world.answer("cert", Answer::ok(document(&items(5))));
+    world.tick();
+    let records = world.records().len();
+    world.wait(HOUR + HOUR);
+    let report = world.tick();
+    assert_eq!(report.poll.feeds.len(), 1);
+    assert_eq!(report.poll.sum(|applied| applied.new + applied.revised), 0);
+    assert_eq!(world.records().len(), records, "a quiet poll is summarised by day, not recorded one by one");
+    world.wait(HOUR * 24);
+    world.tick();
+    let quiet = world.records_of("quiet-polls");
+    assert_eq!(quiet.len(), 1);
+    assert_eq!(quiet[0]["feeds"]["cert"], 1);
+}
+
+#[test]
+fn p_01_a_second_poll_sends_both_validators_byte_for_byte_and_a_304_is_no_work() {
+    let mut world = World::company("2026-11-20T07:00:00Z").feed("cert", "");
+    let odd = Answer::ok(document(&items(4))).etag("W/\"a,b \"").last_modified("Fri, 20 nov 2026 07:00:00 gmt");
+    world.answer("cert", odd);
+    world.tick();
+    world.wait(HOUR * 2);
+    let report = world.tick();
+    assert!(report.poll.feeds[0].not_modified);
+    let requests = world.server.requests("/cert");
+    assert_eq!(requests.len(), 2);
+    assert_eq!(requests[1].header("if-none-match"), Some(b"W/\"a,b \"".as_slice()));
+    assert_eq!(requests[1].header("if-modified-since"), Some(b"Fri, 20 nov 2026 07:00:00 gmt".as_slice()));
+}
+
+#[test]
+fn h_16_a_document_that_was_cut_keeps_its_entries_but_not_its_validators() {
+    let mut world = World::company("2026-11-20T07:00:00Z").feed("cert", "");
+    let whole = document(&items(6));
+    let cut = &whole[..whole.len() * 2 / 3];
+    world.answer("cert", Answer::ok(cut).etag("\"cut\""));
+    let report = world.tick();
+    assert!(report.poll.sum(|applied| applied.new) >= 3);
+    world.answer("cert", Answer::ok(&whole).etag("\"whole\""));
+    world.wait(HOUR * 2);
+    let report = world.tick();
+    assert_eq!(world.server.requests("/cert")[1].header("if-none-match"), None);
+    assert!(report.poll.sum(|applied| applied.new) >= 1, "the rest arrives at the next poll");
+    assert_eq!(world.stories().len(), 6);
+}
+
+#[test]
+fn h_17_a_whole_document_is_fetched_once_a_week() {
+    let mut world = World::company("2026-11-20T07:00:00Z").feed("cert", "every = \"1d\"");
+    world.answer("cert", Answer::ok(document(&items(2))).etag("\"stuck\""));
+    for _ in 0..9 {
+        world.tick();
+        world.wait(HOUR * 27);
+    }
+    let requests = world.server.requests("/cert");
+    let whole = requests.iter().filter(|request| request.header("if-none-match").is_none()).count();
+    assert_eq!(requests.len(), 9);
+    assert_eq!(whole, 2, "the first, and one after a week");
+}
+
+#[test]
+fn p_21_a_restart_causes_no_early_poll() {
+    let mut world = World::company("2026-11-20T07:00:00Z").feed("cert", "");
+    world.publish("cert", &document(&items(2)));
+    world.tick();
+    for _ in 0..20 {
+        world.wait(SignedDuration::from_mins(2));
+        world.restart();
+        world.tick();
+    }
+    assert_eq!(world.server.requests("/cert").len(), 1);
+    world.wait(SignedDuration::from_mins(40));
+    world.restart();
+    world.tick();
+    assert_eq!(world.server.requests("/cert").len(), 2);
+}
+
+#[test]
+fn a_changed_entry_is_a_revision_and_the_owner_is_not_told_twice() {
+    let mut world = World::company("2026-11-20T07:00:00Z").feed("cert", "");
+    world.publish("cert", &rss(&[("Quillgate sign-in bypass", "q1", "A crafted cookie.")]));
+    world.tick();
+    world.publish("cert", &rss(&[("Quillgate sign-in bypass", "q1", "A crafted cookie skips the sign-in.")]));
+    world.wait(HOUR * 26);
+    let report = world.tick();
+    assert_eq!(report.poll.sum(|applied| applied.revised), 1);
+    let stories = world.stories();
+    assert_eq!(stories.len(), 1);
+    assert_eq!(stories[0].sources[0].entry.revision, 2);
+    assert_eq!(world.mailbox("maria").len(), 1);
+    let received = world.records_of("entry-received");
+    assert_eq!(received.len(), 2);
+    assert_eq!(received[1]["revision"], 2);
+}
+
+#[test]
+fn repeated_guids_in_one_document_swallow_nothing() {
+    let item = |package: &str| {
+        format!(
+            "<item><title>GHSA-2h46-8gf5-fmxv: overflow [{package}]</title><guid>GHSA-2h46-8gf5-fmxv</guid>\
+             <link>https://advisories.example/GHSA-2h46-8gf5-fmxv</link><description>In {package}.</description></item>"
+        )
+    };
+    let feed = |packages: &[&str]| {
+        let items: String = packages.iter().map(|package| item(package)).collect();
+        format!("<rss version=\"2.0\"><channel><title>Advisories</title>{items}</channel></rss>")
+    };
+    let mut world = World::company("2026-11-20T07:00:00Z").feed("cert", "");
+    world.publish("cert", &feed(&["alpha", "beta", "gamma"]));
+    assert_eq!(world.tick().poll.sum(|applied| applied.new), 3);
+    world.publish("cert", &feed(&["gamma", "alpha", "delta", "beta"]));
+    world.wait(HOUR * 2);
+    let report = world.tick();
+    assert_eq!(report.poll.sum(|applied| applied.new), 1, "only delta is new, in whatever order");
+    assert_eq!(report.poll.sum(|applied| applied.revised), 0);
+    assert_eq!(world.stories().len(), 1, "one advisory, one story");
+}
+
+#[test]
+fn two_feeds_that_bring_one_cve_in_one_batch_make_one_story() {
+    let mut world = World::company("2026-11-20T07:00:00Z").feed("cert", "").feed("vendor", "");
+    world.publish("cert", &rss(&[("CVE-2099-10007 in Quillgate", "c1", "Sign-in bypass.")]));
+    world.publish("vendor", &rss(&[("Quillgate 9.1.4 fixes CVE-2099-10007", "v1", "Update now.")]));
+    world.tick();
+    let stories = world.stories();
+    assert_eq!(stories.len(), 1);
+    assert_eq!(stories[0].sources.len(), 2);
+    let mails = world.mailbox("maria");
+    assert_eq!(mails.len(), 1);
+    assert!(mails[0].contains("Cert") && mails[0].contains("Vendor"), "every source stands in the mail: {}", mails[0]);
+}
+
+#[test]
+fn h_40_one_feed_never_hides_or_changes_another_feeds_entry() {
+    let mut world = World::company("2026-11-20T07:00:00Z").feed("a", "").feed("b", "");
+    world.publish("a", &rss(&[("Quillgate advisory", "same-guid", "The real one.")]));
+    world.publish("b", &rss(&[("Nothing to see", "same-guid", "A copy of the id.")]));
+    world.tick();
+    let texts: Vec<String> = world
+        .stories()
+        .iter()
+        .flat_map(|story| &story.sources)
+        .map(|source| source.entry.entry.title.clone().unwrap())
+        .collect();
+    assert_eq!(texts.len(), 2);
+    assert!(texts.contains(&"Quillgate advisory".to_owned()));
+    assert_eq!(world.records_of("entry-received").iter().filter(|record| record["revision"] == 2).count(), 0);
+}
+
+#[test]
+fn every_entry_ends_at_an_owner_at_a_line_or_at_not_for_us() {
+    let mut world = World::company("2026-11-20T07:00:00Z")
+        .feed("listed", "unmatched = \"list\"")
+        .feed("owned", "unmatched = \"owner\"\nowner = \"jon\"")
+        .feed("none", "unmatched = \"none\"");
+    for id in ["listed", "owned", "none"] {
+        let items = [
+            (format!("{id}: about a libmarrow crash"), format!("{id}-1"), "Text.".to_owned()),
+            (format!("{id}: about something else"), format!("{id}-2"), "Text.".to_owned()),
+        ];
+        world.publish(id, &document(&items));
+    }
+    let report = world.tick();
+    assert_eq!(report.poll.sum(|applied| applied.assigned), 4, "three matched, one is owned as such");
+    assert_eq!(report.poll.sum(|applied| applied.listed), 1);
+    assert_eq!(report.poll.sum(|applied| applied.not_for_us), 1);
+    let (jon, maria) = (world.mailbox("jon"), world.mailbox("maria"));
+    assert!(jon[0].contains("owned: about something else"), "{}", jon[0]);
+    assert!(maria[0].contains("listed: about something else"), "{}", maria[0]);
+    assert!(!maria[0].contains("none: about something else") && !jon[0].contains("none: about something else"));
+    assert_eq!(world.records_of("not-for-us").len(), 1);
+    assert_eq!(world.records_of("entries-listed").len(), 1);
+    for record in world.records_of("entry-routed") {
+        assert_eq!(record["config"], 1, "every decision names the configuration it was made under");
+    }
+}
+
+#[test]
+fn a_renamed_feed_keeps_its_history() {
+    let mut world = World::company("2026-11-20T07:00:00Z").feed("cert", "");
+    world.publish("cert", &document(&items(4)));
+    world.tick();
+    world.edit("feeds", "id = \"cert\"\nname = \"Cert\"", "id = \"cert-new\"\nname = \"The new name\"");
+    world.wait(HOUR * 2);
+    world.restart();
+    let report = world.tick();
+    assert_eq!(report.poll.sum(|applied| applied.new), 0, "nothing comes back as news");
+    assert_eq!(world.records_of("feed-renamed").len(), 1);
+}
+
+#[test]
+fn a_feed_that_fails_is_weather_and_named_in_the_next_digest() {
+    let mut world = World::company("2026-11-20T07:00:00Z").feed("cert", "").feed("refusing", "").feed("page", "");
+    world.publish("cert", &rss(&[("Quillgate advisory", "q1", "Text.")]));
+    world.answer("refusing", Answer::status(403));
+    world.answer("page", Answer::ok("<!doctype html><html><body>Sign in</body></html>"));
+    let report = world.tick();
+    assert_eq!(report.poll.failed(), 2);
+    let mails = world.mailbox("maria");
+    assert!(mails[0].contains("NOT SEEN (2)"), "{}", mails[0]);
+    assert!(mails[0].contains("Refusing: refused"), "{}", mails[0]);
+    let states: Vec<String> =
+        world.records_of("feed-state").iter().map(|record| record["to"].as_str().unwrap().to_owned()).collect();
+    assert!(states.contains(&"refused".to_owned()) && states.contains(&"not-a-feed".to_owned()), "{states:?}");
+}
+
+#[test]
+fn purged_entries_leave_their_keys_and_do_not_come_back_as_news() {
+    let mut world = World::company("2026-11-20T07:00:00Z").feed("cert", "").settings("[retention]\nentries = \"30d\"");
+    world.answer("cert", Answer::ok(document(&items(5))));
+    world.tick();
+    world.wait(HOUR * 24 * 40);
+    world.answer("cert", Answer::status(304));
+    world.tick();
+    let stories = world.stories();
+    assert!(stories.iter().all(|story| story.title().is_none()), "the texts are gone");
+    assert_eq!(world.records_of("entries-purged").len(), 1);
+    world.answer("cert", Answer::ok(document(&items(5))));
+    world.wait(HOUR * 2);
+    let report = world.tick();
+    assert_eq!(report.poll.sum(|applied| applied.new + applied.revised), 0);
+    assert_eq!(world.mailbox("maria").len(), 1);
+}

@@ -1,0 +1,178 @@
+//! What can be typed: the commands with their options. Names are stable.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+/// Polls the feeds of special interest groups, routes their entries to named owners and keeps the evidence.
+#[derive(Debug, Parser)]
+#[command(name = "sigtrail", version, max_term_width = 100)]
+pub struct Args {
+    /// The folder with feeds.toml and config/
+    #[arg(long, global = true, env = "SIGTRAIL_ROOT", default_value = ".", value_name = "DIR")]
+    pub root: PathBuf,
+    /// The folder with the database, the keys and the outbox [default: the key `state` below the root]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Print JSON Lines instead of tables
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The whole job on loopback with sample feeds: poll, tag, route, mail, acknowledge, verify
+    Demo(DemoArgs),
+    /// Write the commented configuration
+    Init {
+        /// Where to
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+    },
+    /// Everything wrong with the configuration, and the next runs
+    Check,
+    /// The daemon
+    Run,
+    /// Do everything that is due now, once, and exit
+    Tick,
+    /// Poll feeds once, with progress
+    Poll {
+        /// Only these feeds [default: every feed that is due]
+        feeds: Vec<String>,
+        /// Ask now, even if it is not time yet
+        #[arg(long)]
+        force: bool,
+    },
+    /// The feeds and how they stand
+    Feeds {
+        /// What to do with them [default: list]
+        #[command(subcommand)]
+        command: Option<FeedsCommand>,
+    },
+    /// What sigtrail makes of a feed document; writes nothing
+    Parse {
+        /// The documents
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Why a text is tagged as it is, and who would get it
+    Match(MatchArgs),
+    /// What arrived, newest first
+    Stories {
+        /// Only stories with this in a title
+        text: Option<String>,
+        /// How many at the most
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+        /// Only stories older than this one: the next page
+        #[arg(long, value_name = "STORY")]
+        before: Option<i64>,
+    },
+    /// The mail that would go out to an owner now
+    Digest {
+        /// The owner
+        owner: String,
+        /// Write the HTML to a file and print its path
+        #[arg(long)]
+        preview: bool,
+    },
+    /// Acknowledge a story for an owner
+    Ack(AckArgs),
+    /// The evidence log
+    Evidence {
+        /// What to do with it
+        #[command(subcommand)]
+        command: EvidenceCommand,
+    },
+    /// Print a completion script
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// `demo`.
+#[derive(Debug, ClapArgs)]
+pub struct DemoArgs {
+    /// Exit at the end instead of serving the acknowledgement page until Ctrl-C
+    #[arg(long)]
+    pub once: bool,
+    /// Where the demo's files go; must be new or an earlier demo's
+    #[arg(long, default_value = "demo")]
+    pub dir: PathBuf,
+    /// Where the acknowledgement page listens [default: 127.0.0.1:8090, or a free port when that is taken]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<std::net::SocketAddr>,
+}
+
+/// `feeds`.
+#[derive(Debug, Subcommand)]
+pub enum FeedsCommand {
+    /// Every feed with its state and next poll
+    List,
+}
+
+/// `match`.
+#[derive(Debug, ClapArgs)]
+pub struct MatchArgs {
+    /// The text; with --json and without a text, JSON Lines {"key","title","text"} on standard input
+    pub text: Option<String>,
+    /// An entry by its number
+    #[arg(long, value_name = "ID", conflicts_with = "text")]
+    pub entry: Option<i64>,
+    /// As if it came from this feed
+    #[arg(long)]
+    pub feed: Option<String>,
+    /// Another stack file than the configured one; owners are not looked at
+    #[arg(long, value_name = "FILE", conflicts_with = "entry")]
+    pub stack: Option<PathBuf>,
+}
+
+/// `ack`.
+#[derive(Debug, ClapArgs)]
+pub struct AckArgs {
+    /// The stories, by their numbers
+    #[arg(required = true)]
+    pub stories: Vec<i64>,
+    /// For whom
+    #[arg(long)]
+    pub owner: String,
+    /// acted, covered, not-relevant, watching or discuss
+    #[arg(long = "as", value_name = "DISPOSITION")]
+    pub disposition: String,
+    /// Why; needed for not-relevant
+    #[arg(long)]
+    pub note: Option<String>,
+    /// Minutes, ticket, pull request or risk
+    #[arg(long)]
+    pub reference: Option<String>,
+}
+
+/// `evidence`.
+#[derive(Debug, Subcommand)]
+pub enum EvidenceCommand {
+    /// Write a pack for an auditor
+    Export {
+        /// A new folder
+        dir: PathBuf,
+    },
+    /// Verify a pack or a database, offline
+    Verify {
+        /// The pack's folder, or a database file
+        pack: PathBuf,
+        /// The log's public key from somewhere else than the pack
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+        /// Digests that somebody kept: each carries a checkpoint
+        #[arg(long, value_name = "EML", num_args = 1..)]
+        mail: Vec<PathBuf>,
+    },
+    /// Sign the log as it stands and print the checkpoint
+    Checkpoint,
+}

@@ -1,0 +1,138 @@
+//! `sigtrail check`: everything that is wrong with the configuration, or, when it is well, when the digests go next.
+//! What counts as wrong is decided in `config`.
+
+use std::{io, io::Write, path::Path};
+
+use jiff::Zoned;
+use serde_json::json;
+
+use crate::{
+    config::{self, Problem, Severity, counted},
+    model::{
+        owner::Owner,
+        settings::{Config, SourceFile},
+        time::Time,
+    },
+    schedule::Schedule,
+};
+
+/// How many runs of a schedule are shown.
+const RUNS: usize = 3;
+
+/// Judges the configuration below a root as of `now` and writes what it found: for people, or as JSON Lines.
+///
+/// Gives the exit code: 0 when there is no error (warnings do not count), 2 when there is one.
+pub fn run(root: &Path, now: Time, json: bool, color: bool, out: &mut dyn Write) -> io::Result<u8> {
+    match config::load_at(root, now) {
+        Ok((config, warnings)) => {
+            if json {
+                problem_lines(&warnings, &config.files, out)?;
+                schedule_lines(&config, now, out)?;
+            } else {
+                out.write_all(config::render(&warnings, &config.files, color).as_bytes())?;
+                out.write_all(schedule_table(&config, now).as_bytes())?;
+                writeln!(out, "{}", counts(&config))?;
+            }
+            Ok(0)
+        }
+        Err(problems) => {
+            if json {
+                problem_lines(&problems.problems, &problems.files, out)?;
+            } else {
+                out.write_all(config::render(&problems.problems, &problems.files, color).as_bytes())?;
+            }
+            Ok(2)
+        }
+    }
+}
+
+fn problem_lines(problems: &[Problem], files: &[SourceFile], out: &mut dyn Write) -> io::Result<()> {
+    for problem in problems {
+        let place = (problem.line > 0).then_some((problem.line, problem.column));
+        let line = json!({
+            "severity": problem.severity.as_str(),
+            "file": problem.file,
+            "line": place.map(|(line, _)| line),
+            "column": place.map(|(_, column)| column),
+            "text": problem.offending(files),
+            "message": problem.message,
+            "label": problem.label,
+            "hint": problem.hint,
+        });
+        writeln!(out, "{line}")?;
+    }
+    debug_assert!(problems.iter().all(|problem| problem.severity >= Severity::Error));
+    Ok(())
+}
+
+/// The next runs of an owner's schedule, on the owner's clocks.
+fn next_runs(owner: &Owner, now: Time) -> Vec<Zoned> {
+    let Ok(schedule) = Schedule::parse(&owner.digest) else { return Vec::new() };
+    let mut runs = Vec::with_capacity(RUNS);
+    let mut after = now;
+    while let (true, Some(next)) = (runs.len() < RUNS, schedule.next_after(&owner.timezone, after)) {
+        runs.push(next.to_zoned(owner.timezone.clone()));
+        after = next;
+    }
+    runs
+}
+
+fn zone_name(owner: &Owner) -> &str {
+    owner.timezone.iana_name().unwrap_or("UTC")
+}
+
+fn schedule_lines(config: &Config, now: Time, out: &mut dyn Write) -> io::Result<()> {
+    for owner in &config.owners {
+        let next: Vec<String> = next_runs(owner, now).iter().map(|run| run.timestamp().to_string()).collect();
+        let line = json!({
+            "owner": owner.id,
+            "timezone": zone_name(owner),
+            "digest": owner.digest,
+            "next": next,
+        });
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+fn schedule_table(config: &Config, now: Time) -> String {
+    let mut rows = vec![["OWNER", "DIGEST", "ZONE", "NEXT", "", ""].map(str::to_owned)];
+    for owner in &config.owners {
+        let mut runs = next_runs(owner, now).into_iter().map(|run| run.strftime("%a %-d %b %H:%M").to_string());
+        let mut next = || runs.next().unwrap_or_default();
+        rows.push([owner.id.to_string(), owner.digest.clone(), zone_name(owner).to_owned(), next(), next(), next()]);
+    }
+    aligned(&rows)
+}
+
+fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let mut out = String::new();
+    for row in rows {
+        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        out.push_str(cells.join("  ").trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+fn counts(config: &Config) -> String {
+    let on = config.feeds.iter().filter(|feed| feed.enabled).count();
+    let off = config.feeds.len() - on;
+    let feeds = if off == 0 { counted(on, "feed") } else { format!("{} and {off} not enabled", counted(on, "feed")) };
+    let terms = config.components.iter().map(|component| component.terms.len()).sum::<usize>()
+        + config.topics.iter().map(|topic| topic.terms.len()).sum::<usize>();
+    [
+        feeds,
+        counted(config.groups.len(), "group"),
+        counted(config.owners.len(), "owner"),
+        counted(config.components.len(), "component"),
+        counted(config.topics.len(), "topic"),
+        counted(terms, "term"),
+        counted(config.routes.len(), "route"),
+    ]
+    .join(", ")
+}

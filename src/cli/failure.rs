@@ -1,0 +1,80 @@
+//! How a command ends when it does not end well: a message and an exit status.
+
+use std::{io, path::PathBuf};
+
+use crate::{
+    jobs::Fault,
+    lock::LockError,
+    store::{StoreError, log::LogError},
+};
+
+/// Why a command did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The user asked for what cannot be done.
+    #[error("{0}")]
+    Mistake(String),
+    /// The configuration has errors; the text is rendered and complete.
+    #[error("{0}")]
+    Configuration(String),
+    /// We or the disk failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// The evidence is broken; the text says where.
+    #[error("{0}")]
+    Broken(String),
+    /// Somebody else is at work on this state.
+    #[error("{0}")]
+    Running(String),
+    /// A file could not be read or written.
+    #[error("{path}: {error}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// Nobody reads our output.
+    #[error("the output: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl Failure {
+    /// The exit status: 1 fault, 2 mistake, 3 evidence broken, 74 disk, 75 already running.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Failure::Mistake(_) | Failure::Configuration(_) => 2,
+            Failure::Broken(_) => 3,
+            Failure::Running(_) => 75,
+            Failure::File { .. } => 74,
+            Failure::Fault(fault) => fault_code(fault),
+            Failure::Output(_) => 1,
+        }
+    }
+}
+
+fn fault_code(fault: &Fault) -> u8 {
+    match fault {
+        Fault::Store(StoreError::NoState(_) | StoreError::Foreign { .. }) => 2,
+        Fault::Store(StoreError::BrokenLog(_)) => 3,
+        Fault::Store(error) if error.is_disk() => 74,
+        Fault::Log(LogError::Broken(_)) => 3,
+        Fault::File { .. } => 74,
+        _ => 1,
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Failure::Fault(Fault::Store(error))
+    }
+}
+
+impl From<LockError> for Failure {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Taken => Failure::Running(error.to_string()),
+            LockError::File(_) => Failure::Mistake(error.to_string()),
+        }
+    }
+}

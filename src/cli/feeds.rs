@@ -1,0 +1,101 @@
+//! `sigtrail feeds`: the feeds and how they stand.
+
+use std::{collections::HashMap, io::Write};
+
+use jiff::tz::TimeZone;
+use serde_json::json;
+
+use super::{
+    failure::Failure,
+    place::Place,
+    table::{count, moment, rendered, table},
+};
+use crate::{
+    clock::Clock,
+    model::{
+        feed::{Feed, FeedState, FeedStatus},
+        settings::Config,
+        time::Time,
+    },
+};
+
+/// Every feed of the configuration with its state and its next poll.
+pub fn list(place: &Place, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
+    let config = place.config()?;
+    let store = place.store(Some(&config))?;
+    let (rows, counts) = store.read(|read| Ok((read.feeds()?, read.entries_by_feed()?)))?;
+    let by_id: HashMap<&str, &FeedStatus> = rows.iter().map(|row| (row.id.as_str(), row)).collect();
+    let counts: HashMap<_, usize> = counts.into_iter().collect();
+    let feeds = config.feeds.iter().map(|feed| (feed, by_id.get(feed.id.as_str()).copied()));
+    if json {
+        for (feed, row) in feeds {
+            let entries = row.and_then(|row| counts.get(&row.no)).copied().unwrap_or(0);
+            writeln!(out, "{}", json_line(feed, row, entries))?;
+        }
+        return Ok(0);
+    }
+    let now = Clock::System.now();
+    let mut shown = table(&["FEED", "STATE", "SINCE", "LAST ENTRY", "NEXT", "OWNER", "REASON"], None);
+    for (feed, row) in feeds {
+        shown.add_row(cells(feed, row, now));
+    }
+    write!(out, "{}", rendered(&shown))?;
+    writeln!(out, "{}", summary(&config, &by_id))?;
+    Ok(0)
+}
+
+fn cells(feed: &Feed, row: Option<&FeedStatus>, now: Time) -> Vec<String> {
+    let zone = TimeZone::system();
+    let at = |time: Option<Time>| time.map_or_else(String::new, |time| moment(time, now, &zone));
+    let next = row.filter(|row| row.enabled).map(|row| row.next_poll_at);
+    vec![
+        feed.id.to_string(),
+        state(feed, row).to_owned(),
+        at(row.map(|row| row.since)),
+        at(row.and_then(|row| row.last_entry_at)),
+        at(next),
+        feed.owner.to_string(),
+        row.map_or_else(String::new, reason),
+    ]
+}
+
+fn state(feed: &Feed, row: Option<&FeedStatus>) -> &'static str {
+    match row {
+        _ if !feed.enabled => "off",
+        None => FeedState::New.as_str(),
+        Some(row) => row.state.as_str(),
+    }
+}
+
+fn reason(row: &FeedStatus) -> String {
+    if row.cause.is_empty() {
+        return String::new();
+    }
+    format!("{}, {}", row.cause, count(row.failures as usize, "try", "tries"))
+}
+
+fn json_line(feed: &Feed, row: Option<&FeedStatus>, entries: usize) -> serde_json::Value {
+    let at = |time: Option<Time>| time.map(|time| format!("{time:.0}"));
+    json!({
+        "feed": feed.id, "group": feed.group, "url": feed.url.as_str(), "owner": feed.owner,
+        "state": state(feed, row), "since": at(row.map(|row| row.since)),
+        "last_poll_at": at(row.and_then(|row| row.last_poll_at)),
+        "last_entry_at": at(row.and_then(|row| row.last_entry_at)),
+        "next_poll_at": at(row.filter(|row| row.enabled).map(|row| row.next_poll_at)),
+        "reason": row.map(|row| row.cause.clone()).filter(|cause| !cause.is_empty()),
+        "entries": entries, "partial": row.is_some_and(|row| row.partial),
+    })
+}
+
+fn summary(config: &Config, rows: &HashMap<&str, &FeedStatus>) -> String {
+    let mut states: Vec<(&str, usize)> = Vec::new();
+    for feed in &config.feeds {
+        let state = state(feed, rows.get(feed.id.as_str()).copied());
+        match states.iter_mut().find(|(known, _)| *known == state) {
+            Some((_, number)) => *number += 1,
+            None => states.push((state, 1)),
+        }
+    }
+    let parts: Vec<String> = states.iter().map(|(state, number)| format!("{number} {state}")).collect();
+    format!("{}: {}", count(config.feeds.len(), "feed", "feeds"), parts.join(", "))
+}

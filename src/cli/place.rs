@@ -1,0 +1,103 @@
+//! Where the configuration and the state are, and how a command gets at them.
+
+use std::{
+    io::IsTerminal as _,
+    path::{Path, PathBuf},
+};
+
+use super::{args::Args, failure::Failure};
+use crate::{
+    clock::Clock,
+    config,
+    jobs::{
+        Context,
+        start::{self, Surroundings},
+    },
+    lock::InstanceLock,
+    model::settings::Config,
+    store::Store,
+    user,
+};
+
+/// The folders of one invocation.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The folder with `feeds.toml` and `config/`.
+    pub root: PathBuf,
+    state: Option<PathBuf>,
+}
+
+impl Place {
+    /// The folders that were named.
+    pub fn of(args: &Args) -> Place {
+        Place { root: args.root.clone(), state: args.state.clone() }
+    }
+
+    /// The state folder: `--state`, else systemd's `STATE_DIRECTORY`, else the key `state` below the root.
+    pub fn state(&self, config: Option<&Config>) -> PathBuf {
+        if let Some(state) = &self.state {
+            return state.clone();
+        }
+        if let Some(directory) = std::env::var_os("STATE_DIRECTORY").filter(|value| !value.is_empty()) {
+            return PathBuf::from(directory);
+        }
+        self.root.join(config.map_or_else(|| Path::new("var").to_owned(), |config| config.state.clone()))
+    }
+
+    /// The checked configuration; its warnings go to standard error.
+    pub fn config(&self) -> Result<Config, Failure> {
+        let color = color_on(&std::io::stderr());
+        match config::load(&self.root) {
+            Ok((config, _)) => Ok(config),
+            Err(problems) => Err(Failure::Configuration(config::render(&problems.problems, &problems.files, color))),
+        }
+    }
+
+    /// A store for commands that read, or write beside a daemon; never makes one.
+    pub fn store(&self, config: Option<&Config>) -> Result<Store, Failure> {
+        let state = self.state(config);
+        become_owner(&state)?;
+        Ok(Store::open(&state, Clock::System)?)
+    }
+
+    /// The whole machinery, with the instance lock, for commands that do the work.
+    pub fn start(&self, config: Config) -> Result<(Context, InstanceLock), Failure> {
+        let state = self.state(Some(&config));
+        become_owner(&state)?;
+        make_state(&state)?;
+        let lock = InstanceLock::take(&state)?;
+        let (context, _) = start::start(config, &state, Surroundings::default())?;
+        Ok((context, lock))
+    }
+}
+
+fn become_owner(state: &Path) -> Result<(), Failure> {
+    user::become_owner_of(state).map_err(|error| Failure::File { path: state.to_owned(), error })
+}
+
+fn make_state(state: &Path) -> Result<(), Failure> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(state)
+        .map_err(|error| Failure::File { path: state.to_owned(), error })
+}
+
+/// Whether this stream wants colour: a terminal, unless `NO_COLOR` says no; `CLICOLOR_FORCE` says yes.
+pub fn color_on(stream: &impl std::io::IsTerminal) -> bool {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if is_set("NO_COLOR") {
+        return false;
+    }
+    let is_zero = |name: &str| std::env::var_os(name).is_some_and(|value| value == "0");
+    if is_set("CLICOLOR_FORCE") && !is_zero("CLICOLOR_FORCE") {
+        return true;
+    }
+    stream.is_terminal() && !is_zero("CLICOLOR")
+}
+
+/// Whether a person watches standard error.
+pub fn is_watched() -> bool {
+    std::io::stderr().is_terminal()
+}

@@ -1,0 +1,116 @@
+//! `sigtrail tick`: do everything that is due, once, and say what happened.
+
+use std::io::Write;
+
+use serde_json::json;
+
+use super::{
+    failure::Failure,
+    place::Place,
+    poll::Bar,
+    table::{count, stretch},
+};
+use crate::{
+    clock::Stopwatch,
+    jobs::{self, TickReport},
+};
+
+/// Does everything that is due now; bad weather is no failure.
+pub fn run(place: &Place, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
+    let watch = Stopwatch::start();
+    let (context, _lock) = place.start(place.config()?)?;
+    let mut bar = Bar::new();
+    let report = jobs::tick(&context, &mut |progress| bar.show(&progress))?;
+    bar.clear();
+    let outbox = context.store.dir().join("outbox");
+    if json {
+        write_json(&report, out)?;
+        return Ok(0);
+    }
+    write_report(&report, out)?;
+    if report.deliveries.deliveries.iter().any(|one| one.outcome.as_ref().is_some_and(|o| o.as_str() == "written")) {
+        writeln!(out, "mails are in {}", outbox.display())?;
+    }
+    let seconds = jiff::SignedDuration::try_from(watch.elapsed()).unwrap_or_default();
+    writeln!(out, "done in {}", stretch(seconds))?;
+    Ok(0)
+}
+
+fn write_report(report: &TickReport, out: &mut dyn Write) -> Result<(), Failure> {
+    let poll = &report.poll;
+    for feed in &poll.feeds {
+        if !feed.state.is_seen() {
+            writeln!(
+                out,
+                "{}: {} ({}), next try {:.0}",
+                feed.feed,
+                feed.state.as_str(),
+                feed.cause,
+                feed.next_poll_at
+            )?;
+        }
+        for warning in &feed.warnings {
+            writeln!(out, "{}: {warning}", feed.feed)?;
+        }
+    }
+    let unchanged = poll.feeds.iter().filter(|feed| feed.not_modified).count();
+    writeln!(
+        out,
+        "   polled  {}: {} new, {} changed; {unchanged} not modified, {} not seen",
+        count(poll.feeds.len(), "feed", "feeds"),
+        count(poll.sum(|applied| applied.new), "entry", "entries"),
+        poll.sum(|applied| applied.revised),
+        poll.failed(),
+    )?;
+    writeln!(
+        out,
+        "   routed  {} to owners, {} listed, {} not for us, {} baseline",
+        poll.sum(|applied| applied.assigned),
+        poll.sum(|applied| applied.listed),
+        poll.sum(|applied| applied.not_for_us),
+        poll.sum(|applied| applied.baseline),
+    )?;
+    for digest in &report.digests.digests {
+        writeln!(out, " composed  digest {} for {}: {}", digest.no, digest.owner, digest.subject)?;
+    }
+    for delivery in &report.deliveries.deliveries {
+        match (&delivery.outcome, &delivery.reason) {
+            (Some(outcome), _) => {
+                let code = outcome.code().map_or_else(String::new, |code| format!("{code} "));
+                writeln!(out, "   mailed  {}: {}: {code}{}", delivery.owner, outcome.as_str(), outcome.text())?;
+            }
+            (None, reason) => {
+                let reason = reason.as_deref().unwrap_or_default();
+                writeln!(out, "withdrawn  {}: {reason}", delivery.owner)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn write_json(report: &TickReport, out: &mut dyn Write) -> Result<(), Failure> {
+    for feed in &report.poll.feeds {
+        let line = json!({
+            "feed": feed.feed, "state": feed.state.as_str(), "cause": feed.cause, "new": feed.applied.new,
+            "revised": feed.applied.revised, "not_modified": feed.not_modified, "warnings": feed.warnings,
+            "next_poll_at": feed.next_poll_at.to_string(),
+        });
+        writeln!(out, "{line}")?;
+    }
+    for digest in &report.digests.digests {
+        let line = json!({
+            "digest": digest.no, "owner": digest.owner, "subject": digest.subject, "stories": digest.stories,
+        });
+        writeln!(out, "{line}")?;
+    }
+    for delivery in &report.deliveries.deliveries {
+        let outcome = delivery.outcome.as_ref();
+        let line = json!({
+            "delivery": delivery.delivery, "owner": delivery.owner,
+            "outcome": outcome.map_or("withdrawn", |outcome| outcome.as_str()),
+            "reply": outcome.map(|outcome| outcome.text().to_owned()).or_else(|| delivery.reason.clone()),
+        });
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,237 @@
+//! One request with its redirects, from the policy to the outcome. Every hop is checked anew: the URL, the
+//! literal address, and (in `dial`) the address that a name leads to.
+
+use std::{sync::Arc, time::Duration};
+
+use reqwest::{
+    Client, Response, StatusCode,
+    header::{self, HeaderMap, HeaderValue},
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use url::Url;
+
+use super::{
+    body::{self, Body, Budget, Caps},
+    cause, decode,
+    fetcher::FetchRequest,
+    gate::Gates,
+    head,
+};
+use crate::{
+    address::{check_url, literal, may_dial},
+    clock::Clock,
+    model::{
+        feed::{FeedState, Validators},
+        outcome::{CacheHints, FetchOutcome, Fetched},
+        settings::AddressRange,
+    },
+};
+
+/// A request follows at most this many redirects.
+const MOST_REDIRECTS: u32 = 5;
+/// What we read, best first.
+const ACCEPT: &str = "application/atom+xml, application/rss+xml, application/feed+json, application/json;q=0.9, \
+                      application/xml;q=0.9, text/xml;q=0.9, */*;q=0.5";
+
+/// Everything that a request needs; shared by all of them.
+pub(super) struct Door {
+    pub(super) client: Client,
+    pub(super) user_agent: HeaderValue,
+    pub(super) gates: Gates,
+    pub(super) clock: Clock,
+    pub(super) allow: Arc<[AddressRange]>,
+    pub(super) ports: Vec<u16>,
+    pub(super) caps: Caps,
+    pub(super) timeout: Duration,
+    pub(super) connect_timeout: Duration,
+    /// Whether there is any certificate authority to trust.
+    pub(super) has_roots: bool,
+}
+
+/// How many requests of one batch run at once, and how many of its large documents.
+#[derive(Clone)]
+pub(super) struct Lane {
+    pub(super) slots: Arc<Semaphore>,
+    pub(super) large: Arc<Semaphore>,
+}
+
+/// An outcome with the room that it takes in its lane, which is given back when the outcome has been taken.
+pub(super) struct Parcel {
+    pub(super) outcome: FetchOutcome,
+    pub(super) room: Vec<OwnedSemaphorePermit>,
+}
+
+impl Parcel {
+    fn failed(state: FeedState, status: Option<StatusCode>, cause: String, hints: CacheHints) -> Self {
+        let status = status.map(|status| status.as_u16());
+        Self { outcome: FetchOutcome::Failed { state, status, cause, hints }, room: Vec::new() }
+    }
+
+    fn without_answer((state, cause): (FeedState, String)) -> Self {
+        Self::failed(state, None, cause, CacheHints::default())
+    }
+}
+
+/// Where a request stands on its way through the redirects.
+struct Journey<'a> {
+    url: Url,
+    known: &'a Validators,
+    redirects: u32,
+    moved_permanently: bool,
+    retry_after: Option<jiff::SignedDuration>,
+    budget: Budget,
+}
+
+impl Door {
+    /// Asks for a feed and says what came of it; never fails but with words.
+    pub(super) async fn ask(&self, request: &FetchRequest, lane: &Lane) -> Parcel {
+        let mut url = request.url.clone();
+        url.set_fragment(None);
+        let mut journey = Journey {
+            url,
+            known: &request.validators,
+            redirects: 0,
+            moved_permanently: true,
+            retry_after: None,
+            budget: Budget::new(self.timeout),
+        };
+        loop {
+            if let Some(parcel) = self.hop(&mut journey, lane).await {
+                return parcel;
+            }
+        }
+    }
+
+    /// One request; `None`: it was redirected, and the journey stands at the next URL.
+    async fn hop(&self, journey: &mut Journey<'_>, lane: &Lane) -> Option<Parcel> {
+        if let Err(refused) = self.admit(journey) {
+            return Some(Parcel::without_answer(refused));
+        }
+        // The turn comes before the slot: a request that waits for its host takes no slot from the others.
+        let mut turn = self.gates.enter(host(&journey.url)).await;
+        let slot = Arc::clone(&lane.slots).acquire_owned().await.ok();
+        turn.start();
+        let mut parcel = match self.send(journey).await {
+            Err(failure) => Parcel::without_answer(failure),
+            Ok(response) => self.judge(response, journey, lane).await?,
+        };
+        parcel.room.extend(slot);
+        Some(parcel)
+    }
+
+    /// Whether this URL may be asked at all.
+    fn admit(&self, journey: &Journey<'_>) -> Result<(), (FeedState, String)> {
+        let refused = |words: String| {
+            let way = if journey.redirects > 0 { "refused after a redirect" } else { "refused" };
+            (FeedState::Refused, format!("{way}: {words}"))
+        };
+        check_url(&journey.url, &self.ports).map_err(refused)?;
+        match literal(&journey.url) {
+            Some(ip) if !may_dial(ip, &self.allow) => Err(refused("its address is not public".to_owned())),
+            _ => Ok(()),
+        }
+    }
+
+    async fn send(&self, journey: &mut Journey<'_>) -> Result<Response, (FeedState, String)> {
+        let mut headers = HeaderMap::with_capacity(5);
+        headers.insert(header::USER_AGENT, self.user_agent.clone());
+        headers.insert(header::ACCEPT, HeaderValue::from_static(ACCEPT));
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(decode::ACCEPTED));
+        headers.extend(head::conditions(journey.known));
+        let request = self.client.get(journey.url.clone()).headers(headers).send();
+        let response = match journey.budget.spend(request).await {
+            Err(_) => return Err((FeedState::Broken, journey.budget.no_answer())),
+            Ok(Err(error)) => return Err(cause::of(&error, self.connect_timeout, self.has_roots)),
+            Ok(Ok(response)) => response,
+        };
+        // The resolver has filtered what was dialled; this holds even if a later version of the client dials by
+        // other ways.
+        match response.remote_addr() {
+            Some(remote) if !may_dial(remote.ip(), &self.allow) => {
+                Err((FeedState::Refused, "refused: the answer came from an address that is not public".to_owned()))
+            }
+            _ => Ok(response),
+        }
+    }
+
+    /// What an answer means; `None`: it was a redirect, and the journey stands at the next URL.
+    async fn judge(&self, response: Response, journey: &mut Journey<'_>, lane: &Lane) -> Option<Parcel> {
+        let status = response.status();
+        let mut hints = head::hints(response.headers(), self.clock.now());
+        hints.retry_after = hints.retry_after.max(journey.retry_after);
+        if head::is_challenged(response.headers()) {
+            let (state, words) = head::failure(status, true);
+            return Some(Parcel::failed(state, Some(status), words, hints));
+        }
+        if let Some(permanent) = head::redirect(status) {
+            journey.retry_after = hints.retry_after;
+            let (state, words) = journey.follow(&response, permanent).err()?;
+            return Some(Parcel::failed(state, Some(status), words, hints));
+        }
+        let validators = head::validators(response.headers());
+        let same = journey.known.etag.is_some() && journey.known.etag == validators.etag;
+        Some(match status {
+            // A server that ignores the condition and sends the same document again.
+            StatusCode::OK if same => Parcel::not_modified(validators, hints),
+            StatusCode::OK => self.document(response, validators, hints, journey, lane).await,
+            StatusCode::NOT_MODIFIED if !journey.known.is_empty() => Parcel::not_modified(validators, hints),
+            _ => {
+                let (state, words) = head::failure(status, false);
+                Parcel::failed(state, Some(status), words, hints)
+            }
+        })
+    }
+
+    async fn document(
+        &self,
+        mut response: Response,
+        validators: Validators,
+        hints: CacheHints,
+        journey: &mut Journey<'_>,
+        lane: &Lane,
+    ) -> Parcel {
+        let status = response.status();
+        let encodings = response.headers().get_all(header::CONTENT_ENCODING).iter().map(HeaderValue::as_bytes);
+        let codings = match decode::codings(encodings) {
+            Ok(codings) => codings,
+            Err(words) => return Parcel::failed(FeedState::Broken, Some(status), words, hints),
+        };
+        let charset = head::charset(response.headers());
+        let remote = response.remote_addr();
+        let body = body::read(&mut response, &codings, self.caps, &mut journey.budget, &lane.large).await;
+        let Body { bytes, wire_bytes, cut, large } = body;
+        if let (true, Some(words)) = (bytes.is_empty(), &cut) {
+            return Parcel::failed(FeedState::Broken, Some(status), words.clone(), hints);
+        }
+        let moved_permanently = journey.redirects > 0 && journey.moved_permanently;
+        let final_url = journey.url.clone();
+        let document = Fetched { bytes, wire_bytes, cut, charset, validators, final_url, moved_permanently, remote };
+        let outcome = FetchOutcome::Fetched { document: Box::new(document), hints };
+        Parcel { outcome, room: large.into_iter().collect() }
+    }
+}
+
+impl Parcel {
+    fn not_modified(validators: Validators, hints: CacheHints) -> Self {
+        Self { outcome: FetchOutcome::NotModified { validators, hints }, room: Vec::new() }
+    }
+}
+
+impl Journey<'_> {
+    /// Steps to where a redirect leads, or says why not.
+    fn follow(&mut self, response: &Response, permanent: bool) -> Result<(), (FeedState, String)> {
+        if self.redirects == MOST_REDIRECTS {
+            return Err((FeedState::Broken, format!("more than {MOST_REDIRECTS} redirects")));
+        }
+        self.url = head::target(&self.url, response.headers(), response.status().as_u16())?;
+        self.redirects += 1;
+        self.moved_permanently &= permanent;
+        Ok(())
+    }
+}
+
+/// The host that manners are shown to; a dot at its end makes no other host.
+fn host(url: &Url) -> &str {
+    let host = url.host_str().unwrap_or_default();
+    host.strip_suffix('.').unwrap_or(host)
+}

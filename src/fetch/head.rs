@@ -1,0 +1,170 @@
+//! What the head of a response says: validators, freshness, character set, and what a status means for a feed.
+//! No I/O.
+
+use reqwest::{
+    StatusCode,
+    header::{self, HeaderMap, HeaderName, HeaderValue},
+};
+use url::Url;
+
+use crate::{
+    cadence::{max_age, retry_after},
+    model::{
+        feed::{FeedState, Validators},
+        outcome::CacheHints,
+        time::Time,
+    },
+};
+
+/// The longest name of a character set that is looked at.
+const LONGEST_CHARSET: usize = 40;
+
+/// The validators of a response, byte for byte.
+pub(super) fn validators(head: &HeaderMap) -> Validators {
+    let value = |name: HeaderName| head.get(name).map(|value| value.as_bytes().to_vec());
+    Validators { etag: value(header::ETAG), last_modified: value(header::LAST_MODIFIED) }
+}
+
+/// The conditions of a request that wants only what is new (RFC 9110 section 13.1).
+pub(super) fn conditions(known: &Validators) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    let condition = |name, value: &Option<Vec<u8>>| Some((name, HeaderValue::from_bytes(value.as_ref()?).ok()?));
+    [condition(header::IF_NONE_MATCH, &known.etag), condition(header::IF_MODIFIED_SINCE, &known.last_modified)]
+        .into_iter()
+        .flatten()
+}
+
+/// What a response says of when to come back.
+pub(super) fn hints(head: &HeaderMap, now: Time) -> CacheHints {
+    CacheHints {
+        max_age: max_age(head.get_all(header::CACHE_CONTROL).iter().map(HeaderValue::as_bytes)),
+        retry_after: head.get(header::RETRY_AFTER).and_then(|value| retry_after(value.as_bytes(), now)),
+    }
+}
+
+/// The `charset` parameter of the Content-Type, as it stands there.
+pub(super) fn charset(head: &HeaderMap) -> Option<String> {
+    let media_type = head.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let label = media_type.split(';').skip(1).find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches(['"', '\'']).trim())
+    })?;
+    (!label.is_empty() && label.len() <= LONGEST_CHARSET).then(|| label.to_owned())
+}
+
+/// What a status other than 200, 304 and the redirects means. `challenged`: a page for people, that checks
+/// whether somebody is one, stands in front of the feed.
+pub(super) fn failure(status: StatusCode, challenged: bool) -> (FeedState, String) {
+    let code = status.as_u16();
+    if challenged {
+        return (FeedState::Refused, format!("refused by a page that checks for a human visitor ({code})"));
+    }
+    match code {
+        401 => (FeedState::Refused, "refused: a login is asked for (401)".to_owned()),
+        402 | 403 | 407 | 451 | 511 => (FeedState::Refused, format!("refused ({code})")),
+        404 => (FeedState::Gone, "not found (404)".to_owned()),
+        410 => (FeedState::Gone, "gone for good (410)".to_owned()),
+        429 => (FeedState::Throttled, "too many requests (429)".to_owned()),
+        503 => (FeedState::Throttled, "not available for now (503)".to_owned()),
+        500..=599 => (FeedState::Broken, format!("the server has an error ({code})")),
+        _ => (FeedState::Broken, format!("an answer that was not asked for ({code})")),
+    }
+}
+
+/// Whether a challenge stands in front of the feed.
+pub(super) fn is_challenged(head: &HeaderMap) -> bool {
+    head.contains_key("cf-mitigated")
+}
+
+/// Where a redirect leads, and whether it is permanent; `None`: the status is no redirect.
+pub(super) fn redirect(status: StatusCode) -> Option<bool> {
+    match status.as_u16() {
+        301 | 308 => Some(true),
+        302 | 303 | 307 => Some(false),
+        _ => None,
+    }
+}
+
+/// The URL that a redirect names, without its fragment (RFC 9110 section 10.2.2), or why it cannot be followed.
+pub(super) fn target(from: &Url, head: &HeaderMap, code: u16) -> Result<Url, (FeedState, String)> {
+    let broken = |words: &str| (FeedState::Broken, format!("{words} ({code})"));
+    let location = head.get(header::LOCATION).ok_or_else(|| broken("a redirect that does not say where to"))?;
+    let unreadable = || broken("a redirect whose target cannot be read");
+    let text = std::str::from_utf8(location.as_bytes()).map_err(|_| unreadable())?;
+    let mut url = from.join(text.trim()).map_err(|_| unreadable())?;
+    url.set_fragment(None);
+    if from.scheme() == "https" && url.scheme() == "http" {
+        return Err((FeedState::Refused, "refused: a redirect from https to http is not followed".to_owned()));
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(pairs: &[(&'static str, &[u8])]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_bytes(value).unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn the_character_set_is_read_as_it_stands() {
+        let cases: [(&[u8], Option<&str>); 9] = [
+            (b"text/xml; charset=utf-8", Some("utf-8")),
+            (b"text/xml;CHARSET=\"ISO-8859-1\"; x=y", Some("ISO-8859-1")),
+            (b"text/xml; charset = 'windows-1252' ", Some("windows-1252")),
+            (b"text/xml", None),
+            (b"charset=utf-8", None),
+            (b"text/xml; charset=", None),
+            (b"text/xml; charset=\"\"", None),
+            (b"text/xml; charset=\xff", None),
+            (b"text/xml; charset=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", None),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(charset(&head(&[("content-type", value)])).as_deref(), expected, "{value:?}");
+        }
+        assert_eq!(charset(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn p_02_validators_are_kept_byte_for_byte() {
+        let odd = validators(&head(&[("etag", b"W/\"a,b \xe9\""), ("last-modified", b"yesterday, at noon")]));
+        assert_eq!(odd.etag.as_deref(), Some(&b"W/\"a,b \xe9\""[..]));
+        let sent: Vec<_> = conditions(&odd).collect();
+        assert_eq!(sent[0].1.as_bytes(), b"W/\"a,b \xe9\"");
+        assert_eq!(sent[1].1.as_bytes(), b"yesterday, at noon");
+        assert_eq!(conditions(&Validators::default()).count(), 0);
+    }
+
+    #[test]
+    fn h_27_a_redirect_never_leaves_https() {
+        let from = Url::parse("https://feeds.example/a/b.xml?x=1").unwrap();
+        let to = |location: &'static str| target(&from, &head(&[("location", location.as_bytes())]), 302);
+        assert_eq!(to("/c#part").unwrap().as_str(), "https://feeds.example/c");
+        assert_eq!(to("c").unwrap().as_str(), "https://feeds.example/a/c");
+        assert_eq!(to("//other.example/c").unwrap().as_str(), "https://other.example/c");
+        assert_eq!(to("http://feeds.example/c").unwrap_err().0, FeedState::Refused);
+        assert_eq!(to("http://[").unwrap_err().0, FeedState::Broken);
+        assert_eq!(target(&from, &HeaderMap::new(), 302).unwrap_err().0, FeedState::Broken);
+    }
+
+    #[test]
+    fn each_status_has_its_class() {
+        let classes = [
+            (FeedState::Refused, vec![401, 402, 403, 407, 451, 511]),
+            (FeedState::Gone, vec![404, 410]),
+            (FeedState::Throttled, vec![429, 503]),
+            (FeedState::Broken, vec![201, 204, 206, 226, 300, 400, 405, 406, 418, 500, 502, 504, 599]),
+        ];
+        for (state, codes) in classes {
+            for code in codes {
+                let (said, words) = failure(StatusCode::from_u16(code).unwrap(), false);
+                assert_eq!(said, state, "{code}");
+                assert!(words.contains(&code.to_string()), "{words}");
+            }
+        }
+        assert_eq!(failure(StatusCode::OK, true).0, FeedState::Refused);
+    }
+}

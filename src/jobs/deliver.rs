@@ -1,0 +1,114 @@
+//! Deliver: hand frozen digests over, one attempt at a time, each committed before and after.
+
+use super::{Context, Fault};
+use crate::{
+    delivery,
+    model::{
+        delivery::SendOutcome,
+        feed::Tlp,
+        id::{AssignmentNo, DeliveryNo, OwnerId, StoryNo},
+        time::Time,
+    },
+    route::{self, Assigned},
+    store::{DueDelivery, Read, StoreError},
+};
+
+/// What one attempt came to, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivered {
+    /// The delivery.
+    pub delivery: DeliveryNo,
+    /// Whose digest.
+    pub owner: OwnerId,
+    /// What came of it; `None`: it was withdrawn.
+    pub outcome: Option<SendOutcome>,
+    /// Why it was withdrawn.
+    pub reason: Option<String>,
+}
+
+/// What delivering did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeliverReport {
+    /// Every delivery that was tried or withdrawn.
+    pub deliveries: Vec<Delivered>,
+}
+
+/// Ends the attempts that a dead process left open: what became of the message is not known.
+pub fn settle_unfinished(context: &Context) -> Result<(), Fault> {
+    let now = context.now();
+    for open in context.store.read(|read| read.unfinished_attempts())? {
+        let outcome = SendOutcome::Uncertain { cause: "sigtrail stopped before the end was known".to_owned() };
+        let next = delivery::next(&outcome, open.attempt, open.queued_at, now, open.delivery);
+        context
+            .store
+            .write(|write| write.finish_attempt((open.delivery, open.attempt), &open.owner, &outcome, &next, now))?;
+    }
+    Ok(())
+}
+
+/// Tries every delivery whose time has come, oldest first, over one connection.
+pub fn deliver_due(context: &Context) -> Result<DeliverReport, Fault> {
+    let mut report = DeliverReport::default();
+    let due = context.store.read(|read| read.due_deliveries(context.now()))?;
+    let mut session = context.mailer.session();
+    for no in due {
+        let due = context.store.read(|read| read.delivery(no))?;
+        let now = context.now();
+        if let Some(refusal) = context.store.read(|read| refusal(context, read, &due, now))? {
+            withdraw(context, &due, &refusal, now)?;
+            let reason = Some(refusal.reason);
+            report.deliveries.push(Delivered { delivery: no, owner: due.owner, outcome: None, reason });
+            continue;
+        }
+        let Some(attempt) = context.store.write(|write| write.start_attempt(&due, now))? else { continue };
+        let file = format!("{}-{}.eml", due.owner, due.digest);
+        let outcome = session.send(&due.address, &due.bytes, &file);
+        let now = context.now();
+        let next = delivery::next(&outcome, attempt, due.queued_at, now, no);
+        context.store.write(|write| write.finish_attempt((no, attempt), &due.owner, &outcome, &next, now))?;
+        report.deliveries.push(Delivered { delivery: no, owner: due.owner, outcome: Some(outcome), reason: None });
+    }
+    Ok(report)
+}
+
+/// Why a digest may not leave any more, and who gets its stories now.
+struct Refusal {
+    reason: String,
+    anew: Vec<(AssignmentNo, StoryNo, Vec<Assigned>)>,
+}
+
+/// Looks again, just before sending, whether this digest may go where it was addressed.
+fn refusal(context: &Context, read: &Read<'_>, due: &DueDelivery, now: Time) -> Result<Option<Refusal>, StoreError> {
+    let config = &context.config;
+    let Some(digest) = read.digest(due.digest)? else { return Ok(None) };
+    let owner = config.owner(&due.owner).filter(|owner| owner.is_living(now));
+    let mut labels = Vec::with_capacity(digest.stories.len());
+    for (_, assignment) in &digest.stories {
+        let (_, feed, ..) = read.assignment(*assignment)?;
+        labels.push(config.feed(&feed).map_or(Tlp::Clear, |feed| feed.tlp));
+    }
+    let reason = match owner {
+        None => format!("{} is not an owner any more", due.owner),
+        Some(owner) if owner.address != due.address => "the owner's address changed".to_owned(),
+        Some(owner) if labels.iter().any(|label| *label > owner.tlp) => {
+            format!("a story's label is above {}, the owner's ceiling", owner.tlp)
+        }
+        Some(_) => return Ok(None),
+    };
+    let mut anew = Vec::new();
+    for ((story, assignment), label) in digest.stories.iter().zip(labels) {
+        let (_, _, why, urgent) = read.assignment(*assignment)?;
+        let keeps = owner.is_some_and(|owner| label <= owner.tlp);
+        let to = if keeps { Some(due.owner.clone()) } else { route::stand_in(config, &due.owner, label, now) };
+        let assigned = to.map(|owner| Assigned { owner, reason: why, urgent });
+        anew.push((*assignment, *story, assigned.into_iter().collect()));
+    }
+    Ok(Some(Refusal { reason, anew }))
+}
+
+fn withdraw(context: &Context, due: &DueDelivery, refusal: &Refusal, now: Time) -> Result<(), Fault> {
+    context
+        .store
+        .write(|write| write.withdraw(due, &refusal.reason, &refusal.anew, context.version, now))
+        .map_err(Fault::from)
+}

@@ -1,0 +1,436 @@
+//! Digest: whose turn it is, what goes in, and freezing the bytes.
+
+use jiff::tz::TimeZone;
+
+use super::{
+    Context, Fault,
+    story::{SeenStory, feed_name, named_tags},
+};
+use crate::{
+    compose,
+    model::{
+        digest::{AlsoPublished, BaselineNote, Composed, DigestContent, DigestKind, DigestStory, NotSeen, Restricted},
+        feed::{FeedStatus, Tlp},
+        id::{AssignmentNo, DigestNo, EntryNo, FeedNo, OwnerId, StoryNo},
+        owner::Owner,
+        settings::Config,
+        stack::TagKind,
+        time::Time,
+    },
+    route,
+    schedule::Schedule,
+    store::{ListedRow, NewDigest, PendingRow, Read, StoreError, StoryRow, Write},
+    token::{self, LinkKey, Scope},
+};
+
+/// For how long the links of a digest can be answered.
+const LINK_DAYS: i64 = 30;
+/// How many lines of one feed stand under "also published".
+const LISTED_LINES: usize = 20;
+/// The most stories of one digest; the rest follows in the next one at once.
+const MAX_STORIES: usize = 5_000;
+
+/// A digest that was composed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ComposedDigest {
+    /// Its number.
+    pub no: DigestNo,
+    /// Whose.
+    pub owner: OwnerId,
+    /// Its subject.
+    pub subject: String,
+    /// How many stories it has.
+    pub stories: usize,
+    /// The link that answers the whole of it.
+    pub answer_all_url: String,
+}
+
+/// What composing did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DigestReport {
+    /// The digests, in the order in which they were composed.
+    pub digests: Vec<ComposedDigest>,
+}
+
+/// What goes into a digest, with what has to be marked as told.
+struct Gathered {
+    content: DigestContent,
+    stories: Vec<(StoryNo, AssignmentNo)>,
+    listed: Vec<EntryNo>,
+    withheld: Vec<StoryNo>,
+    baselines: Vec<FeedNo>,
+    checkpoint: Option<u64>,
+}
+
+/// Composes every digest that is due: urgent ones at once, the others at their owner's hour.
+pub fn digest_due(context: &Context) -> Result<DigestReport, Fault> {
+    let now = context.now();
+    hand_over(context, now)?;
+    let mut report = DigestReport::default();
+    for owner in context.config.owners.iter().filter(|owner| owner.is_living(now)) {
+        for kind in [DigestKind::Scheduled, DigestKind::Urgent] {
+            if let Some(planned) = due(context, owner, kind, now)? {
+                report.digests.extend(freeze(context, owner, kind, planned, now)?);
+            }
+        }
+    }
+    Ok(report)
+}
+
+/// The run of the schedule that a digest is due for, if one is due.
+fn due(context: &Context, owner: &Owner, kind: DigestKind, now: Time) -> Result<Option<Time>, Fault> {
+    if kind == DigestKind::Urgent {
+        let waiting = context.store.read(|read| read.pending(&owner.id, true))?;
+        return Ok((!waiting.is_empty()).then_some(now));
+    }
+    let (last, planned, first_poll_is_due) = context.store.read(|read| {
+        Ok((read.last_digest_at(&owner.id)?, read.next_digest_at(&owner.id)?, read.a_first_poll_is_due(now)?))
+    })?;
+    if last.is_none() {
+        return Ok((!first_poll_is_due).then_some(now));
+    }
+    match planned {
+        Some(planned) => Ok((planned <= now).then_some(planned)),
+        None => {
+            let next = next_run(owner, now);
+            context.store.write(|write| write.plan_digest(&owner.id, next))?;
+            Ok(None)
+        }
+    }
+}
+
+fn next_run(owner: &Owner, now: Time) -> Option<Time> {
+    Schedule::parse(&owner.digest).ok().and_then(|schedule| schedule.next_after(&owner.timezone, now))
+}
+
+/// Composes and commits one digest, if there is anything to say. Missed hours collapse into one: the next run is
+/// planned from now on.
+fn freeze(
+    context: &Context,
+    owner: &Owner,
+    kind: DigestKind,
+    planned: Time,
+    now: Time,
+) -> Result<Option<ComposedDigest>, Fault> {
+    let mut refused = None;
+    let composed = context.store.write(|write| {
+        if kind == DigestKind::Scheduled {
+            write.plan_digest(&owner.id, next_run(owner, now))?;
+        }
+        let no = write.next_digest()?;
+        let gathered = gather(context, &write.read(), owner, kind, no, now)?;
+        if !gathered.has_news(owner, context, &write.read(), now)? {
+            return Ok(None);
+        }
+        match compose::compose(&gathered.content) {
+            Ok(composed) => commit(write, owner, &gathered, &composed, (no, planned), now).map(Some),
+            Err(error) => {
+                refused = Some(error.to_string());
+                Ok(None)
+            }
+        }
+    })?;
+    refused.map_or(Ok(composed), |reason| Err(Fault::Compose(reason)))
+}
+
+fn commit(
+    write: &mut Write<'_>,
+    owner: &Owner,
+    gathered: &Gathered,
+    composed: &Composed,
+    (no, planned): (DigestNo, Time),
+    now: Time,
+) -> Result<ComposedDigest, StoreError> {
+    let new = NewDigest {
+        no,
+        owner: &owner.id,
+        address: &owner.address,
+        kind: gathered.content.kind,
+        scheduled_for: planned,
+        message_id: &gathered.content.message_id,
+        composed,
+        stories: &gathered.stories,
+        listed: &gathered.listed,
+        withheld: &gathered.withheld,
+        baselines: &gathered.baselines,
+        checkpoint: gathered.checkpoint,
+    };
+    write.insert_digest(&new, now)?;
+    Ok(ComposedDigest {
+        no,
+        owner: owner.id.clone(),
+        subject: composed.subject.clone(),
+        stories: gathered.stories.len(),
+        answer_all_url: gathered.content.answer_all_url.clone(),
+    })
+}
+
+impl Gathered {
+    /// Whether a person would want to be told: a story, a line, a withheld story, or a feed of theirs gone blind.
+    fn has_news(&self, owner: &Owner, context: &Context, read: &Read<'_>, now: Time) -> Result<bool, StoreError> {
+        if !(self.stories.is_empty() && self.listed.is_empty() && self.withheld.is_empty()) {
+            return Ok(true);
+        }
+        let Some(last) = read.last_digest_at(&owner.id)? else { return Ok(false) };
+        let blind = read.feeds()?.into_iter().filter(|feed| feed.enabled && !feed.state.is_seen());
+        let mut news = blind.filter(|feed| feed.since > last && feed.since <= now);
+        Ok(news.any(|feed| context.config.feed(&feed.id).is_some_and(|feed| feed.owner == owner.id)))
+    }
+}
+
+/// The mail that would go out now, without committing anything; `None`: there is nothing to say.
+pub fn preview(context: &Context, owner: &Owner) -> Result<Option<Composed>, Fault> {
+    let now = context.now();
+    let gathered = context.store.read(|read| {
+        let gathered = gather(context, read, owner, DigestKind::Scheduled, DigestNo(0), now)?;
+        Ok(gathered.has_news(owner, context, read, now)?.then_some(gathered))
+    })?;
+    let Some(gathered) = gathered else { return Ok(None) };
+    compose::compose(&gathered.content).map(Some).map_err(|error| Fault::Compose(error.to_string()))
+}
+
+fn gather(
+    context: &Context,
+    read: &Read<'_>,
+    owner: &Owner,
+    kind: DigestKind,
+    no: DigestNo,
+    now: Time,
+) -> Result<Gathered, StoreError> {
+    let config = &context.config;
+    let urgent_only = kind == DigestKind::Urgent;
+    let mut stories = Vec::new();
+    for pending in read.pending(&owner.id, urgent_only)?.into_iter().take(MAX_STORIES) {
+        if let Some(row) = read.story(pending.story)? {
+            stories.push((story_of(config, read, owner, &pending, &row)?, pending));
+        }
+    }
+    stories.sort_by_cached_key(|(story, pending)| shown_order(story, pending));
+    let links = Links { key: &context.link_key, base: config.web.base_url.as_str().trim_end_matches('/'), no, now };
+    let mut numbered = Vec::with_capacity(stories.len());
+    for (i, (mut story, pending)) in stories.into_iter().enumerate() {
+        story.number = i + 1;
+        story.answer_url = links.story(i + 1);
+        numbered.push((story, pending));
+    }
+    let (listed, lines) =
+        if urgent_only { (Vec::new(), Vec::new()) } else { also_published(config, read, owner, now)? };
+    let withheld = if urgent_only { Vec::new() } else { read.withheld(&owner.id)? };
+    let (baselines, notes) = if urgent_only { (Vec::new(), Vec::new()) } else { baseline_notes(config, read, owner)? };
+    let feeds = read.feeds()?;
+    let checkpoint = read.newest_checkpoint()?;
+    let content = DigestContent {
+        kind,
+        owner: owner.id.clone(),
+        owner_name: owner.name.clone(),
+        owner_address: owner.address.clone(),
+        deputy_name: owner.deputy.as_ref().and_then(|id| config.owner(id)).map(|deputy| deputy.name.clone()),
+        timezone: owner.timezone.clone(),
+        now,
+        also_published: lines,
+        not_seen: not_seen(config, &feeds),
+        feeds_total: feeds.iter().filter(|feed| feed.enabled).count(),
+        baselines: notes,
+        restricted: withheld
+            .iter()
+            .map(|row| Restricted {
+                feed: feed_name(config, &row.feed),
+                tlp: config.feed(&row.feed).map_or_else(String::new, |feed| feed.tlp.to_string()),
+                ask: config.owner(&row.ask).map_or_else(|| row.ask.to_string(), |owner| owner.name.clone()),
+            })
+            .collect(),
+        owns: owned(config, owner),
+        answer_all_url: links.all(),
+        checkpoint: checkpoint.as_ref().map(|stored| stored.note.clone()),
+        message_id: token::message_id(&context.link_key, no, &owner.address, domain(&config.mail.from_address)),
+        from_name: config.mail.from_name.clone(),
+        from_address: config.mail.from_address.clone(),
+        stories: Vec::new(),
+    };
+    let assigned = numbered.iter().map(|(story, pending)| (story.story, pending.no)).collect();
+    Ok(Gathered {
+        content: DigestContent { stories: numbered.into_iter().map(|(story, _)| story).collect(), ..content },
+        stories: assigned,
+        listed: listed.into_iter().map(|row| row.entry).collect(),
+        withheld: withheld.into_iter().map(|row| row.story).collect(),
+        baselines,
+        checkpoint: checkpoint.map(|stored| stored.size),
+    })
+}
+
+/// Makes the links of one digest.
+struct Links<'l> {
+    key: &'l LinkKey,
+    base: &'l str,
+    no: DigestNo,
+    now: Time,
+}
+
+impl Links<'_> {
+    fn token(&self, story: Option<u16>) -> String {
+        let expires = self.now.saturating_add(jiff::SignedDuration::from_hours(24 * LINK_DAYS)).unwrap_or(self.now);
+        token::mint(self.key, &Scope { digest: self.no, story, expires })
+    }
+
+    fn all(&self) -> String {
+        format!("{}/a/{}", self.base, self.token(None))
+    }
+
+    fn story(&self, number: usize) -> String {
+        match u16::try_from(number) {
+            Ok(number) => format!("{}/a/{}/{number}", self.base, self.token(Some(number))),
+            Err(_) => self.all(),
+        }
+    }
+}
+
+/// The order in a digest: urgent, then components by name and confidence, then topics, then the rest.
+fn shown_order(story: &DigestStory, pending: &PendingRow) -> (bool, u8, String, bool, u8, i64) {
+    let best = story.tags.first();
+    let section = match best.map(|(_, tag)| tag.kind) {
+        Some(TagKind::Component) => 0,
+        Some(TagKind::Topic) => 1,
+        None => 2,
+    };
+    let name = best.map_or_else(String::new, |(name, _)| name.to_lowercase());
+    let confidence = 100 - best.map_or(0, |(_, tag)| tag.confidence.min(100));
+    (!story.urgent, section, name, !story.marks.exploited, confidence, pending.no.0)
+}
+
+fn story_of(
+    config: &Config,
+    read: &Read<'_>,
+    owner: &Owner,
+    pending: &PendingRow,
+    row: &StoryRow,
+) -> Result<DigestStory, StoreError> {
+    let seen = SeenStory::of(config, owner, row, pending.entry);
+    Ok(DigestStory {
+        story: row.no,
+        number: 0,
+        title: seen.title,
+        link: seen.link,
+        summary: seen.summary,
+        cves: seen.cves,
+        marks: seen.marks,
+        reason: pending.reason.clone(),
+        tags: named_tags(config, owner, read.tags(pending.entry, pending.revision)?),
+        sources: seen.sources,
+        urgent: pending.urgent,
+        published: seen.published,
+        first_seen: row.first_seen,
+        answer_url: String::new(),
+    })
+}
+
+/// The lines that wait for this owner, and those of people whose post this owner gets; and how they are shown.
+fn also_published(
+    config: &Config,
+    read: &Read<'_>,
+    owner: &Owner,
+    now: Time,
+) -> Result<(Vec<ListedRow>, Vec<AlsoPublished>), StoreError> {
+    let mut rows = Vec::new();
+    for id in read.owners_with_post()? {
+        let is_theirs = id == owner.id;
+        if is_theirs || (!lives(config, &id, now) && heir(config, &id, now) == owner.id) {
+            rows.extend(read.listed(&id)?);
+        }
+    }
+    rows.retain(|row| config.feed(&row.feed).is_none_or(|feed| feed.tlp <= owner.tlp));
+    let mut shown: Vec<AlsoPublished> = Vec::new();
+    for row in &rows {
+        let name = feed_name(config, &row.feed);
+        if shown.last().is_none_or(|last| last.feed != name) {
+            shown.push(AlsoPublished { feed: name, lines: Vec::new(), more: 0 });
+        }
+        let Some(last) = shown.last_mut() else { continue };
+        if last.lines.len() < LISTED_LINES {
+            last.lines.push((row.title.clone().unwrap_or_else(|| "(no title)".to_owned()), row.link.clone()));
+        } else {
+            last.more += 1;
+        }
+    }
+    Ok((rows, shown))
+}
+
+fn baseline_notes(
+    config: &Config,
+    read: &Read<'_>,
+    owner: &Owner,
+) -> Result<(Vec<FeedNo>, Vec<BaselineNote>), StoreError> {
+    let (mut told, mut notes) = (Vec::new(), Vec::new());
+    for row in read.baselines_for(owner.id.as_str())? {
+        let is_feed_owner = config.feed(&row.id).is_some_and(|feed| feed.owner == owner.id);
+        let matched: Vec<(String, usize)> = row
+            .matched
+            .iter()
+            .filter_map(|(id, count)| {
+                let component = config.components.iter().find(|one| one.id.as_str() == id)?;
+                (is_feed_owner || component.owner == owner.id).then(|| (component.name.clone(), *count))
+            })
+            .collect();
+        if is_feed_owner || !matched.is_empty() {
+            told.push(row.feed);
+            notes.push(BaselineNote { feed: feed_name(config, &row.id), recorded: row.recorded, matched });
+        }
+    }
+    Ok((told, notes))
+}
+
+fn not_seen(config: &Config, feeds: &[FeedStatus]) -> Vec<NotSeen> {
+    feeds
+        .iter()
+        .filter(|feed| feed.enabled && !feed.state.is_seen())
+        .map(|feed| NotSeen {
+            feed: feed_name(config, &feed.id),
+            state: feed.state.as_str().to_owned(),
+            cause: feed.cause.clone(),
+            since: feed.since,
+            tries: feed.failures,
+        })
+        .collect()
+}
+
+fn owned(config: &Config, owner: &Owner) -> Vec<String> {
+    let components = config.components.iter().filter(|one| one.owner == owner.id).map(|one| one.name.clone());
+    let topics = config.topics.iter().filter(|one| one.owner == owner.id).map(|one| one.name.clone());
+    components.chain(topics).collect()
+}
+
+fn domain(address: &str) -> &str {
+    address.rsplit_once('@').map_or(address, |(_, domain)| domain)
+}
+
+/// Whether this is a living owner of the configuration in force.
+fn lives(config: &Config, id: &OwnerId, now: Time) -> bool {
+    config.owner(id).is_some_and(|owner| owner.is_living(now))
+}
+
+/// Who gets the post of somebody who is not a living owner: the first living deputy, else the fallback.
+fn heir(config: &Config, id: &OwnerId, now: Time) -> OwnerId {
+    route::stand_in(config, id, Tlp::Clear, now).unwrap_or_else(|| config.fallback.clone())
+}
+
+/// Gives what waits for people who are not living owners any more to those who stand in for them.
+fn hand_over(context: &Context, now: Time) -> Result<(), Fault> {
+    let config = &context.config;
+    let gone: Vec<OwnerId> =
+        context.store.read(|read| read.owners_with_post())?.into_iter().filter(|id| !lives(config, id, now)).collect();
+    for id in gone {
+        context.store.write(|write| {
+            for pending in write.read().pending(&id, false)? {
+                let feeds = write.read().feeds_of(pending.story)?;
+                let tlp = feeds.iter().filter_map(|feed| config.feed(feed)).map(|feed| feed.tlp).max();
+                let Some(to) = route::stand_in(config, &id, tlp.unwrap_or(Tlp::Clear), now) else {
+                    continue;
+                };
+                let reason = format!("{} {id} is not an owner any more.", pending.reason);
+                let assigned = route::Assigned { owner: to, reason, urgent: pending.urgent };
+                write.reassign(&pending, &assigned, context.version, now)?;
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! The instance lock: one `run` or `tick` on a state at a time. The system lets go of it when the process ends,
+//! however it ends.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io,
+    path::Path,
+};
+
+/// Held as long as this value lives.
+#[derive(Debug)]
+pub struct InstanceLock(#[expect(dead_code, reason = "the open file is the lock")] File);
+
+/// Why the lock could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another process has it.
+    #[error("another sigtrail is already at work on this state")]
+    Taken,
+    /// The file cannot be opened or locked.
+    #[error("the lock file: {0}")]
+    File(#[from] io::Error),
+}
+
+impl InstanceLock {
+    /// Takes the lock of this state folder, or says at once that somebody else has it.
+    pub fn take(state: &Path) -> Result<InstanceLock, LockError> {
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(state.join("lock"))?;
+        match file.try_lock() {
+            Ok(()) => Ok(InstanceLock(file)),
+            Err(TryLockError::WouldBlock) => Err(LockError::Taken),
+            Err(TryLockError::Error(error)) => Err(LockError::File(error)),
+        }
+    }
+
+    /// Whether somebody has the lock right now.
+    pub fn is_taken(state: &Path) -> bool {
+        matches!(Self::take(state), Err(LockError::Taken))
+    }
+}

@@ -1,0 +1,255 @@
+//! The mailer: the door's handle, and its sessions, each one burst of messages over one connection. Callers are
+//! synchronous; the runtime that the waiting needs lives and ends here.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    thread,
+};
+
+use lettre::Address;
+use rustls::pki_types::ServerName;
+use tokio::{
+    runtime::{Builder, Handle, Runtime},
+    sync::watch,
+};
+
+use super::{
+    dialogue::{Connection, Trouble},
+    line::{Limits, Patience},
+    message,
+    outbox::Outbox,
+    relay::{Relay, connector, envelope_address},
+    reply::clean,
+};
+use crate::model::{
+    delivery::SendOutcome,
+    settings::{MailSettings, MailTransport},
+};
+
+/// Why mail cannot be sent with these settings at all.
+#[derive(Debug, thiserror::Error)]
+pub enum MailError {
+    /// The sender's address cannot stand in an envelope.
+    #[error("mail: the sender {0:?} is no mail address")]
+    From(String),
+    /// The server's name can stand in no certificate.
+    #[error("mail: {0:?} is no host name or address")]
+    Host(String),
+    /// The file with certificates cannot be used.
+    #[error("mail: the certificates in {path}: {error}")]
+    CaFile {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: io::Error,
+    },
+    /// The outbox folder cannot be used.
+    #[error("mail: the outbox folder {path}: {error}")]
+    Outbox {
+        /// Which folder.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// TLS cannot be set up.
+    #[error("mail: TLS: {0}")]
+    Tls(rustls::Error),
+    /// The system gives us no way to wait for a connection.
+    #[error("mail: {0}")]
+    Runtime(io::Error),
+}
+
+/// Sends mail as the settings say. May be shared between threads.
+pub struct Mailer {
+    from: Address,
+    way: Way,
+    hurry: watch::Sender<bool>,
+}
+
+enum Way {
+    Directory(Outbox),
+    Smtp(Box<Smtp>),
+}
+
+struct Smtp {
+    relay: Relay,
+    waiting: Waiting,
+}
+
+impl Mailer {
+    /// A mailer with the limits of RFC 5321. `outbox` is used, and made, only by the directory transport. Connects to
+    /// nothing yet.
+    pub fn open(settings: &MailSettings, outbox: &Path) -> Result<Mailer, MailError> {
+        Self::with_limits(settings, outbox, Limits::default())
+    }
+
+    /// A mailer that waits as long as these limits say.
+    pub fn with_limits(settings: &MailSettings, outbox: &Path, limits: Limits) -> Result<Mailer, MailError> {
+        let from =
+            envelope_address(&settings.from_address).ok_or_else(|| MailError::From(settings.from_address.clone()))?;
+        let (sender, hurry) = watch::channel(false);
+        let way = match &settings.transport {
+            MailTransport::Directory => {
+                let open = Outbox::open(outbox);
+                Way::Directory(open.map_err(|error| MailError::Outbox { path: outbox.to_owned(), error })?)
+            }
+            MailTransport::Smtp { host, port, tls, login, ca_file } => {
+                let relay = Relay {
+                    host: host.clone(),
+                    port: *port,
+                    tls: *tls,
+                    login: login.clone(),
+                    name: ServerName::try_from(host.clone()).map_err(|_| MailError::Host(host.clone()))?,
+                    connector: connector(ca_file.as_deref())?,
+                    patience: Patience { limits, hurry },
+                };
+                Way::Smtp(Box::new(Smtp { relay, waiting: Waiting::new().map_err(MailError::Runtime)? }))
+            }
+        };
+        Ok(Mailer { from, way, hurry: sender })
+    }
+
+    /// Begins a burst; the connection is made by the first message.
+    pub fn session(&self) -> Session<'_> {
+        Session { mailer: self, connection: None, barred: None }
+    }
+
+    /// The service stops: no wait of any session lasts longer than [`Limits::hurry`] from now on. A message whose
+    /// final dot is out by then is uncertain.
+    pub fn hurry(&self) {
+        self.hurry.send_replace(true);
+    }
+}
+
+/// One burst of messages. Its connection is used for one message after the other and made anew when it died between
+/// two. Dropping the session says goodbye to the server.
+pub struct Session<'a> {
+    mailer: &'a Mailer,
+    connection: Option<Connection>,
+    /// Why no connection can be had. It is not tried again in this burst, so that a refused login is refused once.
+    barred: Option<String>,
+}
+
+impl Session<'_> {
+    /// Hands one message to one recipient's server, or writes it to the file `file` of the outbox. The envelope's
+    /// sender is the configured one. `bytes` must be canonical (CR LF only, lines of at most 998 bytes, no NUL);
+    /// others never leave and are reported as unreachable.
+    pub fn send(&mut self, to: &str, bytes: &[u8], file: &str) -> SendOutcome {
+        if let Some(flaw) = message::flaw(bytes) {
+            return SendOutcome::Unreachable { cause: format!("not sent: the message is not canonical: {flaw}") };
+        }
+        let smtp = match &self.mailer.way {
+            Way::Directory(outbox) => return outbox.write(file, bytes),
+            Way::Smtp(smtp) => smtp,
+        };
+        let Some(to) = envelope_address(to) else {
+            return SendOutcome::Rejected { code: 553, reply: clean(&format!("not sent: {to:?} is no mail address")) };
+        };
+        smtp.waiting
+            .run(self.transact(&smtp.relay, &to, bytes))
+            .unwrap_or_else(|error| SendOutcome::Unreachable { cause: clean(&format!("not sent: {error}")) })
+    }
+
+    async fn transact(&mut self, relay: &Relay, to: &Address, bytes: &[u8]) -> SendOutcome {
+        let from = &self.mailer.from;
+        let mut used = self.connection.is_some();
+        loop {
+            let mut connection = match self.connection.take() {
+                Some(connection) => connection,
+                None => match self.connect(relay).await {
+                    Ok(connection) => connection,
+                    Err(trouble) => return trouble.outcome(),
+                },
+            };
+            if let Some(outcome) = connection.unfit(from, to, bytes) {
+                self.connection = Some(connection);
+                return outcome;
+            }
+            let begun = connection.begin(from, to, bytes).await;
+            if used && begun.as_ref().is_err_and(Trouble::ends_connection) {
+                // It died of old age between two messages; this one has not begun.
+                used = false;
+                continue;
+            }
+            let ended = match begun {
+                Ok(()) => connection.deliver(to, bytes, relay.patience.limits.dot).await,
+                Err(trouble) => Err(trouble),
+            };
+            return self.conclude(connection, ended).await;
+        }
+    }
+
+    async fn connect(&mut self, relay: &Relay) -> Result<Connection, Trouble> {
+        if let Some(cause) = &self.barred {
+            return Err(Trouble::Lost(format!("not tried again in this burst: {cause}")));
+        }
+        let opened = Connection::open(relay).await;
+        if let Err(Trouble::Lost(cause)) = &opened {
+            self.barred = Some(cause.clone());
+        }
+        opened
+    }
+
+    /// Keeps the connection for the next message where it can still be used.
+    async fn conclude(&mut self, mut connection: Connection, ended: Result<SendOutcome, Trouble>) -> SendOutcome {
+        match ended {
+            Ok(outcome) => {
+                let alive = match &outcome {
+                    SendOutcome::Accepted { .. } | SendOutcome::Rejected { .. } => true,
+                    SendOutcome::Deferred { code, .. } => *code != 421,
+                    _ => false,
+                };
+                self.connection = alive.then_some(connection);
+                outcome
+            }
+            Err(trouble) => {
+                if !trouble.ends_connection() && connection.reset().await {
+                    self.connection = Some(connection);
+                }
+                trouble.outcome()
+            }
+        }
+    }
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        if let (Some(connection), Way::Smtp(smtp)) = (self.connection.take(), &self.mailer.way) {
+            // The messages are decided already; a goodbye that fails changes nothing.
+            let _ = smtp.waiting.run(connection.quit());
+        }
+    }
+}
+
+/// A runtime of our own for the waits of synchronous callers.
+struct Waiting(Option<Runtime>);
+
+impl Waiting {
+    fn new() -> io::Result<Waiting> {
+        Ok(Waiting(Some(Builder::new_current_thread().enable_io().enable_time().build()?)))
+    }
+
+    /// Runs `work` to its end, whatever thread the caller is on.
+    fn run<T: Send>(&self, work: impl Future<Output = T> + Send) -> io::Result<T> {
+        let Some(runtime) = &self.0 else { return Err(io::Error::other("the mailer is closed")) };
+        if Handle::try_current().is_err() {
+            return Ok(runtime.block_on(work));
+        }
+        // On a thread of another runtime, waiting inside it would panic.
+        thread::scope(|scope| {
+            let waiting =
+                thread::Builder::new().name("mail".to_owned()).spawn_scoped(scope, || runtime.block_on(work))?;
+            waiting.join().map_err(|_| io::Error::other("the mail thread ended early"))
+        })
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            // The ordinary end would wait for name lookups, and panics inside another runtime.
+            runtime.shutdown_background();
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! JSON documents: told apart by their keys, read one item at a time. JSON Feed 1.0 and 1.1 itself is here, leniently; what only
+//! CISA's catalogue or a CSAF feed has is in `kev` and `csaf`.
+
+use serde::{
+    Deserialize,
+    de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor},
+};
+use std::fmt;
+use url::Url;
+
+use super::{
+    Hint, ParseError,
+    csaf::RolieEntry,
+    kev::Vulnerability,
+    loose::{Each, FromText, LooseList, LooseText},
+    xml::list,
+};
+use crate::{
+    date,
+    link::http_link,
+    model::entry::{Document, DocumentHints, Entry, Format, MAX_ENTRIES, MAX_FIELD},
+    repair::{Notes, Repair},
+    text::{clean, from_html},
+};
+
+/// What has been read so far; it outlives an error.
+#[derive(Default)]
+struct Found {
+    format: Option<Format>,
+    title: Option<String>,
+    home: Option<Url>,
+    base: Option<Url>,
+    authors: Vec<String>,
+    entries: Vec<Entry>,
+    left_out: usize,
+    odd: usize,
+}
+
+/// Reads a JSON document of a known kind.
+pub(super) fn parse(text: &str, mut notes: Notes, hint: &Hint<'_>) -> Result<Document, ParseError> {
+    let mut found = Found { base: hint.base.cloned(), ..Found::default() };
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let outcome = Top { found: &mut found }.deserialize(&mut reader);
+    let Some(format) = found.format else {
+        return Err(match outcome {
+            Ok(()) => ParseError::UnknownJson,
+            Err(error) => ParseError::BrokenJson(clean(&error.to_string(), 200)),
+        });
+    };
+    for _ in 0..found.odd {
+        notes.add(Repair::WrongType, None);
+    }
+    let mut warnings = notes.sentences(text);
+    if let Err(error) = &outcome {
+        warnings.push(format!(
+            "the JSON breaks: {}; the entries before that place are kept",
+            clean(&error.to_string(), 200)
+        ));
+    }
+    if found.left_out > 0 {
+        warnings.push(format!("more than {MAX_ENTRIES} entries; {} left out", found.left_out));
+    }
+    if !found.authors.is_empty() {
+        for entry in found.entries.iter_mut().filter(|entry| entry.authors.is_empty()) {
+            entry.authors.clone_from(&found.authors);
+        }
+    }
+    Ok(Document {
+        format,
+        title: found.title.filter(|title| !title.is_empty()),
+        partial: outcome.is_err() || found.left_out > 0,
+        entries: found.entries,
+        warnings,
+        hints: DocumentHints::default(),
+    })
+}
+
+impl Found {
+    fn push(&mut self, entry: Option<Entry>) {
+        match entry {
+            Some(_) if self.entries.len() >= MAX_ENTRIES => self.left_out += 1,
+            Some(entry) => self.entries.push(entry),
+            None => self.odd += 1,
+        }
+    }
+
+    fn title(&mut self, text: &LooseText) {
+        self.title = text.as_deref().map(|text| clean(text, MAX_FIELD));
+    }
+
+    fn home(&mut self, text: &LooseText) {
+        if self.home.is_none() {
+            self.home = text.as_deref().and_then(|text| Url::parse(text).ok());
+        }
+    }
+
+    /// The address that relative links are resolved against.
+    fn base(&self) -> Option<Url> {
+        self.base.clone().or_else(|| self.home.clone())
+    }
+}
+
+/// The outermost object.
+struct Top<'f> {
+    found: &'f mut Found,
+}
+
+impl<'de> DeserializeSeed<'de> for Top<'_> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Top<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let found = self.found;
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "version" => {
+                    let version: LooseText = map.next_value()?;
+                    if version.as_deref().is_some_and(|version| version.contains("jsonfeed.org")) {
+                        found.format = Some(Format::Json);
+                    }
+                }
+                "title" => found.title(&map.next_value()?),
+                "home_page_url" | "feed_url" => found.home(&map.next_value()?),
+                "author" | "authors" => {
+                    let authors: LooseList<Author> = map.next_value()?;
+                    found.authors.extend(names(&authors));
+                }
+                "items" => {
+                    found.format = Some(Format::Json);
+                    let base = found.base();
+                    map.next_value_seed(Each {
+                        sink: &mut |item: Option<Item>| found.push(item.map(|item| item.entry(base.as_ref()))),
+                    })?;
+                }
+                "vulnerabilities" => {
+                    found.format = Some(Format::Kev);
+                    let sink = &mut |one: Option<Vulnerability>| found.push(one.map(Vulnerability::entry));
+                    map.next_value_seed(Each { sink })?;
+                }
+                "feed" => map.next_value_seed(RolieFeed { found: &mut *found })?,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The object under `feed` in a ROLIE document (RFC 8322 in the JSON of CSAF 2.0 section 7.1.15).
+struct RolieFeed<'f> {
+    found: &'f mut Found,
+}
+
+impl<'de> DeserializeSeed<'de> for RolieFeed<'_> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for RolieFeed<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a ROLIE feed")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let found = self.found;
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "title" => found.title(&map.next_value()?),
+                "entry" => {
+                    found.format = Some(Format::Csaf);
+                    let base = found.base();
+                    let sink = &mut |one: Option<RolieEntry>| found.push(one.map(|one| one.entry(base.as_ref())));
+                    map.next_value_seed(Each { sink })?;
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An author: an object with a name, or a bare name.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Author {
+    name: LooseText,
+}
+
+impl FromText for Author {
+    fn from_text(text: &str) -> Self {
+        Self { name: LooseText(Some(text.to_owned())) }
+    }
+}
+
+fn names(authors: &LooseList<Author>) -> Vec<String> {
+    list(authors.0.iter().filter_map(|author| author.name.as_deref()))
+}
+
+/// An item (JSON Feed 1.1, Items).
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Item {
+    id: LooseText,
+    url: LooseText,
+    external_url: LooseText,
+    title: LooseText,
+    content_html: LooseText,
+    content_text: LooseText,
+    summary: LooseText,
+    date_published: LooseText,
+    date_modified: LooseText,
+    author: LooseList<Author>,
+    authors: LooseList<Author>,
+    tags: LooseList<LooseText>,
+}
+
+impl Item {
+    fn entry(self, base: Option<&Url>) -> Entry {
+        let html = self.content_html.as_deref().map(|html| from_html(html, MAX_FIELD)).filter(|text| !text.is_empty());
+        let body = html.or_else(|| plain(&self.content_text));
+        let (summary, body) = match (plain(&self.summary), body) {
+            (None, only) => (only, None),
+            (summary, body) if summary == body => (summary, None),
+            both => both,
+        };
+        let id = self.id.as_deref().filter(|id| id.starts_with("http"));
+        let links = [self.url.as_deref(), self.external_url.as_deref(), id];
+        let mut authors = names(&self.authors);
+        if authors.is_empty() {
+            authors = names(&self.author);
+        }
+        Entry {
+            guid: plain(&self.id),
+            link: links.into_iter().flatten().find_map(|link| http_link(link, base)),
+            title: plain(&self.title),
+            published: self.date_published.as_deref().and_then(date::parse),
+            updated: self.date_modified.as_deref().and_then(date::parse),
+            authors,
+            categories: list(self.tags.0.iter().filter_map(LooseText::as_deref)),
+            summary,
+            body,
+            exploited: false,
+        }
+    }
+}
+
+/// A plain text, cleaned; nothing where nothing is left.
+pub(super) fn plain(text: &LooseText) -> Option<String> {
+    text.as_deref().map(|text| clean(text, MAX_FIELD)).filter(|text| !text.is_empty())
+}

@@ -1,0 +1,119 @@
+//! XML feeds: `repair` makes one plain Atom document of any dialect, feed-rs reads it, and its model becomes ours.
+
+use feed_rs::{
+    model::{self as feed, Text},
+    parser,
+};
+use url::Url;
+
+use super::{Hint, ParseError};
+use crate::{
+    date, link,
+    model::{
+        entry::{Document, DocumentHints, Entry, Format, MAX_ENTRIES, MAX_FIELD, MAX_LIST},
+        time::Time,
+    },
+    repair::{Notes, rewrite},
+    text::{clean, from_html},
+};
+
+/// Which of an entry's links leads to it, the best first.
+const LINK_ORDER: [&str; 7] = ["link", "alternate", "guid", "content", "about", "via", "related"];
+
+/// Reads an XML feed.
+pub(super) fn parse(text: &str, mut notes: Notes, hint: &Hint<'_>) -> Result<Document, ParseError> {
+    let rewritten = rewrite(text, hint.base, &mut notes)?;
+    let model = read(&rewritten.atom)?;
+    let base = hint.base.or(rewritten.home.as_ref());
+    let mut warnings = notes.sentences(text);
+    if rewritten.left_out > 0 {
+        warnings.push(format!("more than {MAX_ENTRIES} entries; {} left out", rewritten.left_out));
+    }
+    Ok(Document {
+        format: rewritten.format,
+        title: model.title.map(plain).filter(|title| !title.is_empty()),
+        entries: model.entries.into_iter().map(|entry| ours(entry, base, rewritten.format)).collect(),
+        warnings,
+        partial: rewritten.partial,
+        hints: DocumentHints { ttl: rewritten.ttl },
+    })
+}
+
+/// A fresh parser for each document: one that failed once must not be used again. Identity and dates are ours.
+fn read(atom: &str) -> Result<feed::Feed, ParseError> {
+    let parser = parser::Builder::new()
+        .sanitize_content(false)
+        .id_generator(|_, _, _| String::new())
+        .timestamp_parser(|text| date::parse(text)?.to_string().parse().ok())
+        .build();
+    parser.parse(atom.as_bytes()).map_err(|error| ParseError::Refused(clean(&error.to_string(), 200)))
+}
+
+fn plain(text: Text) -> String {
+    if text.content_type.subty().as_str() == "plain" {
+        clean(&text.content, MAX_FIELD)
+    } else {
+        from_html(&text.content, MAX_FIELD)
+    }
+}
+
+fn ours(entry: feed::Entry, base: Option<&Url>, format: Format) -> Entry {
+    let link = best_link(&entry, base, format);
+    let summary = some(entry.summary.map(plain));
+    let content = entry.content.and_then(|content| {
+        let body = content.body?;
+        let kind = content.content_type.subty().as_str() == "plain";
+        Some(if kind { clean(&body, MAX_FIELD) } else { from_html(&body, MAX_FIELD) })
+    });
+    let content = some(content);
+    let (summary, body) = match (summary, content) {
+        (None, only) => (only, None),
+        (summary, content) if summary == content => (summary, None),
+        both => both,
+    };
+    Entry {
+        guid: some(Some(clean(&entry.id, MAX_FIELD))),
+        link,
+        title: some(entry.title.map(plain)),
+        published: entry.published.and_then(|time| moment(time.timestamp(), time.timestamp_subsec_nanos())),
+        updated: entry.updated.and_then(|time| moment(time.timestamp(), time.timestamp_subsec_nanos())),
+        authors: list(entry.authors.iter().filter_map(|person| person.name.as_deref())),
+        categories: list(entry.categories.iter().map(|category| category.term.as_str())),
+        summary,
+        body,
+        exploited: false,
+    }
+}
+
+fn some(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
+fn moment(seconds: i64, nanos: u32) -> Option<Time> {
+    Time::new(seconds, i32::try_from(nanos).ok()?).ok()
+}
+
+/// Distinct texts in their order, cleaned and bounded in number.
+pub(super) fn list<'t>(texts: impl Iterator<Item = &'t str>) -> Vec<String> {
+    let mut list: Vec<String> = Vec::new();
+    for text in texts.map(|text| from_html(text, MAX_FIELD)) {
+        if list.len() < MAX_LIST && !text.is_empty() && !list.contains(&text) {
+            list.push(text);
+        }
+    }
+    list
+}
+
+/// The address that an entry leads to; without a base, a relative reference stays as it is written.
+fn best_link(entry: &feed::Entry, base: Option<&Url>, format: Format) -> Option<String> {
+    for rel in LINK_ORDER {
+        for candidate in entry.links.iter().filter(|link| link.rel.as_deref() == Some(rel)) {
+            let found = link::http_link(&candidate.href, base);
+            if found.is_some() {
+                return found;
+            }
+        }
+    }
+    let id = (format == Format::Atom).then_some(entry.id.as_str())?;
+    if id.starts_with("http") { link::http_link(id, None) } else { None }
+}

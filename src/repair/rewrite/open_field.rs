@@ -1,0 +1,267 @@
+//! The value of one field while it is read: its text, with markup in it kept as HTML.
+
+use std::borrow::Cow;
+
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
+
+use crate::repair::{
+    dialect::Field,
+    notes::{Notes, Repair},
+    token::Tag,
+    write::TextKind,
+};
+use crate::text::reference::{Reference, reference};
+
+/// The most bytes of one value that are kept before its markup is removed.
+const MAX_RAW: usize = 1024 * 1024;
+
+/// How the text of a field is meant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// As it is to be read.
+    Plain,
+    /// Escaped HTML.
+    Html,
+    /// Elements; text beside them is text.
+    Xhtml,
+    /// HTML in base64.
+    Base64,
+    /// Something that is no text.
+    Binary,
+}
+
+/// A field that is being read.
+pub struct OpenField<'a> {
+    /// What it says.
+    pub field: Field,
+    /// How much it counts.
+    pub rank: u8,
+    /// Whether it is a `guid` that may serve as a link.
+    pub is_permalink: bool,
+    name: &'a str,
+    value: String,
+    mode: Mode,
+    has_markup: bool,
+    /// In a person: whether the part that counts has been read.
+    is_closed: bool,
+    has_name: bool,
+    is_cut: bool,
+}
+
+impl<'a> OpenField<'a> {
+    /// A field that this tag opens.
+    pub fn new(tag: &Tag<'a>, field: Field, rank: u8, is_atom: bool) -> Self {
+        let is_guid = tag.local().eq_ignore_ascii_case("guid");
+        let is_permalink =
+            is_guid && tag.attribute("isPermaLink").is_none_or(|value| !value.trim().eq_ignore_ascii_case("false"));
+        Self {
+            field,
+            rank,
+            is_permalink,
+            name: tag.name,
+            value: String::new(),
+            mode: mode(tag, field, is_atom),
+            has_markup: false,
+            is_closed: false,
+            has_name: false,
+            is_cut: false,
+        }
+    }
+
+    /// Whether this opening tag shows that the field's own end is missing: a date cannot hold a title.
+    pub fn is_ended_by(&self, name: &str) -> bool {
+        let is_short =
+            !matches!(self.field, Field::Summary | Field::Content | Field::Author) && self.mode != Mode::Xhtml;
+        is_short
+            && self.name != name
+            && matches!(
+                name,
+                "title"
+                    | "link"
+                    | "guid"
+                    | "pubDate"
+                    | "description"
+                    | "category"
+                    | "author"
+                    | "id"
+                    | "updated"
+                    | "published"
+                    | "summary"
+                    | "content"
+                    | "content:encoded"
+                    | "dc:date"
+                    | "dc:creator"
+                    | "enclosure"
+            )
+            && !(self.field == Field::Title
+                && matches!(name, "link" | "title" | "content" | "summary")
+                && self.has_markup)
+    }
+
+    fn has_room(&mut self, length: usize) -> bool {
+        self.is_cut |= self.value.len() + length > MAX_RAW;
+        !self.is_cut && !self.is_closed && self.mode != Mode::Binary
+    }
+
+    /// Text with its references as written.
+    pub fn text(&mut self, text: &str, at: usize, notes: &mut Notes) {
+        if !self.has_room(text.len()) {
+            return;
+        }
+        if self.mode == Mode::Xhtml {
+            let decoded = decode(text, Some((at, notes)));
+            push_escaped(&mut self.value, &decoded);
+        } else {
+            self.value.push_str(&decode(text, Some((at, notes))));
+        }
+    }
+
+    /// The inside of a CDATA section.
+    pub fn cdata(&mut self, text: &str) {
+        if !self.has_room(text.len()) {
+            return;
+        }
+        if self.mode == Mode::Xhtml { push_escaped(&mut self.value, text) } else { self.value.push_str(text) }
+    }
+
+    /// A tag that opens inside the field.
+    pub fn open(&mut self, tag: &Tag<'a>) {
+        if self.field == Field::Author {
+            match tag.local().to_ascii_lowercase().as_str() {
+                "name" => self.has_name = true,
+                "email" if !self.has_name => {}
+                _ => return self.is_closed = true,
+            }
+            self.value.clear();
+            self.is_closed = false;
+            return;
+        }
+        self.markup(tag);
+    }
+
+    /// A tag that closes inside the field.
+    pub fn close(&mut self, tag: &Tag<'a>) {
+        if self.field == Field::Author {
+            self.is_closed = self.has_name;
+        } else {
+            self.markup(tag);
+        }
+    }
+
+    fn markup(&mut self, tag: &Tag<'a>) {
+        self.has_markup = true;
+        if self.has_room(tag.whole.len()) {
+            // Without its prefix: `<xhtml:p>` is a paragraph.
+            let closing = if tag.whole.starts_with("</") { "</" } else { "<" };
+            self.value.push_str(closing);
+            self.value.push_str(tag.local());
+            self.value.push('>');
+        }
+    }
+
+    /// The value, or nothing where it is empty.
+    pub fn finish(self) -> Option<(TextKind, String)> {
+        let value = if self.mode == Mode::Base64 { from_base64(&self.value)? } else { self.value };
+        if value.trim().is_empty() {
+            return None;
+        }
+        let kind = if self.mode == Mode::Plain && !self.has_markup { TextKind::Plain } else { TextKind::Html };
+        Some((kind, value))
+    }
+}
+
+fn mode(tag: &Tag<'_>, field: Field, is_atom: bool) -> Mode {
+    if !matches!(field, Field::Title | Field::Summary | Field::Content) {
+        return Mode::Plain;
+    }
+    let kind = tag.attribute("type").unwrap_or_default().trim().to_ascii_lowercase();
+    let mode = tag.attribute("mode").unwrap_or_default().trim().to_ascii_lowercase();
+    match (kind.as_str(), mode.as_str()) {
+        (_, "base64") => Mode::Base64,
+        (_, "escaped") if kind != "text/plain" => Mode::Html,
+        ("xhtml" | "application/xhtml+xml", _) => Mode::Xhtml,
+        ("html" | "text/html", "xml") => Mode::Xhtml,
+        ("html" | "text/html", _) => Mode::Html,
+        ("" | "text" | "text/plain" | "plain", _) if is_atom => Mode::Plain,
+        ("text" | "text/plain", _) => Mode::Plain,
+        (kind, _) if is_binary(kind) => {
+            if field == Field::Content {
+                Mode::Binary
+            } else {
+                Mode::Html
+            }
+        }
+        _ => Mode::Html,
+    }
+}
+
+fn is_binary(kind: &str) -> bool {
+    let family = kind.split('/').next().unwrap_or_default();
+    matches!(family, "image" | "audio" | "video" | "application") && !kind.ends_with("xml")
+}
+
+fn from_base64(value: &str) -> Option<String> {
+    let packed: String = value.chars().filter(|one| !one.is_whitespace() && *one != '=').collect();
+    let bytes = STANDARD_NO_PAD.decode(packed).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn push_escaped(out: &mut String, text: &str) {
+    let mut rest = text;
+    while let Some(at) = rest.find(['&', '<']) {
+        let (before, after) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        out.push_str(before);
+        out.push_str(if after.starts_with('&') { "&amp;" } else { "&lt;" });
+        rest = after.get(1..).unwrap_or_default();
+    }
+    out.push_str(rest);
+}
+
+/// An attribute's value with its references decoded.
+pub fn decoded(value: &str) -> Cow<'_, str> {
+    decode(value, None)
+}
+
+/// Text with its references decoded once, those of HTML too; what starts no reference stays.
+fn decode<'t>(text: &'t str, mut notes: Option<(usize, &mut Notes)>) -> Cow<'t, str> {
+    let Some(first) = text.find('&') else { return Cow::Borrowed(text) };
+    let mut out = String::with_capacity(text.len());
+    let (mut rest, mut next) = (text, Some(first));
+    while let Some(at) = next {
+        out.push_str(rest.get(..at).unwrap_or_default());
+        let after = rest.get(at + 1..).unwrap_or_default();
+        let found = reference(after);
+        if let Some((start, notes)) = &mut notes {
+            note(*start, found.map(|(found, _)| found), after, notes);
+        }
+        rest = match found {
+            Some((found, length)) => {
+                if let Reference::Char(one) = found {
+                    out.push(one);
+                }
+                after.get(length..).unwrap_or_default()
+            }
+            None => {
+                out.push('&');
+                after
+            }
+        };
+        next = rest.find('&');
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
+fn note(at: usize, found: Option<Reference>, after: &str, notes: &mut Notes) {
+    match found {
+        None => notes.add(Repair::Ampersand, Some(at)),
+        Some(Reference::Nothing) => notes.add(Repair::ForbiddenCharacter, Some(at)),
+        Some(Reference::Char(_)) => {
+            let is_of_xml = after.starts_with('#')
+                || ["amp;", "lt;", "gt;", "quot;", "apos;"].iter().any(|name| after.starts_with(name));
+            if !is_of_xml {
+                notes.add(Repair::HtmlEntity, Some(at));
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Writes the plain Atom document (RFC 4287) that comes of the rewriting. Whatever is given, what is written is well-formed.
+
+/// The kind of a text construct (RFC 4287 section 3.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextKind {
+    /// Text as it is to be read.
+    Plain,
+    /// HTML.
+    Html,
+}
+
+/// A document under construction.
+pub struct Writer {
+    out: String,
+    /// Whether the texts may hold characters that XML forbids.
+    strips: bool,
+}
+
+impl Writer {
+    /// An empty feed, for a text of so many bytes.
+    pub fn new(expected: usize, strips: bool) -> Self {
+        let mut out = String::with_capacity(expected);
+        out.push_str("<feed xmlns=\"http://www.w3.org/2005/Atom\">");
+        Self { out, strips }
+    }
+
+    /// Where the document stands, for [`Writer::cut`].
+    pub fn mark(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Takes back what was written since a mark.
+    pub fn cut(&mut self, mark: usize) {
+        self.out.truncate(mark);
+    }
+
+    /// Opens an entry.
+    pub fn open_entry(&mut self) {
+        self.out.push_str("<entry>");
+    }
+
+    /// Closes an entry.
+    pub fn close_entry(&mut self) {
+        self.out.push_str("</entry>");
+    }
+
+    /// An element with text, of a kind where the element is a text construct.
+    pub fn text(&mut self, name: &str, kind: Option<TextKind>, text: &str) {
+        self.out.push('<');
+        self.out.push_str(name);
+        if kind == Some(TextKind::Html) {
+            self.out.push_str(" type=\"html\"");
+        }
+        self.out.push('>');
+        self.cdata(text);
+        self.out.push_str("</");
+        self.out.push_str(name);
+        self.out.push('>');
+    }
+
+    /// A person known by name.
+    pub fn author(&mut self, name: &str) {
+        self.out.push_str("<author>");
+        self.text("name", None, name);
+        self.out.push_str("</author>");
+    }
+
+    /// An element with attributes only.
+    pub fn empty(&mut self, name: &str, attributes: &[(&str, &str)]) {
+        self.out.push('<');
+        self.out.push_str(name);
+        for (name, value) in attributes {
+            self.out.push(' ');
+            self.out.push_str(name);
+            self.out.push_str("=\"");
+            self.attribute(value);
+            self.out.push('"');
+        }
+        self.out.push_str("/>");
+    }
+
+    /// The whole document.
+    pub fn finish(mut self) -> String {
+        self.out.push_str("</feed>");
+        self.out
+    }
+
+    fn cdata(&mut self, text: &str) {
+        self.out.push_str("<![CDATA[");
+        let start = self.out.len();
+        let mut rest = text;
+        while let Some(end) = rest.find("]]>") {
+            self.out.push_str(rest.get(..end + 2).unwrap_or_default());
+            self.out.push_str("]]><![CDATA[");
+            rest = rest.get(end + 2..).unwrap_or_default();
+        }
+        self.out.push_str(rest);
+        if self.strips && self.out.get(start..).is_some_and(|written| written.contains(is_forbidden)) {
+            let kept = self.out.split_off(start);
+            self.out.extend(kept.chars().filter(|&one| !is_forbidden(one)));
+        }
+        self.out.push_str("]]>");
+    }
+
+    fn attribute(&mut self, value: &str) {
+        for one in value.chars().filter(|&one| !is_forbidden(one)) {
+            match one {
+                '&' => self.out.push_str("&amp;"),
+                '<' => self.out.push_str("&lt;"),
+                '"' => self.out.push_str("&quot;"),
+                '\t' | '\n' | '\r' => self.out.push(' '),
+                _ => self.out.push(one),
+            }
+        }
+    }
+}
+
+/// Characters that XML 1.0 (section 2.2) forbids and that a text may hold.
+pub fn is_forbidden(one: char) -> bool {
+    matches!(one, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
+}

@@ -1,0 +1,265 @@
+//! Assignments (story x owner), lines under "also published" and what is withheld: what waits for a digest.
+
+use rusqlite::params;
+
+use super::{Read, StoreError, Write};
+use crate::{
+    evidence::event::{Event, Personal},
+    model::{
+        id::{AssignmentNo, ConfigVersion, DigestNo, EntryNo, FeedId, FeedNo, OwnerId, StoryNo},
+        time::{Time, from_millis, millis},
+    },
+    route::{Assigned, Withheld},
+};
+
+/// An assignment that no digest has carried yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingRow {
+    /// The assignment.
+    pub no: AssignmentNo,
+    /// The story.
+    pub story: StoryNo,
+    /// The entry that brought it.
+    pub entry: EntryNo,
+    /// Its revision.
+    pub revision: u32,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// Whether it does not wait.
+    pub urgent: bool,
+    /// Since when.
+    pub created_at: Time,
+}
+
+/// A line under "also published" that no digest has carried yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedRow {
+    /// The entry.
+    pub entry: EntryNo,
+    /// Its feed.
+    pub feed: FeedId,
+    /// Its title.
+    pub title: Option<String>,
+    /// Its link.
+    pub link: Option<String>,
+}
+
+/// A story that was withheld and that the owner has not been told of yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WithheldRow {
+    /// The story.
+    pub story: StoryNo,
+    /// The feed.
+    pub feed: FeedId,
+    /// Who has it.
+    pub ask: OwnerId,
+}
+
+impl Read<'_> {
+    /// What waits for this owner's next digest; `urgent`: only what does not wait for the hour.
+    pub fn pending(&self, owner: &OwnerId, urgent: bool) -> Result<Vec<PendingRow>, StoreError> {
+        let mut query = self.tx.prepare_cached(
+            "SELECT no, story, entry, revision, reason, urgent, created_at FROM assignment
+             WHERE owner = ?1 AND urgent >= ?2
+                 AND NOT EXISTS (SELECT 1 FROM digest_story WHERE digest_story.assignment = assignment.no)
+                 AND NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = assignment.no)
+             ORDER BY no",
+        )?;
+        let rows = query
+            .query_map(params![owner.as_str(), urgent], |row| {
+                Ok(PendingRow {
+                    no: AssignmentNo(row.get(0)?),
+                    story: StoryNo(row.get(1)?),
+                    entry: EntryNo(row.get(2)?),
+                    revision: row.get(3)?,
+                    reason: row.get(4)?,
+                    urgent: row.get(5)?,
+                    created_at: from_millis(row.get(6)?),
+                })
+            })?
+            .collect::<Result<_, _>>()?;
+        Ok(rows)
+    }
+
+    /// Everybody for whom something waits, living owner or not.
+    pub fn owners_with_post(&self) -> Result<Vec<OwnerId>, StoreError> {
+        let mut query = self.tx.prepare_cached(
+            "SELECT owner FROM assignment
+             WHERE NOT EXISTS (SELECT 1 FROM digest_story WHERE digest_story.assignment = assignment.no)
+                 AND NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = assignment.no)
+             UNION SELECT owner FROM listing
+             WHERE NOT EXISTS (SELECT 1 FROM digest_listing WHERE digest_listing.entry = listing.entry)
+             ORDER BY 1",
+        )?;
+        let rows = query.query_map([], |row| Ok(OwnerId::new(row.get::<_, String>(0)?)))?.collect::<Result<_, _>>()?;
+        Ok(rows)
+    }
+
+    /// The lines that wait for this owner, oldest first.
+    pub fn listed(&self, owner: &OwnerId) -> Result<Vec<ListedRow>, StoreError> {
+        let mut query = self.tx.prepare_cached(
+            "SELECT listing.entry, feed.id, revision.title, revision.link FROM listing
+             JOIN feed ON feed.no = listing.feed
+             JOIN revision ON revision.entry = listing.entry
+                 AND revision.n = (SELECT max(n) FROM revision AS newest WHERE newest.entry = listing.entry)
+             WHERE listing.owner = ?1
+                 AND NOT EXISTS (SELECT 1 FROM digest_listing WHERE digest_listing.entry = listing.entry)
+             ORDER BY feed.id, listing.entry",
+        )?;
+        let rows = query
+            .query_map([owner.as_str()], |row| {
+                Ok(ListedRow {
+                    entry: EntryNo(row.get(0)?),
+                    feed: FeedId::new(row.get::<_, String>(1)?),
+                    title: row.get(2)?,
+                    link: row.get(3)?,
+                })
+            })?
+            .collect::<Result<_, _>>()?;
+        Ok(rows)
+    }
+
+    /// The stories that were withheld from this owner and not yet told of.
+    pub fn withheld(&self, owner: &OwnerId) -> Result<Vec<WithheldRow>, StoreError> {
+        let mut query = self.tx.prepare_cached(
+            "SELECT story, feed.id, ask FROM withheld JOIN feed ON feed.no = withheld.feed
+             WHERE owner = ?1 AND NOT EXISTS (SELECT 1 FROM digest_withheld
+                 WHERE digest_withheld.story = withheld.story AND digest_withheld.owner = withheld.owner)
+             ORDER BY story",
+        )?;
+        let rows = query
+            .query_map([owner.as_str()], |row| {
+                Ok(WithheldRow {
+                    story: StoryNo(row.get(0)?),
+                    feed: FeedId::new(row.get::<_, String>(1)?),
+                    ask: OwnerId::new(row.get::<_, String>(2)?),
+                })
+            })?
+            .collect::<Result<_, _>>()?;
+        Ok(rows)
+    }
+
+    /// Everybody who was ever assigned this story: owner, reason, and the digest that carried it.
+    pub fn assignments(&self, story: StoryNo) -> Result<Vec<(OwnerId, String, Option<DigestNo>, bool)>, StoreError> {
+        let mut query = self.tx.prepare_cached(
+            "SELECT owner, reason, digest_story.digest, urgent FROM assignment
+             LEFT JOIN digest_story ON digest_story.assignment = assignment.no
+             WHERE assignment.story = ?1 ORDER BY assignment.no",
+        )?;
+        let rows = query
+            .query_map([story.0], |row| {
+                let digest: Option<i64> = row.get(2)?;
+                Ok((OwnerId::new(row.get::<_, String>(0)?), row.get(1)?, digest.map(DigestNo), row.get(3)?))
+            })?
+            .collect::<Result<_, _>>()?;
+        Ok(rows)
+    }
+}
+
+impl Write<'_> {
+    /// Assigns a story to an owner who does not have it yet; whether that was new.
+    pub(super) fn assign(
+        &mut self,
+        story: StoryNo,
+        (entry, revision): (EntryNo, u32),
+        assigned: &Assigned,
+        config: ConfigVersion,
+        now: Time,
+    ) -> Result<bool, StoreError> {
+        self.assign_round(story, (entry, revision), assigned, 1, config, now)
+    }
+
+    /// Assigns a story once more, because the digest that carried it was withdrawn.
+    pub(super) fn assign_again(
+        &mut self,
+        story: StoryNo,
+        source: (EntryNo, u32),
+        assigned: &Assigned,
+        config: ConfigVersion,
+        now: Time,
+    ) -> Result<bool, StoreError> {
+        let round: i64 = self
+            .tx
+            .prepare_cached("SELECT coalesce(max(round), 0) + 1 FROM assignment WHERE story = ?1 AND owner = ?2")?
+            .query_row(params![story.0, assigned.owner.as_str()], |row| row.get(0))?;
+        self.assign_round(story, source, assigned, round, config, now)
+    }
+
+    fn assign_round(
+        &mut self,
+        story: StoryNo,
+        (entry, revision): (EntryNo, u32),
+        assigned: &Assigned,
+        round: i64,
+        config: ConfigVersion,
+        now: Time,
+    ) -> Result<bool, StoreError> {
+        let written = self
+            .tx
+            .prepare_cached(
+                "INSERT INTO assignment (story, owner, round, entry, revision, reason, urgent, created_at, config)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![
+                story.0,
+                assigned.owner.as_str(),
+                round,
+                entry.0,
+                revision,
+                assigned.reason,
+                assigned.urgent,
+                millis(now),
+                config.0,
+            ])?;
+        if written == 0 {
+            return Ok(false);
+        }
+        let event = Event::EntryRouted {
+            entry,
+            revision,
+            story,
+            owner: Personal::owner(&assigned.owner),
+            reason: Personal::of(&assigned.owner, assigned.reason.clone()),
+            urgent: assigned.urgent,
+            config,
+        };
+        self.record(event, now)?;
+        Ok(true)
+    }
+
+    /// Gives a waiting assignment to somebody else.
+    pub fn reassign(
+        &mut self,
+        pending: &PendingRow,
+        assigned: &Assigned,
+        config: ConfigVersion,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        self.assign_again(pending.story, (pending.entry, pending.revision), assigned, config, now)?;
+        self.tx
+            .execute("INSERT INTO reassigned (assignment, at) VALUES (?1, ?2)", params![pending.no.0, millis(now)])?;
+        Ok(())
+    }
+
+    pub(super) fn withhold(
+        &mut self,
+        story: StoryNo,
+        feed: FeedNo,
+        withheld: &Withheld,
+        config: ConfigVersion,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        let written = self
+            .tx
+            .prepare_cached(
+                "INSERT INTO withheld (story, owner, feed, ask, created_at) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![story.0, withheld.owner.as_str(), feed.0, withheld.ask.as_str(), millis(now)])?;
+        if written > 0 {
+            let owner = Personal::owner(&withheld.owner);
+            self.record(Event::Withheld { story, owner, ask: Personal::owner(&withheld.ask), config }, now)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,85 @@
+//! Loaded configurations: each version is numbered and kept whole, its texts beside the log as personal data.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{Read, StoreError, Write, signed};
+use crate::{
+    evidence::event::{Event, Personal},
+    model::{
+        id::ConfigVersion,
+        settings::Config,
+        time::{Time, millis},
+    },
+};
+
+/// What loading a configuration did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoadedConfiguration {
+    /// Its number.
+    pub version: ConfigVersion,
+    /// Whether it differs from the one before.
+    pub is_new: bool,
+}
+
+impl Read<'_> {
+    /// The number of the configuration in force; 0 before the first.
+    pub fn configuration_version(&self) -> Result<ConfigVersion, StoreError> {
+        let version: i64 =
+            self.tx.query_row("SELECT coalesce(max(version), 0) FROM configuration", [], |row| row.get(0))?;
+        Ok(ConfigVersion(version))
+    }
+}
+
+impl Write<'_> {
+    /// Makes this the configuration in force: numbers it when it differs from the last one, and brings feeds and
+    /// owners' schedules in line with it. A feed of an unknown id at a known address is the same feed, renamed.
+    pub fn load_configuration(&mut self, config: &Config, now: Time) -> Result<LoadedConfiguration, StoreError> {
+        let last: Option<(i64, String)> = self
+            .tx
+            .query_row("SELECT version, hash FROM configuration ORDER BY version DESC LIMIT 1", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .optional()?;
+        let version = match &last {
+            Some((version, hash)) if *hash == config.hash => ConfigVersion(*version),
+            _ => ConfigVersion(last.as_ref().map_or(1, |(version, _)| version + 1)),
+        };
+        let is_new = last.is_none_or(|(last, _)| last != version.0);
+        if is_new {
+            let event = Event::ConfigurationLoaded {
+                version,
+                files: config
+                    .files
+                    .iter()
+                    .map(|file| (file.name.clone(), Personal::shared(file.text.clone())))
+                    .collect(),
+                counts: [config.feeds.len(), config.owners.len(), config.components.len(), config.topics.len()],
+            };
+            let record = self.record(event, now)?;
+            self.tx.execute(
+                "INSERT INTO configuration (version, hash, loaded_at, record) VALUES (?1, ?2, ?3, ?4)",
+                params![version.0, config.hash, millis(now), signed(record)],
+            )?;
+        }
+        self.align_feeds(config, version, now)?;
+        self.align_owners(config)?;
+        Ok(LoadedConfiguration { version, is_new })
+    }
+
+    fn align_owners(&mut self, config: &Config) -> Result<(), StoreError> {
+        for owner in &config.owners {
+            let zone = owner.timezone.iana_name().unwrap_or("UTC").to_owned();
+            // A changed schedule is planned anew; an unchanged one keeps its next run over restarts.
+            self.tx
+                .prepare_cached(
+                    "INSERT INTO owner_state (owner, schedule, zone) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (owner) DO UPDATE SET
+                         next_digest_at = CASE WHEN schedule = excluded.schedule AND zone = excluded.zone
+                             THEN next_digest_at END,
+                         schedule = excluded.schedule, zone = excluded.zone",
+                )?
+                .execute(params![owner.id.as_str(), owner.digest, zone])?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,203 @@
+//! Digests: whose turn it is, and committing the frozen bytes.
+
+use rusqlite::{OptionalExtension, params};
+use sha2::{Digest as _, Sha256};
+
+use super::{Read, StoreError, Write, log, signed};
+use crate::{
+    evidence::event::{Event, Personal},
+    hex::hex,
+    model::{
+        digest::{Composed, DigestKind},
+        id::{AssignmentNo, DeliveryNo, DigestNo, EntryNo, FeedNo, OwnerId, StoryNo},
+        time::{Time, from_millis, millis},
+    },
+};
+
+/// A digest that is about to be committed.
+#[derive(Debug)]
+pub struct NewDigest<'d> {
+    /// Its number, from [`Write::next_digest`].
+    pub no: DigestNo,
+    /// Whose.
+    pub owner: &'d OwnerId,
+    /// Where it goes.
+    pub address: &'d str,
+    /// Why now.
+    pub kind: DigestKind,
+    /// The run of the schedule that it is for.
+    pub scheduled_for: Time,
+    /// Its Message-ID, without angle brackets.
+    pub message_id: &'d str,
+    /// Its bytes.
+    pub composed: &'d Composed,
+    /// The stories by their number in the digest, from 1, with their assignments.
+    pub stories: &'d [(StoryNo, AssignmentNo)],
+    /// The entries that it lists or counts under "also published".
+    pub listed: &'d [EntryNo],
+    /// The stories that it says are withheld.
+    pub withheld: &'d [StoryNo],
+    /// The first polls that it tells of.
+    pub baselines: &'d [FeedNo],
+    /// The size of the checkpoint that it carries.
+    pub checkpoint: Option<u64>,
+}
+
+/// A digest as it was committed, without its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DigestRow {
+    /// Its number.
+    pub no: DigestNo,
+    /// Whose.
+    pub owner: OwnerId,
+    /// Where it goes.
+    pub address: String,
+    /// Why it was composed.
+    pub kind: DigestKind,
+    /// When.
+    pub composed_at: Time,
+    /// Its stories with their assignments, by number from 1.
+    pub stories: Vec<(StoryNo, AssignmentNo)>,
+}
+
+impl Read<'_> {
+    /// When this owner's next digest is planned; `None`: not planned yet.
+    pub fn next_digest_at(&self, owner: &OwnerId) -> Result<Option<Time>, StoreError> {
+        let at: Option<Option<i64>> = self
+            .tx
+            .prepare_cached("SELECT next_digest_at FROM owner_state WHERE owner = ?1")?
+            .query_row([owner.as_str()], |row| row.get(0))
+            .optional()?;
+        Ok(at.flatten().map(from_millis))
+    }
+
+    /// When this owner's last scheduled digest was composed; `None`: never had one.
+    pub fn last_digest_at(&self, owner: &OwnerId) -> Result<Option<Time>, StoreError> {
+        let at: Option<i64> = self
+            .tx
+            .prepare_cached("SELECT max(composed_at) FROM digest WHERE owner = ?1 AND kind = 'scheduled'")?
+            .query_row([owner.as_str()], |row| row.get(0))?;
+        Ok(at.map(from_millis))
+    }
+
+    /// A digest without its bytes.
+    pub fn digest(&self, digest: DigestNo) -> Result<Option<DigestRow>, StoreError> {
+        let row = self
+            .tx
+            .prepare_cached("SELECT owner, address, kind, composed_at FROM digest WHERE no = ?1")?
+            .query_row([digest.0], |row| {
+                Ok(DigestRow {
+                    no: digest,
+                    owner: OwnerId::new(row.get::<_, String>(0)?),
+                    address: row.get(1)?,
+                    kind: DigestKind::parse(&row.get::<_, String>(2)?).unwrap_or(DigestKind::Scheduled),
+                    composed_at: from_millis(row.get(3)?),
+                    stories: Vec::new(),
+                })
+            })
+            .optional()?;
+        let Some(mut row) = row else { return Ok(None) };
+        let mut query =
+            self.tx.prepare_cached("SELECT story, assignment FROM digest_story WHERE digest = ?1 ORDER BY number")?;
+        row.stories = query
+            .query_map([digest.0], |row| Ok((StoryNo(row.get(0)?), AssignmentNo(row.get(1)?))))?
+            .collect::<Result<_, _>>()?;
+        Ok(Some(row))
+    }
+
+    /// The newest signed checkpoint.
+    pub fn newest_checkpoint(&self) -> Result<Option<log::StoredCheckpoint>, StoreError> {
+        Ok(log::newest_checkpoint(self.tx)?)
+    }
+
+    /// The digests, newest first, at most `limit`.
+    pub fn digests(&self, limit: usize) -> Result<Vec<DigestNo>, StoreError> {
+        let mut query = self.tx.prepare_cached("SELECT no FROM digest ORDER BY no DESC LIMIT ?1")?;
+        let rows = query.query_map([limit], |row| Ok(DigestNo(row.get(0)?)))?.collect::<Result<_, _>>()?;
+        Ok(rows)
+    }
+}
+
+impl Write<'_> {
+    /// The number that the next digest gets.
+    pub fn next_digest(&self) -> Result<DigestNo, StoreError> {
+        let no: i64 = self.tx.query_row("SELECT coalesce(max(no), 0) + 1 FROM digest", [], |row| row.get(0))?;
+        Ok(DigestNo(no))
+    }
+
+    /// Plans this owner's next digest.
+    pub fn plan_digest(&mut self, owner: &OwnerId, next: Option<Time>) -> Result<(), StoreError> {
+        self.tx
+            .prepare_cached("UPDATE owner_state SET next_digest_at = ?2 WHERE owner = ?1")?
+            .execute(params![owner.as_str(), next.map(millis)])?;
+        Ok(())
+    }
+
+    /// Commits a digest: its bytes, what is in it, and its delivery, which begins queued.
+    pub fn insert_digest(&mut self, new: &NewDigest<'_>, now: Time) -> Result<DeliveryNo, StoreError> {
+        let sha256 = Sha256::digest(&new.composed.bytes);
+        let event = Event::DigestComposed {
+            digest: new.no,
+            owner: Personal::owner(new.owner),
+            kind: new.kind,
+            message_id: new.message_id.to_owned(),
+            sha256: hex(&sha256),
+            bytes: new.composed.bytes.len(),
+            stories: new.stories.iter().map(|(story, _)| *story).collect(),
+            listed: new.listed.to_vec(),
+            checkpoint: new.checkpoint,
+        };
+        let record = self.record(event, now)?;
+        self.tx.execute(
+            "INSERT INTO digest (no, owner, kind, scheduled_for, composed_at, address, message_id, subject, bytes,
+                 sha256, record)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            params![
+                new.no.0,
+                new.owner.as_str(),
+                new.kind.as_str(),
+                millis(new.scheduled_for),
+                millis(now),
+                new.address,
+                new.message_id,
+                new.composed.subject,
+                new.composed.bytes,
+                sha256.as_slice(),
+                signed(record),
+            ],
+        )?;
+        self.insert_digest_content(new)?;
+        self.tx.execute("INSERT INTO delivery (digest, queued_at) VALUES (?1, ?2)", params![new.no.0, millis(now)])?;
+        let delivery = DeliveryNo(self.tx.last_insert_rowid());
+        self.tx.execute(
+            "INSERT INTO delivery_state (delivery, state, next_attempt_at) VALUES (?1, 'queued', ?2)",
+            params![delivery.0, millis(now)],
+        )?;
+        Ok(delivery)
+    }
+
+    fn insert_digest_content(&mut self, new: &NewDigest<'_>) -> Result<(), StoreError> {
+        let no = new.no.0;
+        for (i, (story, assignment)) in new.stories.iter().enumerate() {
+            self.tx
+                .prepare_cached("INSERT INTO digest_story (digest, number, story, assignment) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![no, i + 1, story.0, assignment.0])?;
+        }
+        for entry in new.listed {
+            self.tx
+                .prepare_cached("INSERT INTO digest_listing (entry, digest) VALUES (?1, ?2)")?
+                .execute(params![entry.0, no])?;
+        }
+        for story in new.withheld {
+            self.tx
+                .prepare_cached("INSERT INTO digest_withheld (story, owner, digest) VALUES (?1, ?2, ?3)")?
+                .execute(params![story.0, new.owner.as_str(), no])?;
+        }
+        for feed in new.baselines {
+            self.tx
+                .prepare_cached("INSERT INTO digest_baseline (feed, owner, digest) VALUES (?1, ?2, ?3)")?
+                .execute(params![feed.0, new.owner.as_str(), no])?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,467 @@
+//! Entries and their revisions: what is known of a feed, and committing what a poll brought.
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::{Read, StoreError, Write, signed};
+use crate::{
+    evidence::event::{Event, Personal},
+    hex::hex,
+    identity::{Key, Known},
+    model::{
+        entry::Entry,
+        feed::{Feed, FeedStatus},
+        id::{ConfigVersion, EntryNo, FeedNo, StoryNo},
+        stack::{Field, Marks, Method, Severity, Tag, TagKind},
+        time::{Time, from_millis, millis},
+    },
+    plan::{Answer, Arrived, EntryPlan, EntryPlans, Fate, FeedUpdate, baseline_matches},
+};
+
+/// What committing a poll wrote.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AppliedPoll {
+    /// New entries.
+    pub new: usize,
+    /// New revisions of known entries.
+    pub revised: usize,
+    /// Entries that went to an owner.
+    pub assigned: usize,
+    /// Entries that are listed.
+    pub listed: usize,
+    /// Entries that are not for us.
+    pub not_for_us: usize,
+    /// Entries of the baseline.
+    pub baseline: usize,
+    /// Assignments that do not wait.
+    pub urgent: usize,
+}
+
+/// The newest revision of an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryRow {
+    /// The entry.
+    pub no: EntryNo,
+    /// Its feed.
+    pub feed: FeedNo,
+    /// Its story.
+    pub story: StoryNo,
+    /// When it was first seen.
+    pub first_seen: Time,
+    /// The number of its newest revision.
+    pub revision: u32,
+    /// What the newest revision says; texts are gone after retention.
+    pub entry: Entry,
+    /// How bad it says it is.
+    pub marks: Marks,
+    /// What became of it.
+    pub fate: String,
+}
+
+pub(super) const ENTRY_COLUMNS: &str = "entry.no, entry.feed, entry.story, entry.first_seen_at, revision.n, guid, link,
+    title, summary, body, published, updated, authors, categories, exploited, cvss, severity, fate";
+
+pub(super) fn entry_row(row: &Row<'_>) -> rusqlite::Result<EntryRow> {
+    let list = |i: usize| -> rusqlite::Result<Vec<String>> {
+        let text: Option<String> = row.get(i)?;
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+    };
+    let time = |i: usize| -> rusqlite::Result<Option<Time>> { Ok(row.get::<_, Option<i64>>(i)?.map(from_millis)) };
+    let exploited: bool = row.get(14)?;
+    let severity: Option<String> = row.get(16)?;
+    Ok(EntryRow {
+        no: EntryNo(row.get(0)?),
+        feed: FeedNo(row.get(1)?),
+        story: StoryNo(row.get(2)?),
+        first_seen: from_millis(row.get(3)?),
+        revision: row.get(4)?,
+        entry: Entry {
+            guid: row.get(5)?,
+            link: row.get(6)?,
+            title: row.get(7)?,
+            summary: row.get(8)?,
+            body: row.get(9)?,
+            published: time(10)?,
+            updated: time(11)?,
+            authors: list(12)?,
+            categories: list(13)?,
+            exploited,
+        },
+        marks: Marks {
+            cvss_tenths: row.get(15)?,
+            severity: severity.and_then(|word| Severity::parse(&word)),
+            exploited,
+        },
+        fate: row.get(17)?,
+    })
+}
+
+impl Read<'_> {
+    /// The stored entry of this feed with this key.
+    pub fn known(&self, feed: FeedNo, key: &Key) -> Result<Option<Known>, StoreError> {
+        let known = self
+            .tx
+            .prepare_cached(
+                "SELECT entry.no, n, content, title, link FROM entry JOIN revision ON revision.entry = entry.no
+                 WHERE feed = ?1 AND key = ?2 ORDER BY n DESC LIMIT 1",
+            )?
+            .query_row(params![feed.0, key.0], |row| {
+                Ok(Known {
+                    entry: EntryNo(row.get(0)?),
+                    revision: row.get(1)?,
+                    content: row.get(2)?,
+                    title: row.get(3)?,
+                    link: row.get(4)?,
+                })
+            })
+            .optional()?;
+        Ok(known)
+    }
+
+    /// The newest revision of this entry.
+    pub fn entry(&self, entry: EntryNo) -> Result<Option<EntryRow>, StoreError> {
+        let sql = format!(
+            "SELECT {ENTRY_COLUMNS} FROM entry JOIN revision ON revision.entry = entry.no
+             WHERE entry.no = ?1 ORDER BY revision.n DESC LIMIT 1"
+        );
+        Ok(self.tx.prepare_cached(&sql)?.query_row([entry.0], entry_row).optional()?)
+    }
+
+    /// The tags of this revision of an entry, best first.
+    pub fn tags(&self, entry: EntryNo, revision: u32) -> Result<Vec<Tag>, StoreError> {
+        let mut query = self.tx.prepare_cached(
+            "SELECT kind, id, term, field, start, stop, snippet, method, confidence FROM tag
+             WHERE entry = ?1 AND revision = ?2 ORDER BY confidence DESC, kind, id",
+        )?;
+        let rows = query
+            .query_map(params![entry.0, revision], |row| {
+                let (kind, field): (String, String) = (row.get(0)?, row.get(3)?);
+                let method: String = row.get(7)?;
+                Ok(Tag {
+                    kind: if kind == "component" { TagKind::Component } else { TagKind::Topic },
+                    id: row.get(1)?,
+                    term: row.get(2)?,
+                    field: Field::parse(&field).unwrap_or(Field::Body),
+                    start: row.get(4)?,
+                    end: row.get(5)?,
+                    snippet: row.get(6)?,
+                    method: Method::parse(&method).unwrap_or(Method::Term),
+                    confidence: row.get(8)?,
+                })
+            })?
+            .collect::<Result<_, _>>()?;
+        Ok(rows)
+    }
+}
+
+/// A poll that is about to be committed.
+#[derive(Debug)]
+pub struct PollCommit<'p> {
+    /// The feed.
+    pub feed: &'p Feed,
+    /// What its server said.
+    pub answer: &'p Answer,
+    /// How the feed stands from now on.
+    pub update: FeedUpdate,
+    /// The entries that are new or changed.
+    pub plans: EntryPlans,
+    /// The configuration in force.
+    pub config: ConfigVersion,
+    /// When the answer came.
+    pub now: Time,
+}
+
+impl Write<'_> {
+    /// Commits one poll: new entries and revisions, tags, assignments, the feed's status and validators, and the
+    /// records of all of it.
+    pub fn apply_poll(&mut self, poll: PollCommit<'_>) -> Result<AppliedPoll, StoreError> {
+        let PollCommit { feed, answer, mut update, plans, config, now } = poll;
+        let no = update.status.no;
+        if let Some(from) = update.changed_from {
+            let event = Event::FeedStateChanged {
+                feed: feed.id.clone(),
+                from,
+                to: update.status.state,
+                status: update.http_status,
+                cause: update.status.cause.clone(),
+            };
+            self.record(event, now)?;
+        }
+        let mut applied = AppliedPoll::default();
+        match answer {
+            Answer::Document(arrived) if plans.baseline || !plans.entries.is_empty() => {
+                applied = self.apply_entries(feed, no, arrived, plans, config, now)?;
+                update.status.last_entry_at = if applied.new > 0 { Some(now) } else { update.status.last_entry_at };
+            }
+            Answer::Document(_) | Answer::NotModified(_) => self.count_quiet_poll(no, now)?,
+            Answer::Failed { .. } => {}
+        }
+        self.store_feed_status(&update.status)?;
+        Ok(applied)
+    }
+
+    fn apply_entries(
+        &mut self,
+        feed: &Feed,
+        no: FeedNo,
+        arrived: &Arrived,
+        plans: EntryPlans,
+        config: ConfigVersion,
+        now: Time,
+    ) -> Result<AppliedPoll, StoreError> {
+        let new = plans.entries.iter().filter(|plan| plan.revises.is_none()).count();
+        let matched = if plans.baseline { baseline_matches(&plans.entries) } else { Vec::new() };
+        let poll = Event::Poll {
+            feed: feed.id.clone(),
+            format: arrived.format,
+            document: arrived.sha256.clone(),
+            bytes: arrived.bytes,
+            url: arrived.url.clone(),
+            counts: [plans.total, new, plans.entries.len() - new],
+            partial: arrived.partial,
+            baseline: plans.baseline,
+            config,
+        };
+        self.record(poll, now)?;
+        let mut applied = AppliedPoll::default();
+        let mut fates = Fates::default();
+        for plan in plans.entries {
+            let Some((entry, revision)) = self.insert_revision(feed, no, &plan, config, now)? else { continue };
+            match revision {
+                1 => applied.new += 1,
+                _ => applied.revised += 1,
+            }
+            applied.urgent += self.insert_judgement(no, &plan, (entry, revision), config, now)?;
+            fates.add(plan.fate, entry, revision);
+        }
+        applied.assigned = fates.assigned;
+        applied.listed = fates.listed.len();
+        applied.not_for_us = fates.not_for_us.len();
+        applied.baseline = fates.baseline.len();
+        self.record_fates(feed, no, fates, matched, plans.baseline, config, now)?;
+        Ok(applied)
+    }
+
+    /// The entry and the number of the revision that was written; `None`: somebody else wrote it meanwhile.
+    fn insert_revision(
+        &mut self,
+        feed: &Feed,
+        no: FeedNo,
+        plan: &EntryPlan,
+        config: ConfigVersion,
+        now: Time,
+    ) -> Result<Option<(EntryNo, u32)>, StoreError> {
+        let (entry, revision, story) = if let Some((entry, last)) = plan.revises {
+            let story: i64 = self
+                .tx
+                .prepare_cached("SELECT story FROM entry WHERE no = ?1")?
+                .query_row([entry.0], |row| row.get(0))?;
+            (entry, last + 1, StoryNo(story))
+        } else {
+            let story = self.story_for(&plan.judged.story, now)?;
+            let inserted: Option<i64> = self
+                .tx
+                .prepare_cached(
+                    "INSERT INTO entry (feed, key, story, first_seen_at) VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT DO NOTHING RETURNING no",
+                )?
+                .query_row(params![no.0, plan.key.0, story.0, millis(now)], |row| row.get(0))
+                .optional()?;
+            let Some(entry) = inserted else { return Ok(None) };
+            (EntryNo(entry), 1, story)
+        };
+        let of = &plan.entry;
+        let event = Event::EntryReceived {
+            feed: feed.id.clone(),
+            entry,
+            revision,
+            key: hex(&plan.key.0),
+            content: hex(&plan.judged.content),
+            guid: of.guid.clone(),
+            link: of.link.clone(),
+            title: of.title.clone(),
+            story,
+        };
+        let record = self.record(event, now)?;
+        let marks = plan.judged.marks;
+        self.tx
+            .prepare_cached(
+                "INSERT INTO revision (entry, n, seen_at, content, fate, config, record, published, updated, exploited,
+                     cvss, severity, guid, link, title, summary, body, authors, categories)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+            )?
+            .execute(params![
+                entry.0,
+                revision,
+                millis(now),
+                plan.judged.content,
+                plan.fate.as_str(),
+                config.0,
+                signed(record),
+                of.published.map(millis),
+                of.updated.map(millis),
+                marks.exploited,
+                marks.cvss_tenths,
+                marks.severity.map(Severity::as_str),
+                of.guid,
+                of.link,
+                of.title,
+                of.summary,
+                of.body,
+                json_list(&of.authors),
+                json_list(&of.categories),
+            ])?;
+        Ok(Some((entry, revision)))
+    }
+
+    /// Writes tags, assignments and what is withheld; how many assignments are urgent.
+    fn insert_judgement(
+        &mut self,
+        no: FeedNo,
+        plan: &EntryPlan,
+        (entry, revision): (EntryNo, u32),
+        config: ConfigVersion,
+        now: Time,
+    ) -> Result<usize, StoreError> {
+        self.insert_tags(entry, revision, &plan.judged.tags, config, now)?;
+        if plan.assigned.is_empty() && plan.withheld.is_empty() && !matches!(plan.fate, Fate::Listed(_)) {
+            return Ok(0);
+        }
+        let story: i64 =
+            self.tx.prepare_cached("SELECT story FROM entry WHERE no = ?1")?.query_row([entry.0], |row| row.get(0))?;
+        let story = StoryNo(story);
+        let mut urgent = 0;
+        for assigned in &plan.assigned {
+            let is_new = self.assign(story, (entry, revision), assigned, config, now)?;
+            urgent += usize::from(is_new && assigned.urgent);
+        }
+        for withheld in &plan.withheld {
+            self.withhold(story, no, withheld, config, now)?;
+        }
+        if let Fate::Listed(owner) = &plan.fate {
+            self.tx
+                .prepare_cached(
+                    "INSERT INTO listing (entry, feed, owner, created_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+                )?
+                .execute(params![entry.0, no.0, owner.as_str(), millis(now)])?;
+        }
+        Ok(urgent)
+    }
+
+    fn insert_tags(
+        &mut self,
+        entry: EntryNo,
+        revision: u32,
+        tags: &[Tag],
+        config: ConfigVersion,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        if tags.is_empty() {
+            return Ok(());
+        }
+        self.record(Event::EntryTagged { entry, revision, tags: tags.to_vec(), config }, now)?;
+        let mut insert = self.tx.prepare_cached(
+            "INSERT INTO tag (entry, revision, kind, id, term, field, start, stop, snippet, method, confidence)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
+        )?;
+        for tag in tags {
+            insert.execute(params![
+                entry.0,
+                revision,
+                tag.kind.as_str(),
+                tag.id,
+                tag.term,
+                tag.field.as_str(),
+                tag.start,
+                tag.end,
+                tag.snippet,
+                tag.method.as_str(),
+                tag.confidence,
+            ])?;
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one call from one place; a struct would only rename them")]
+    fn record_fates(
+        &mut self,
+        feed: &Feed,
+        no: FeedNo,
+        fates: Fates,
+        matched: Vec<(String, usize)>,
+        is_baseline: bool,
+        config: ConfigVersion,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        if let Some(owner) = fates.listed_to {
+            let owner = Personal::owner(&owner);
+            self.record(Event::EntriesListed { feed: feed.id.clone(), entries: fates.listed, owner, config }, now)?;
+        }
+        if !fates.not_for_us.is_empty() {
+            self.record(Event::NotForUs { feed: feed.id.clone(), entries: fates.not_for_us, config }, now)?;
+        }
+        if is_baseline {
+            self.tx.execute(
+                "INSERT INTO baseline (feed, at, recorded, matched) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+                params![no.0, millis(now), fates.baseline.len(), serde_json::to_string(&matched).unwrap_or_default()],
+            )?;
+            let event = Event::Baseline { feed: feed.id.clone(), entries: fates.baseline, matched, config };
+            self.record(event, now)?;
+        }
+        Ok(())
+    }
+
+    fn store_feed_status(&mut self, status: &FeedStatus) -> Result<(), StoreError> {
+        self.tx
+            .prepare_cached(
+                "UPDATE feed_state SET next_poll_at = ?2, attempt = ?3, etag = ?4, last_modified = ?5, state = ?6,
+                     since = ?7, cause = ?8, failures = ?9, last_poll_at = ?10, last_entry_at = ?11,
+                     full_fetch_at = ?12, baseline_at = ?13, partial = ?14
+                 WHERE feed = ?1",
+            )?
+            .execute(params![
+                status.no.0,
+                millis(status.next_poll_at),
+                status.attempt,
+                status.validators.etag,
+                status.validators.last_modified,
+                status.state.as_str(),
+                millis(status.since),
+                status.cause,
+                status.failures,
+                status.last_poll_at.map(millis),
+                status.last_entry_at.map(millis),
+                status.full_fetch_at.map(millis),
+                status.baseline_at.map(millis),
+                status.partial,
+            ])?;
+        Ok(())
+    }
+}
+
+/// The fates of a document's entries, as they were really written.
+#[derive(Debug, Default)]
+struct Fates {
+    assigned: usize,
+    listed: Vec<(EntryNo, u32)>,
+    listed_to: Option<crate::model::id::OwnerId>,
+    not_for_us: Vec<(EntryNo, u32)>,
+    baseline: Vec<EntryNo>,
+}
+
+impl Fates {
+    fn add(&mut self, fate: Fate, entry: EntryNo, revision: u32) {
+        match fate {
+            Fate::Assigned => self.assigned += 1,
+            Fate::Listed(owner) => {
+                self.listed.push((entry, revision));
+                self.listed_to = Some(owner);
+            }
+            Fate::NotForUs => self.not_for_us.push((entry, revision)),
+            Fate::Baseline => self.baseline.push(entry),
+        }
+    }
+}
+
+fn json_list(list: &[String]) -> Option<String> {
+    if list.is_empty() { None } else { serde_json::to_string(list).ok() }
+}

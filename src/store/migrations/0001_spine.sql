@@ -1,0 +1,272 @@
+-- Facts are never updated or deleted (triggers below) but by stated retention and erasure; status lives in *_state.
+
+CREATE TABLE configuration (
+    version   INTEGER PRIMARY KEY,
+    hash      TEXT NOT NULL,
+    loaded_at INTEGER NOT NULL,
+    record    INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE feed (
+    no  INTEGER PRIMARY KEY,
+    id  TEXT NOT NULL UNIQUE,
+    url TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE feed_state (
+    feed          INTEGER PRIMARY KEY REFERENCES feed (no),
+    enabled       INTEGER NOT NULL,
+    next_poll_at  INTEGER NOT NULL,
+    attempt       INTEGER NOT NULL DEFAULT 0,
+    etag          BLOB,
+    last_modified BLOB,
+    state         TEXT NOT NULL DEFAULT 'new',
+    since         INTEGER NOT NULL,
+    cause         TEXT NOT NULL DEFAULT '',
+    failures      INTEGER NOT NULL DEFAULT 0,
+    last_poll_at  INTEGER,
+    last_entry_at INTEGER,
+    full_fetch_at INTEGER,
+    baseline_at   INTEGER,
+    partial       INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX feed_due ON feed_state (next_poll_at) WHERE enabled = 1;
+
+CREATE TABLE quiet_poll_state (
+    day   TEXT NOT NULL,
+    feed  INTEGER NOT NULL,
+    polls INTEGER NOT NULL,
+    PRIMARY KEY (day, feed)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE baseline (
+    feed     INTEGER PRIMARY KEY REFERENCES feed (no),
+    at       INTEGER NOT NULL,
+    recorded INTEGER NOT NULL,
+    matched  TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE story (
+    no            INTEGER PRIMARY KEY,
+    first_seen_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE story_key (
+    key   TEXT PRIMARY KEY,
+    story INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The key of an entry outlives its texts, or old advisories would come back as news.
+CREATE TABLE entry (
+    no            INTEGER PRIMARY KEY,
+    feed          INTEGER NOT NULL,
+    key           BLOB NOT NULL,
+    story         INTEGER NOT NULL,
+    first_seen_at INTEGER NOT NULL,
+    UNIQUE (feed, key)
+) STRICT;
+CREATE INDEX entry_story ON entry (story);
+
+CREATE TABLE revision (
+    entry      INTEGER NOT NULL,
+    n          INTEGER NOT NULL,
+    seen_at    INTEGER NOT NULL,
+    content    BLOB NOT NULL,
+    fate       TEXT NOT NULL,
+    config     INTEGER NOT NULL,
+    record     INTEGER NOT NULL,
+    published  INTEGER,
+    updated    INTEGER,
+    exploited  INTEGER NOT NULL,
+    cvss       INTEGER,
+    severity   TEXT,
+    guid       TEXT,
+    link       TEXT,
+    title      TEXT,
+    summary    TEXT,
+    body       TEXT,
+    authors    TEXT,
+    categories TEXT,
+    PRIMARY KEY (entry, n)
+) STRICT;
+CREATE INDEX revision_seen ON revision (seen_at) WHERE title IS NOT NULL OR summary IS NOT NULL OR body IS NOT NULL;
+
+CREATE TABLE tag (
+    entry      INTEGER NOT NULL,
+    revision   INTEGER NOT NULL,
+    kind       TEXT NOT NULL,
+    id         TEXT NOT NULL,
+    term       TEXT NOT NULL,
+    field      TEXT NOT NULL,
+    start      INTEGER NOT NULL,
+    stop       INTEGER NOT NULL,
+    snippet    TEXT NOT NULL,
+    method     TEXT NOT NULL,
+    confidence INTEGER NOT NULL,
+    PRIMARY KEY (entry, revision, kind, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE assignment (
+    no         INTEGER PRIMARY KEY,
+    story      INTEGER NOT NULL REFERENCES story (no),
+    owner      TEXT NOT NULL,
+    round      INTEGER NOT NULL,
+    entry      INTEGER NOT NULL,
+    revision   INTEGER NOT NULL,
+    reason     TEXT NOT NULL,
+    urgent     INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    config     INTEGER NOT NULL,
+    UNIQUE (story, owner, round)
+) STRICT;
+CREATE INDEX assignment_owner ON assignment (owner);
+
+-- Assignments that somebody else got instead, because their owner is not a living owner any more.
+CREATE TABLE reassigned (
+    assignment INTEGER PRIMARY KEY REFERENCES assignment (no),
+    at         INTEGER NOT NULL
+) STRICT;
+
+-- A story that an owner may not be sent, and who was given it instead.
+CREATE TABLE withheld (
+    story      INTEGER NOT NULL REFERENCES story (no),
+    owner      TEXT NOT NULL,
+    feed       INTEGER NOT NULL,
+    ask        TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (story, owner)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE listing (
+    entry      INTEGER PRIMARY KEY,
+    feed       INTEGER NOT NULL,
+    owner      TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX listing_owner ON listing (owner);
+
+CREATE TABLE owner_state (
+    owner          TEXT PRIMARY KEY,
+    schedule       TEXT NOT NULL,
+    zone           TEXT NOT NULL,
+    next_digest_at INTEGER,
+    last_digest_at INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE digest (
+    no            INTEGER PRIMARY KEY,
+    owner         TEXT NOT NULL,
+    kind          TEXT NOT NULL,
+    scheduled_for INTEGER NOT NULL,
+    composed_at   INTEGER NOT NULL,
+    address       TEXT NOT NULL,
+    message_id    TEXT NOT NULL UNIQUE,
+    subject       TEXT NOT NULL,
+    bytes         BLOB NOT NULL,
+    sha256        BLOB NOT NULL,
+    record        INTEGER NOT NULL,
+    UNIQUE (owner, kind, scheduled_for)
+) STRICT;
+
+CREATE TABLE digest_story (
+    digest     INTEGER NOT NULL REFERENCES digest (no),
+    number     INTEGER NOT NULL,
+    story      INTEGER NOT NULL REFERENCES story (no),
+    assignment INTEGER NOT NULL UNIQUE REFERENCES assignment (no),
+    PRIMARY KEY (digest, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX digest_story_story ON digest_story (story);
+
+CREATE TABLE digest_listing (
+    entry  INTEGER PRIMARY KEY,
+    digest INTEGER NOT NULL REFERENCES digest (no)
+) STRICT;
+
+CREATE TABLE digest_withheld (
+    story  INTEGER NOT NULL,
+    owner  TEXT NOT NULL,
+    digest INTEGER NOT NULL REFERENCES digest (no),
+    PRIMARY KEY (story, owner)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE digest_baseline (
+    feed   INTEGER NOT NULL,
+    owner  TEXT NOT NULL,
+    digest INTEGER NOT NULL REFERENCES digest (no),
+    PRIMARY KEY (feed, owner)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE delivery (
+    no        INTEGER PRIMARY KEY,
+    digest    INTEGER NOT NULL UNIQUE REFERENCES digest (no),
+    queued_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE attempt (
+    delivery   INTEGER NOT NULL REFERENCES delivery (no),
+    n          INTEGER NOT NULL,
+    started_at INTEGER NOT NULL,
+    PRIMARY KEY (delivery, n)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE receipt (
+    delivery    INTEGER NOT NULL REFERENCES delivery (no),
+    n           INTEGER NOT NULL,
+    finished_at INTEGER NOT NULL,
+    outcome     TEXT NOT NULL,
+    code        INTEGER,
+    reply       TEXT NOT NULL,
+    record      INTEGER NOT NULL,
+    PRIMARY KEY (delivery, n)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE delivery_state (
+    delivery        INTEGER PRIMARY KEY REFERENCES delivery (no),
+    state           TEXT NOT NULL,
+    attempts        INTEGER NOT NULL DEFAULT 0,
+    next_attempt_at INTEGER
+) STRICT;
+CREATE INDEX delivery_due ON delivery_state (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+
+CREATE TABLE acknowledgement (
+    no          INTEGER PRIMARY KEY,
+    nonce       TEXT NOT NULL UNIQUE,
+    owner       TEXT NOT NULL,
+    digest      INTEGER REFERENCES digest (no),
+    disposition TEXT NOT NULL,
+    note        TEXT,
+    reference   TEXT,
+    via         TEXT NOT NULL,
+    at          INTEGER NOT NULL,
+    record      INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE acknowledgement_story (
+    acknowledgement INTEGER NOT NULL REFERENCES acknowledgement (no),
+    story           INTEGER NOT NULL REFERENCES story (no),
+    PRIMARY KEY (acknowledgement, story)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX acknowledgement_by_story ON acknowledgement_story (story);
+
+-- Facts stay as they were written.
+CREATE TRIGGER entry_stays BEFORE UPDATE ON entry BEGIN SELECT RAISE (ABORT, 'an entry is never changed'); END;
+CREATE TRIGGER entry_is_kept BEFORE DELETE ON entry BEGIN SELECT RAISE (ABORT, 'an entry is never deleted'); END;
+CREATE TRIGGER revision_stays BEFORE UPDATE ON revision
+WHEN NEW.entry IS NOT OLD.entry OR NEW.n IS NOT OLD.n OR NEW.content IS NOT OLD.content OR NEW.fate IS NOT OLD.fate
+    OR NEW.config IS NOT OLD.config OR NEW.seen_at IS NOT OLD.seen_at OR NEW.record IS NOT OLD.record
+    OR NEW.title IS NOT NULL OR NEW.summary IS NOT NULL OR NEW.body IS NOT NULL OR NEW.authors IS NOT NULL
+    OR NEW.categories IS NOT NULL OR NEW.guid IS NOT NULL OR NEW.link IS NOT NULL
+BEGIN SELECT RAISE (ABORT, 'a revision is never changed, only emptied by retention'); END;
+CREATE TRIGGER revision_is_kept BEFORE DELETE ON revision BEGIN SELECT RAISE (ABORT, 'a revision is never deleted'); END;
+CREATE TRIGGER digest_stays BEFORE UPDATE ON digest BEGIN SELECT RAISE (ABORT, 'a digest is never changed'); END;
+CREATE TRIGGER digest_is_kept BEFORE DELETE ON digest BEGIN SELECT RAISE (ABORT, 'a digest is never deleted'); END;
+CREATE TRIGGER assignment_stays BEFORE UPDATE ON assignment BEGIN SELECT RAISE (ABORT, 'an assignment is never changed'); END;
+CREATE TRIGGER assignment_is_kept BEFORE DELETE ON assignment BEGIN SELECT RAISE (ABORT, 'an assignment is never deleted'); END;
+CREATE TRIGGER attempt_stays BEFORE UPDATE ON attempt BEGIN SELECT RAISE (ABORT, 'an attempt is never changed'); END;
+CREATE TRIGGER attempt_is_kept BEFORE DELETE ON attempt BEGIN SELECT RAISE (ABORT, 'an attempt is never deleted'); END;
+CREATE TRIGGER receipt_stays BEFORE UPDATE ON receipt BEGIN SELECT RAISE (ABORT, 'a receipt is never changed'); END;
+CREATE TRIGGER receipt_is_kept BEFORE DELETE ON receipt BEGIN SELECT RAISE (ABORT, 'a receipt is never deleted'); END;
+CREATE TRIGGER acknowledgement_stays BEFORE UPDATE ON acknowledgement
+BEGIN SELECT RAISE (ABORT, 'an acknowledgement is never changed'); END;
+CREATE TRIGGER acknowledgement_is_kept BEFORE DELETE ON acknowledgement
+BEGIN SELECT RAISE (ABORT, 'an acknowledgement is never deleted'); END;

@@ -1,0 +1,114 @@
+//! Stories: which one an entry joins, and what one consists of.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{
+    Read, StoreError, Write,
+    entry::{ENTRY_COLUMNS, EntryRow, entry_row},
+};
+use crate::{
+    model::{
+        id::{FeedId, FeedNo, StoryNo},
+        time::{Time, from_millis, millis},
+    },
+    story::{StoryKeys, first_held},
+};
+
+/// One entry of a story with the feed that brought it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StorySourceRow {
+    /// The feed.
+    pub feed: FeedNo,
+    /// Its identifier.
+    pub feed_id: FeedId,
+    /// The entry's newest revision.
+    pub entry: EntryRow,
+}
+
+/// A story with its entries, first one first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoryRow {
+    /// The story.
+    pub no: StoryNo,
+    /// When its first entry was first seen.
+    pub first_seen: Time,
+    /// Its entries, oldest first.
+    pub sources: Vec<StorySourceRow>,
+}
+
+impl StoryRow {
+    /// The title of its first entry that has one.
+    pub fn title(&self) -> Option<&str> {
+        self.sources.iter().find_map(|source| source.entry.entry.title.as_deref())
+    }
+}
+
+impl Read<'_> {
+    /// A story with everything in it.
+    pub fn story(&self, story: StoryNo) -> Result<Option<StoryRow>, StoreError> {
+        let first_seen: Option<i64> = self
+            .tx
+            .prepare_cached("SELECT first_seen_at FROM story WHERE no = ?1")?
+            .query_row([story.0], |row| row.get(0))
+            .optional()?;
+        let Some(first_seen) = first_seen else { return Ok(None) };
+        let sql = format!(
+            "SELECT {ENTRY_COLUMNS}, feed.id FROM entry
+             JOIN revision ON revision.entry = entry.no
+                 AND revision.n = (SELECT max(n) FROM revision AS newest WHERE newest.entry = entry.no)
+             JOIN feed ON feed.no = entry.feed
+             WHERE entry.story = ?1 ORDER BY entry.no"
+        );
+        let mut query = self.tx.prepare_cached(&sql)?;
+        let sources = query
+            .query_map([story.0], |row| {
+                let entry = entry_row(row)?;
+                Ok(StorySourceRow { feed: entry.feed, feed_id: FeedId::new(row.get::<_, String>(18)?), entry })
+            })?
+            .collect::<Result<_, _>>()?;
+        Ok(Some(StoryRow { no: story, first_seen: from_millis(first_seen), sources }))
+    }
+
+    /// Stories by number, newest first, from below `before` on, at most `limit`. `text`: only those with an entry
+    /// whose title holds it in any case of ASCII.
+    pub fn stories(
+        &self,
+        text: Option<&str>,
+        before: Option<StoryNo>,
+        limit: usize,
+    ) -> Result<Vec<StoryNo>, StoreError> {
+        let mut query = self.tx.prepare_cached(
+            "SELECT no FROM story WHERE no < ?1 AND (?2 IS NULL OR EXISTS
+                 (SELECT 1 FROM entry JOIN revision ON revision.entry = entry.no
+                  WHERE entry.story = story.no AND instr(lower(title), lower(?2)) > 0))
+             ORDER BY no DESC LIMIT ?3",
+        )?;
+        let rows = query
+            .query_map(params![before.map_or(i64::MAX, |no| no.0), text, limit], |row| Ok(StoryNo(row.get(0)?)))?
+            .collect::<Result<_, _>>()?;
+        Ok(rows)
+    }
+}
+
+impl Write<'_> {
+    /// The story that an entry with these keys belongs to: the first key that a story has decides, else it is a
+    /// new one. Keys that belong to another story stay there, so that two stories never merge.
+    pub(super) fn story_for(&mut self, keys: &StoryKeys, now: Time) -> Result<StoryNo, StoreError> {
+        let mut find = self.tx.prepare_cached("SELECT story FROM story_key WHERE key = ?1")?;
+        let found: Option<i64> =
+            first_held(keys, &mut |key| find.query_row([key.to_string()], |row| row.get(0)).optional())?;
+        drop(find);
+        let story = if let Some(story) = found {
+            story
+        } else {
+            self.tx.prepare_cached("INSERT INTO story (first_seen_at) VALUES (?1)")?.execute([millis(now)])?;
+            self.tx.last_insert_rowid()
+        };
+        let mut keep =
+            self.tx.prepare_cached("INSERT INTO story_key (key, story) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
+        for key in &keys.joins {
+            keep.execute(params![key.to_string(), story])?;
+        }
+        Ok(StoryNo(story))
+    }
+}

@@ -1,0 +1,19 @@
+//! Whom the process runs as: root on a state of another user first becomes that user.
+
+use std::{io, os::unix::fs::MetadataExt as _, path::Path};
+
+use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
+
+/// As root, becomes the user that this folder belongs to, for good. Anybody else stays who they are; a folder that
+/// does not exist changes nothing.
+pub fn become_owner_of(folder: &Path) -> io::Result<()> {
+    let Ok(meta) = std::fs::metadata(folder) else { return Ok(()) };
+    if !Uid::effective().is_root() || meta.uid() == 0 {
+        return Ok(());
+    }
+    let group = Gid::from_raw(meta.gid());
+    setgroups(&[group])?;
+    setgid(group)?;
+    setuid(Uid::from_raw(meta.uid()))?;
+    Ok(())
+}
