@@ -120,8 +120,10 @@ struct Behind {
     token: String,
     /// Whether the link is for every story of its digest.
     whole: bool,
-    /// The number of the one story that the address names.
+    /// The number of the one story that the link or the address names.
     number: Option<usize>,
+    /// Whether the address names it.
+    is_named: bool,
     root: String,
     page: AnswerPage,
 }
@@ -158,7 +160,7 @@ async fn load(desk: &Desk, place: Place, now: Time) -> Result<Behind, Box<Respon
     if number.is_some_and(|number| page.stories.iter().all(|story| story.number != number)) {
         return Err(wrong());
     }
-    Ok(Behind { token: token.to_owned(), whole: scope.story.is_none(), number, root, page })
+    Ok(Behind { token: token.to_owned(), whole: scope.story.is_none(), number, is_named: named.is_some(), root, page })
 }
 
 fn unreadable(root: &str, error: &dyn std::error::Error) -> Response {
@@ -199,7 +201,7 @@ fn is_foreign(headers: &HeaderMap, base_url: &Url) -> bool {
 impl Behind {
     fn path(&self) -> String {
         match self.number {
-            Some(number) if self.whole => format!("{}/a/{}/{number}", self.root, self.token),
+            Some(number) if self.is_named => format!("{}/a/{}/{number}", self.root, self.token),
             _ => format!("{}/a/{}", self.root, self.token),
         }
     }
