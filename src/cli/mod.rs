@@ -1,3 +1,92 @@
-//! The commands of the shell.
+//! Floor 4, the terminal: one file per command. Data goes to standard output, talk to standard error.
 
+mod ack;
+pub mod args;
+pub mod check;
+mod demo;
+mod digest;
+mod evidence;
+mod failure;
+mod feeds;
+pub mod init;
+pub mod matching;
 pub mod parse;
+mod place;
+mod poll;
+mod reading;
+mod stories;
+mod table;
+mod tick;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::{CommandFactory as _, Parser as _};
+
+use self::args::{Args, Command, FeedsCommand};
+pub use self::{failure::Failure, place::Place};
+use crate::{clock::Clock, daemon};
+
+/// Reads the command line, does what it says, and tells the exit status.
+pub fn run() -> ExitCode {
+    let args = Args::parse();
+    daemon::start_logging();
+    let out = &mut io::stdout().lock();
+    match dispatch(&args, out).and_then(|code| {
+        out.flush()?;
+        Ok(code)
+    }) {
+        Ok(code) => ExitCode::from(code),
+        // Somebody stopped reading (`sigtrail stories | head`): nothing went wrong.
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(failure) => {
+            say(&failure);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn dispatch(args: &Args, out: &mut dyn Write) -> Result<u8, Failure> {
+    let place = Place::of(args);
+    match &args.command {
+        Command::Demo(demo) => demo::run(demo, out),
+        Command::Init { dir } => Ok(init::run(dir, args.json, out, &mut io::stderr())?),
+        Command::Check => {
+            let color = place::color_on(&io::stdout());
+            Ok(check::run(&args.root, Clock::System.now(), args.json, color, out)?)
+        }
+        Command::Run => daemon::run(&place),
+        Command::Tick => tick::run(&place, args.json, out),
+        Command::Poll { feeds, force } => poll::run(&place, feeds, *force, args.json, out),
+        Command::Feeds { command: None | Some(FeedsCommand::List) } => feeds::list(&place, args.json, out),
+        Command::Parse { files } => reading::run(&place, files, args.json, out),
+        Command::Match(matching) => matching::run(&place, matching, args.json, out),
+        Command::Stories { text, limit, before } => {
+            stories::run(&place, text.as_deref(), *before, *limit, args.json, out)
+        }
+        Command::Digest { owner, preview } => digest::run(&place, owner, *preview, out),
+        Command::Ack(ack) => ack::run(&place, ack, args.json, out),
+        Command::Evidence { command } => evidence::run(&place, command, args.json, out),
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Args::command(), "sigtrail", out);
+            Ok(0)
+        }
+        Command::Man => {
+            clap_mangen::Man::new(Args::command()).render(out)?;
+            Ok(0)
+        }
+    }
+}
+
+/// Says what went wrong on standard error; a rendered configuration report stands as it is.
+fn say(failure: &Failure) {
+    let mut stderr = io::stderr().lock();
+    // There is nobody left to tell when standard error is closed.
+    let _ = match failure {
+        Failure::Configuration(report) => write!(stderr, "{report}"),
+        Failure::Broken(report) => writeln!(stderr, "{report}"),
+        failure => writeln!(stderr, "error: {failure}"),
+    };
+}
