@@ -6,7 +6,7 @@ use askama::Template;
 use super::{
     ComposeError, MAX_HTML, message,
     said::{AlsoLine, Group, Said, Story},
-    words::count,
+    words::{count, grouped},
 };
 
 /// The most that everything but stories and single lines may take.
@@ -19,6 +19,8 @@ const MAX_STORIES: usize = 130;
 const MAX_LINES: usize = 400;
 /// How many sources and proofs of a story are shown here; the text part has all.
 const SHOWN: usize = 4;
+/// How many CVE ids of a story are shown here.
+const SHOWN_CVES: usize = 8;
 
 /// The dispositions as answer links: word of the address, word of the link.
 const ANSWERS: [(&str, &str); 5] = [
@@ -156,7 +158,17 @@ fn wire_lines(html: &str) -> String {
 
 impl Story {
     fn has_marks(&self) -> bool {
-        self.exploited.is_some() || self.severity.is_some() || self.cves.is_some()
+        self.exploited.is_some() || self.severity.is_some() || !self.cves.is_empty()
+    }
+
+    /// The first CVE ids, and how many more there are.
+    fn shown_cves(&self) -> Option<String> {
+        let shown = self.cves.get(..SHOWN_CVES).unwrap_or(&self.cves);
+        let more = match self.cves.len() - shown.len() {
+            0 => String::new(),
+            left => format!(" and {} more", grouped(left as u64)),
+        };
+        (!shown.is_empty()).then(|| format!("{}{more}", shown.join(", ")))
     }
 
     fn shown_proofs(&self) -> &[String] {

@@ -80,8 +80,8 @@ pub(super) struct Story {
     pub exploited: Option<&'static str>,
     /// How bad it is said to be.
     pub severity: Option<String>,
-    /// CVE ids, with commas between them.
-    pub cves: Option<String>,
+    /// CVE ids.
+    pub cves: Vec<String>,
     /// What it says.
     pub summary: Option<String>,
     /// Whose it is and why, in one sentence.
@@ -138,7 +138,7 @@ pub(super) fn said(content: &DigestContent) -> Said {
         },
         answer_all_url: content.answer_all_url.clone(),
         groups: groups(content, &judge),
-        not_seen: content.not_seen.iter().map(|feed| not_seen(feed, content)).collect(),
+        not_seen: content.not_seen.iter().map(|feed| not_seen(feed, content, &judge)).collect(),
         feeds_seen: (content.feeds_total > 0).then(|| {
             let seen = content.feeds_total.saturating_sub(blind);
             format!("{} of {} seen.", grouped(seen as u64), count(content.feeds_total, "feed was", "feeds were"))
@@ -209,7 +209,7 @@ fn story(story: &DigestStory, content: &DigestContent, judge: &Judge) -> Story {
         link: judge.link(story.link.as_deref()),
         exploited: story.marks.exploited.then_some("Exploited"),
         severity: severity(story.marks),
-        cves: (!story.cves.is_empty()).then(|| story.cves.iter().map(|cve| line(cve)).collect::<Vec<_>>().join(", ")),
+        cves: story.cves.iter().map(|cve| judge.defang(&cut(cve, MAX_NAME))).collect(),
         summary: story.summary.as_deref().map(|text| judge.defang(&cut(text, MAX_SUMMARY))).filter(|s| !s.is_empty()),
         reason: judge.defang(&cut(&story.reason, MAX_TITLE)),
         proofs: story.tags.iter().map(|(name, tag)| judge.defang(&proof(name, tag, &story.reason))).collect(),
@@ -283,9 +283,9 @@ fn since(at: Time, content: &DigestContent) -> String {
     moment(at, &content.timezone, if same_year { "%a %-d %b %H:%M" } else { "%-d %b %Y %H:%M" })
 }
 
-fn not_seen(feed: &NotSeen, content: &DigestContent) -> String {
+fn not_seen(feed: &NotSeen, content: &DigestContent, judge: &Judge) -> String {
     let state = if feed.state == "not-a-feed" { "not a feed" } else { &feed.state };
-    let cause = cut(&feed.cause, MAX_CAUSE);
+    let cause = judge.defang(&cut(&feed.cause, MAX_CAUSE));
     let cause = cause.trim_end_matches('.');
     let tries =
         if feed.tries > 0 { format!(", {}", count(feed.tries as usize, "try", "tries")) } else { String::new() };

@@ -174,6 +174,7 @@ struct Earlier {
 #[derive(Default)]
 struct Banner {
     good: Option<String>,
+    next: Option<(String, String)>,
     known: Option<String>,
     trouble: Option<&'static str>,
     mistakes: Vec<Mistake>,
@@ -232,7 +233,6 @@ fn hint(disposition: Disposition) -> &'static str {
 
 fn one_story<'a>(story: &PageStory, view: &'a View<'_>, judge: &Judge) -> StoryPage<'a> {
     let page = view.page;
-    let banner = banner(view);
     let heading = if is_open(story, page) { "What do you say?" } else { "Add another answer" };
     let shown = shown(story, page, judge);
     let next = view.all_path.as_ref().and_then(|all| {
@@ -241,6 +241,7 @@ fn one_story<'a>(story: &PageStory, view: &'a View<'_>, judge: &Judge) -> StoryP
         let next = later.chain(earlier).next()?;
         Some((format!("{all}/{}", next.number), format!("Next: {} of {}", next.number, page.in_digest)))
     });
+    let banner = Banner { next: next.clone(), ..banner(view) };
     StoryPage {
         root: view.root,
         style: style_name(),
