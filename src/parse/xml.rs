@@ -106,14 +106,19 @@ pub(super) fn list<'t>(texts: impl Iterator<Item = &'t str>) -> Vec<String> {
 
 /// The address that an entry leads to; without a base, a relative reference stays as it is written.
 fn best_link(entry: &feed::Entry, base: Option<&Url>, format: Format) -> Option<String> {
-    for rel in LINK_ORDER {
-        for candidate in entry.links.iter().filter(|link| link.rel.as_deref() == Some(rel)) {
-            let found = link::http_link(&candidate.href, base);
-            if found.is_some() {
-                return found;
-            }
+    let by_rank = LINK_ORDER.iter().flat_map(|rel| {
+        let exact = entry.links.iter().filter(|link| link.rel.as_deref() == Some(rel));
+        let in_any_case =
+            entry.links.iter().filter(|link| link.rel.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(rel)));
+        exact.chain(in_any_case)
+    });
+    let mut relative = None;
+    for candidate in by_rank {
+        if let Some(link) = link::http_link(&candidate.href, base) {
+            return Some(link);
         }
+        relative = relative.or_else(|| link::relative(&candidate.href).filter(|_| base.is_none()));
     }
-    let id = (format == Format::Atom).then_some(entry.id.as_str())?;
-    if id.starts_with("http") { link::http_link(id, None) } else { None }
+    let from_id = Some(entry.id.as_str()).filter(|id| format == Format::Atom && id.starts_with("http"));
+    from_id.and_then(|id| link::http_link(id, None)).or(relative)
 }

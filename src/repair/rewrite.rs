@@ -379,7 +379,7 @@ impl<'a> Walk<'a> {
     fn open_field(&mut self, tag: &Tag<'a>, field: Field, rank: u8, notes: &mut Notes) {
         let open = OpenField::new(tag, field, rank, self.format == Some(Format::Atom));
         match field {
-            Field::Link => self.link_of_attributes(tag),
+            Field::Link if self.link_of_attributes(tag) => return self.push(tag, Place::Skip, notes),
             Field::Category => self.category_of_attributes(tag, notes),
             Field::Content => {
                 if let Some(src) = tag.attribute("src") {
@@ -401,14 +401,14 @@ impl<'a> Walk<'a> {
     /// Writes what a field says that has come to its end.
     fn say(&mut self, open: OpenField<'a>, notes: &mut Notes) {
         let (field, rank) = (open.field, open.rank);
-        let is_permalink = open.is_permalink;
+        let (is_permalink, relation) = (open.is_permalink, open.relation);
         let Some((kind, value)) = open.finish() else { return };
         let value = value.as_str();
         if !self.is_in_entry() {
             return self.say_of_feed(field, rank, kind, value);
         }
         match field {
-            Field::Link => self.link("link", None, value),
+            Field::Link => self.link(relation.unwrap_or("link"), None, value),
             Field::Id => {
                 self.id(value, rank);
                 if is_permalink {
@@ -479,17 +479,18 @@ impl<'a> Walk<'a> {
         self.writer.empty("link", &[("rel", rel), ("href", href), ("type", kind.unwrap_or_default())]);
     }
 
-    fn link_of_attributes(&mut self, tag: &Tag<'a>) {
+    /// Writes the link of a tag that states it in an attribute; false where there is none, so that its text counts.
+    fn link_of_attributes(&mut self, tag: &Tag<'a>) -> bool {
         let href = tag.attribute("href").or_else(|| tag.attribute("rdf:resource")).or_else(|| tag.attribute("url"));
-        let Some(href) = href.map(open_field::decoded) else { return };
-        let rel = tag.attribute("rel").unwrap_or("alternate").trim();
-        let rel = rel.rsplit('/').next().unwrap_or(rel).to_ascii_lowercase();
+        let Some(href) = href.map(open_field::decoded) else { return false };
+        let rel = tag.relation().unwrap_or("alternate");
         if self.is_in_entry() {
             let kind = tag.attribute("type").map(open_field::decoded);
-            self.link(&rel, kind.as_deref(), &href);
-        } else if self.home.is_none() && matches!(rel.as_str(), "self" | "alternate") {
+            self.link(rel, kind.as_deref(), &href);
+        } else if self.home.is_none() && matches!(rel, "self" | "alternate") {
             self.home = Url::parse(href.trim()).ok();
         }
+        true
     }
 
     fn category_of_attributes(&mut self, tag: &Tag<'a>, notes: &mut Notes) {

@@ -44,6 +44,12 @@ impl<'a> Tag<'a> {
         self.attributes().find_map(|(known, value)| known.eq_ignore_ascii_case(name).then_some(value))
     }
 
+    /// What a link says of its target: the last part of `rel`, so that the long form of RFC 4287 section 4.2.7.2 counts as the short one.
+    pub fn relation(&self) -> Option<&'a str> {
+        let relation = self.attribute("rel")?.trim();
+        relation.rsplit('/').next().filter(|relation| !relation.is_empty())
+    }
+
     /// Whether there are more attributes than are looked at.
     pub fn has_too_many_attributes(&self) -> bool {
         self.rest.len() > 2 * MAX_ATTRIBUTES && Attributes { rest: self.rest }.nth(MAX_ATTRIBUTES).is_some()

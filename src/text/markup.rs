@@ -140,10 +140,9 @@ impl Stripper<'_> {
             let end =
                 (!self.searches.no_comment_end).then(|| rest.get(2..).and_then(|rest| rest.find("-->"))).flatten();
             self.searches.no_comment_end |= end.is_none();
-            if let Some(offset) = end {
-                self.at += 2 + offset + 3;
-                return;
-            }
+            // One that never ends hides nothing but its own sign.
+            self.at += end.map_or(4, |offset| 2 + offset + 3);
+            return;
         } else if let Some(inside) = rest.strip_prefix("<![CDATA[") {
             // Its content is read as markup: what HTML would have hidden, the writer meant to be read.
             self.at += rest.len() - inside.len();

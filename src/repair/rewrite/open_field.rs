@@ -38,6 +38,8 @@ pub struct OpenField<'a> {
     pub rank: u8,
     /// Whether it is a `guid` that may serve as a link.
     pub is_permalink: bool,
+    /// What a link says of its target.
+    pub relation: Option<&'a str>,
     name: &'a str,
     value: String,
     mode: Mode,
@@ -58,6 +60,7 @@ impl<'a> OpenField<'a> {
             field,
             rank,
             is_permalink,
+            relation: tag.relation(),
             name: tag.name,
             value: String::new(),
             mode: mode(tag, field, is_atom),
@@ -149,8 +152,9 @@ impl<'a> OpenField<'a> {
     }
 
     fn markup(&mut self, tag: &Tag<'a>) {
-        self.has_markup = true;
-        if self.has_room(tag.whole.len()) {
+        let is_text = matches!(self.field, Field::Title | Field::Summary | Field::Content | Field::Category);
+        self.has_markup |= is_text;
+        if is_text && self.has_room(tag.whole.len()) {
             // Without its prefix: `<xhtml:p>` is a paragraph.
             let closing = if tag.whole.starts_with("</") { "</" } else { "<" };
             self.value.push_str(closing);
@@ -161,7 +165,8 @@ impl<'a> OpenField<'a> {
 
     /// The value, or nothing where it is empty.
     pub fn finish(self) -> Option<(TextKind, String)> {
-        let value = if self.mode == Mode::Base64 { from_base64(&self.value)? } else { self.value };
+        let unpacked = if self.mode == Mode::Base64 { from_base64(&self.value) } else { None };
+        let value = unpacked.unwrap_or(self.value);
         if value.trim().is_empty() {
             return None;
         }
@@ -188,7 +193,7 @@ fn mode(tag: &Tag<'_>, field: Field, is_atom: bool) -> Mode {
             if field == Field::Content {
                 Mode::Binary
             } else {
-                Mode::Html
+                Mode::Base64
             }
         }
         _ => Mode::Html,
