@@ -249,7 +249,7 @@ impl Waiting {
         Ok(Waiting(Some(Builder::new_current_thread().enable_io().enable_time().build()?)))
     }
 
-    /// Runs `work` to its end, whatever thread the caller is on.
+    /// Runs `work` to its end, whatever thread the caller is on. An error means that it was not begun.
     fn run<T: Send>(&self, work: impl Future<Output = T> + Send) -> io::Result<T> {
         let Some(runtime) = &self.0 else { return Err(io::Error::other("the mailer is closed")) };
         if Handle::try_current().is_err() {
@@ -257,9 +257,12 @@ impl Waiting {
         }
         // On a thread of another runtime, waiting inside it would panic.
         thread::scope(|scope| {
-            let waiting =
-                thread::Builder::new().name("mail".to_owned()).spawn_scoped(scope, || runtime.block_on(work))?;
-            waiting.join().map_err(|_| io::Error::other("the mail thread ended early"))
+            let waiting = thread::Builder::new().name("mail".to_owned());
+            match waiting.spawn_scoped(scope, || runtime.block_on(work))?.join() {
+                Ok(done) => Ok(done),
+                // A message may be out: as on the caller's own thread, nobody may take this for a failed attempt.
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
         })
     }
 }

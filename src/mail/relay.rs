@@ -36,9 +36,13 @@ pub(super) struct Relay {
 }
 
 impl Relay {
-    /// `smtp.example.com:587`.
+    /// `smtp.example.com:587`, `[2001:db8::25]:25`.
     pub(super) fn peer(&self) -> String {
-        format!("{}:{}", self.host, self.port)
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
     }
 
     /// The password, read anew for each connection so that it can be changed under a running service; line ends at its

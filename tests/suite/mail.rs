@@ -1,6 +1,9 @@
 //! The mail door against a server that misbehaves on request, and against a real one.
 
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use jiff::SignedDuration;
 use sigtrail::{
@@ -32,8 +35,18 @@ fn short() -> Limits {
     }
 }
 
+/// An outbox that no test by SMTP may touch.
+fn nowhere() -> &'static Path {
+    Path::new("/nonexistent")
+}
+
 fn mailer_for(settings: &MailSettings) -> Mailer {
-    Mailer::open(settings, std::path::Path::new("/nonexistent")).unwrap()
+    Mailer::open(settings, nowhere()).unwrap()
+}
+
+/// A mailer that gives up soon.
+fn impatient(settings: &MailSettings) -> Mailer {
+    Mailer::with_limits(settings, nowhere(), short()).unwrap()
 }
 
 fn plain(server: &SmtpServer) -> Mailer {
@@ -57,7 +70,7 @@ fn unreachable(outcome: &SendOutcome, words: &str) {
     }
 }
 
-fn with_login(mut settings: MailSettings, user: &str, file: std::path::PathBuf) -> MailSettings {
+fn with_login(mut settings: MailSettings, user: &str, file: PathBuf) -> MailSettings {
     if let MailTransport::Smtp { login, .. } = &mut settings.transport {
         *login = Some((user.to_owned(), file));
     }
@@ -135,10 +148,7 @@ fn m_03_a_reply_to_the_final_dot_that_is_not_smtp_is_uncertain() {
         server.script(Stage::Dot, Act::Reply(nonsense.into()));
         let mailer = match nonsense {
             // No end comes to this reply: the limit ends the wait.
-            "250-half" => {
-                Mailer::with_limits(&server.settings(MailTls::None), std::path::Path::new("/nonexistent"), short())
-                    .unwrap()
-            }
+            "250-half" => impatient(&server.settings(MailTls::None)),
             _ => mailer_for(&server.settings(MailTls::None)),
         };
         let outcome = send(&mailer);
@@ -255,7 +265,7 @@ fn a_server_that_is_not_there_is_tried_once_in_a_burst_and_named() {
 fn m_17_a_slow_reply_to_the_final_dot_is_waited_for_and_then_uncertain() {
     let server = SmtpServer::start();
     let settings = server.settings(MailTls::None);
-    let mailer = Mailer::with_limits(&settings, std::path::Path::new("/nonexistent"), short()).unwrap();
+    let mailer = impatient(&settings);
     // Longer than a command may take, shorter than the final dot may.
     server.script(Stage::Dot, Act::Delay(Duration::from_secs(2)));
     accepted(&send(&mailer));
@@ -272,7 +282,7 @@ fn m_17_a_server_that_falls_silent_at_any_stage_is_left_after_the_limit() {
     let silent = |stage, act| {
         let server = SmtpServer::start();
         let settings = server.settings(MailTls::None);
-        let mailer = Mailer::with_limits(&settings, std::path::Path::new("/nonexistent"), short()).unwrap();
+        let mailer = impatient(&settings);
         server.script(stage, act);
         unreachable(&send(&mailer), "nothing came within 1500 ms");
     };
@@ -290,7 +300,7 @@ fn m_17_when_the_service_stops_an_open_final_dot_becomes_uncertain_soon() {
     let server = SmtpServer::start();
     let settings = server.settings(MailTls::None);
     let limits = Limits { hurry: Duration::from_millis(200), ..Limits::default() };
-    let mailer = Mailer::with_limits(&settings, std::path::Path::new("/nonexistent"), limits).unwrap();
+    let mailer = Mailer::with_limits(&settings, nowhere(), limits).unwrap();
     server.script(Stage::Dot, Act::Stall);
     let outcome = std::thread::scope(|scope| {
         let sending = scope.spawn(|| send(&mailer));
@@ -397,7 +407,7 @@ fn a_port_of_the_other_kind_of_tls_is_told_in_words_that_help() {
     unreachable(&send(&mailer_for(&settings)), "tls = \"starttls\"");
     let server = SmtpServer::offering(Offers { tls: true, ..Offers::default() });
     settings = server.settings(MailTls::Starttls);
-    let mailer = Mailer::with_limits(&settings, std::path::Path::new("/nonexistent"), short()).unwrap();
+    let mailer = impatient(&settings);
     unreachable(&send(&mailer), "tls = \"tls\"");
 }
 
@@ -438,7 +448,7 @@ fn m_23_a_login_that_is_refused_for_now_is_deferred_and_one_that_falls_silent_un
     let server = SmtpServer::offering(with_password());
     let file = server.password_file("s3cret word");
     let settings = with_login(server.settings(MailTls::Starttls), "sigtrail", file);
-    let mailer = Mailer::with_limits(&settings, std::path::Path::new("/nonexistent"), short()).unwrap();
+    let mailer = impatient(&settings);
     server.script(Stage::Auth, Act::reply(454, "4.7.0 temporary failure"));
     assert_eq!(send(&mailer), SendOutcome::Deferred { code: 454, reply: "4.7.0 temporary failure".into() });
     server.script(Stage::Auth, Act::Stall);
@@ -668,21 +678,20 @@ fn the_mailer_waits_on_any_thread_and_ends_on_any_thread() {
 #[test]
 fn settings_that_cannot_work_are_told_at_once() {
     let server = SmtpServer::offering(starttls());
-    let nowhere = std::path::Path::new("/nonexistent");
     let mut settings = server.settings(MailTls::Starttls);
     settings.from_address = "sigtrail".into();
-    assert!(matches!(Mailer::open(&settings, nowhere), Err(MailError::From(_))));
+    assert!(matches!(Mailer::open(&settings, nowhere()), Err(MailError::From(_))));
     let file = server.password_file("no certificate");
     let mut settings = server.settings(MailTls::Starttls);
     if let MailTransport::Smtp { ca_file, .. } = &mut settings.transport {
         *ca_file = Some(file);
     }
-    let Err(error) = Mailer::open(&settings, nowhere) else { panic!("it is no certificate") };
+    let Err(error) = Mailer::open(&settings, nowhere()) else { panic!("it is no certificate") };
     assert!(error.to_string().contains("holds no PEM certificate"), "{error}");
     if let MailTransport::Smtp { host, .. } = &mut settings.transport {
         *host = "not a host".into();
     }
-    assert!(matches!(Mailer::open(&settings, nowhere), Err(MailError::Host(_))));
+    assert!(matches!(Mailer::open(&settings, nowhere()), Err(MailError::Host(_))));
     settings.transport = MailTransport::Directory;
     assert!(matches!(Mailer::open(&settings, &server.ca_file()), Err(MailError::Outbox { .. })));
 }
