@@ -33,6 +33,8 @@ use crate::{clock::Clock, daemon};
 /// Reads the command line, does what it says, and tells the exit status.
 pub fn run() -> ExitCode {
     let args = Args::parse();
+    // Only the first call counts; a second provider cannot be there yet.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     daemon::start_logging();
     let out = &mut io::stdout().lock();
     match dispatch(&args, out).and_then(|code| {
