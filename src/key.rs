@@ -166,7 +166,7 @@ fn make_once(path: &Path, bytes: &[u8], mode: u32) -> Result<Vec<u8>, KeyError> 
     let mut draft = path.as_os_str().to_owned();
     draft.push(format!(".{}", hex(&suffix)));
     let draft = PathBuf::from(draft);
-    let made = (|| {
+    let outcome = (|| {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&draft)?;
         file.write_all(bytes)?;
         file.sync_all()?;
@@ -174,13 +174,13 @@ fn make_once(path: &Path, bytes: &[u8], mode: u32) -> Result<Vec<u8>, KeyError> 
         std::fs::hard_link(&draft, path)
     })();
     let removed = std::fs::remove_file(&draft);
-    match made {
+    match outcome {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return std::fs::read(path).map_err(failed),
         Err(error) => return Err(failed(error)),
     }
     removed.map_err(failed)?;
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
     Ok(bytes.to_vec())
 }

@@ -301,7 +301,7 @@ mod tests {
         let note = checkpoint().sign(&signing(1));
         let (text, signature) = note.split_once("\n\n").unwrap();
         let root = "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s=";
-        let mut vectors: Vec<String> = vec![
+        let vectors: Vec<String> = vec![
             String::new(),
             "\n".into(),
             note.trim_end().to_owned(),
@@ -336,7 +336,15 @@ mod tests {
             format!("{text}\n\n— {ORIGIN} {}\n", STANDARD.encode([verifier().id().as_slice(), &[0; 64]].concat())),
             format!("{text}\n\n— {ORIGIN} {}\n", STANDARD.encode([verifier().id().as_slice(), &[0; 63]].concat())),
         ];
-        // Signed by the right key, and still no checkpoint.
+        for vector in vectors {
+            assert!(open(&vector, &verifier()).is_err(), "{vector:?}");
+        }
+    }
+
+    #[test]
+    fn e_06_what_is_well_signed_and_no_checkpoint_of_this_log_is_refused() {
+        let root = "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s=";
+        let mut vectors = Vec::new();
         for body in [
             format!("{ORIGIN}\n0118\n{root}\n"),
             format!("{ORIGIN}\n-1\n{root}\n"),
@@ -367,7 +375,6 @@ mod tests {
         for (name, seed) in [(ORIGIN, 2), ("example.com/other", 1), ("example.com/witness", 3)] {
             vectors.push(sign_text(&checkpoint().text(), name, seed));
         }
-        assert!(vectors.len() >= 55, "{}", vectors.len());
         for vector in vectors {
             assert!(open(&vector, &verifier()).is_err(), "{vector:?}");
         }
