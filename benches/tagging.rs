@@ -124,18 +124,27 @@ fn entries(seed: &mut Seed, names: &[String], foreign: bool) -> Vec<Entry> {
         .collect()
 }
 
+/// The seconds that this process has spent on a processor, so that what else the machine does counts little; where the
+/// system does not tell, the seconds that went by.
+fn seconds(since: Stopwatch) -> f64 {
+    let told = std::fs::read_to_string("/proc/self/schedstat").ok();
+    let on_cpu = told.and_then(|line| line.split(' ').next()?.parse::<f64>().ok());
+    on_cpu.map_or_else(|| since.elapsed().as_secs_f64(), |nanoseconds| nanoseconds / 1e9)
+}
+
 /// Judges every entry three times and says how long the quickest run took.
 fn measure(name: &str, entries: &[Entry], judge: impl Fn(&Entry) -> usize) {
     let bytes: usize = entries.iter().flat_map(|entry| [&entry.title, &entry.summary]).flatten().map(String::len).sum();
     let mut best = f64::MAX;
     let mut found = 0;
+    let watch = Stopwatch::start();
     for _ in 0..3 {
-        let watch = Stopwatch::start();
+        let start = seconds(watch);
         found = entries.iter().map(&judge).sum::<usize>();
-        best = best.min(watch.elapsed().as_secs_f64());
+        best = best.min(seconds(watch) - start);
     }
     let size = bytes as f64 / 1e6;
-    println!("{name}: {size:.0} MB in {best:.2} s, {:.0} MB/s, {found} found in {ENTRIES} entries", size / best);
+    println!("{name}: {size:.0} MB in {best:.2} CPU-s, {:.0} MB/s, {found} found in {ENTRIES} entries", size / best);
 }
 
 fn main() {
