@@ -175,7 +175,8 @@ pub fn ids(text: &str) -> Vec<AdvisoryId> {
 /// The text with every typographic hyphen as `-`; borrowed when there is none.
 fn with_plain_hyphens(text: &str) -> Cow<'_, str> {
     let is_hyphen = |c: char| ('\u{2010}'..='\u{2015}').contains(&c);
-    if text.is_ascii() || !text.contains(is_hyphen) {
+    // All of them begin with this byte in UTF-8.
+    if !text.as_bytes().contains(&0xE2) || !text.contains(is_hyphen) {
         return Cow::Borrowed(text);
     }
     Cow::Owned(text.replace(is_hyphen, "-"))

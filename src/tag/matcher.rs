@@ -24,6 +24,9 @@ const MAX_PLACES: usize = 1_000;
 /// The most places of all phrases that are kept of one field; only hostile text has more.
 const MAX_FOUND: usize = 50_000;
 
+/// Up to so many bytes of phrases the faster automaton is used, which takes some 256 bytes of memory for each.
+const MAX_DFA: usize = 16 * 1024;
+
 /// Why no matcher can be made of a stack.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum MatcherError {
@@ -471,8 +474,10 @@ impl Builder {
     }
 
     fn build(self) -> Result<Matcher, MatcherError> {
+        let size: usize = self.texts.iter().map(String::len).sum();
+        let kind = if size <= MAX_DFA { AhoCorasickKind::DFA } else { AhoCorasickKind::ContiguousNFA };
         let automaton = AhoCorasick::builder()
-            .kind(Some(AhoCorasickKind::ContiguousNFA))
+            .kind(Some(kind))
             .build(&self.texts)
             .map_err(|error| MatcherError::TooMany(error.to_string()))?;
         Ok(Matcher {

@@ -11,6 +11,7 @@ use std::{
 use serde_json::Value;
 use sigtrail::{
     cli::matching::json_line,
+    marks::marks,
     model::{
         entry::Entry,
         stack::{Case, Component, Pattern, Term, Topic},
@@ -277,6 +278,40 @@ fn a_plain_stack_tags_judged_items_better_than_word_boundaries_do() {
     // The best that plain word boundaries reach with a comparable recall, addresses removed: 0.209.
     assert!(on_components.precision() > 0.28 && on_components.recall() > 0.88, "{}", on_components.words());
     assert!(on_topics.precision() > 0.7, "{}", on_topics.words());
+}
+
+#[test]
+fn stated_exploitation_and_severity_of_judged_items_are_read() {
+    let Some(folder) = corpus("marks of judged items") else { return };
+    let (mut exploited, mut severity) = (Score::default(), Score::default());
+    for item in lines(&folder.join("signal/items.jsonl")) {
+        let some = |name: &str| item[name].as_str().map(str::to_owned);
+        let read = marks(&Entry { title: some("title"), summary: some("text"), ..Entry::default() });
+        // The catalogue states exploitation as a field of its own and not in words.
+        if !word(&item, "key").contains("-kev-") {
+            match (read.exploited, item["exploited"] == true) {
+                (true, true) => exploited.right += 1,
+                (true, false) => exploited.wrong += 1,
+                (false, true) => exploited.missed += 1,
+                (false, false) => {}
+            }
+            if read.exploited != (item["exploited"] == true) {
+                println!("exploited read as {}: {} {}", read.exploited, word(&item, "key"), word(&item, "title"));
+            }
+        }
+        match (read.severity.is_some(), item["severity"].is_null()) {
+            (true, false) => severity.right += 1,
+            (true, true) => severity.wrong += 1,
+            (false, false) => severity.missed += 1,
+            (false, true) => {}
+        }
+        if read.severity.is_some() == item["severity"].is_null() {
+            println!("severity read as {:?}, judged {}: {}", read.severity, item["severity"], word(&item, "key"));
+        }
+    }
+    println!("exploited: {}\nseverity: {}", exploited.words(), severity.words());
+    assert!(exploited.precision() > 0.7, "{}", exploited.words());
+    assert!(severity.precision() > 0.7, "{}", severity.words());
 }
 
 #[test]
