@@ -12,7 +12,9 @@ use url::Url;
 
 use super::{
     body::{self, Body, Budget, Caps},
-    cause, decode,
+    cause,
+    client::Clients,
+    decode,
     fetcher::FetchRequest,
     gate::Gates,
     head,
@@ -35,7 +37,7 @@ const ACCEPT: &str = "application/atom+xml, application/rss+xml, application/fee
 
 /// Everything that a request needs; shared by all of them.
 pub(super) struct Door {
-    pub(super) client: Client,
+    pub(super) clients: Clients,
     pub(super) user_agent: HeaderValue,
     pub(super) gates: Gates,
     pub(super) clock: Clock,
@@ -44,8 +46,6 @@ pub(super) struct Door {
     pub(super) caps: Caps,
     pub(super) timeout: Duration,
     pub(super) connect_timeout: Duration,
-    /// Whether there is any certificate authority to trust.
-    pub(super) has_roots: bool,
 }
 
 /// How many requests of one batch run at once, and how many of its large documents.
@@ -110,8 +110,8 @@ impl Door {
         // The turn comes before the slot: a request that waits for its host takes no slot from the others.
         let mut turn = self.gates.enter(host(&journey.url)).await;
         let slot = Arc::clone(&lane.slots).acquire_owned().await.ok();
-        turn.start();
-        let mut parcel = match self.send(journey).await {
+        let client = turn.start(|| self.clients.new_client());
+        let mut parcel = match self.send(client, journey).await {
             Err(failure) => Parcel::without_answer(failure),
             Ok(response) => self.judge(response, journey, lane).await?,
         };
@@ -132,16 +132,22 @@ impl Door {
         }
     }
 
-    async fn send(&self, journey: &mut Journey<'_>) -> Result<Response, (FeedState, String)> {
+    async fn send(
+        &self,
+        client: reqwest::Result<Client>,
+        journey: &mut Journey<'_>,
+    ) -> Result<Response, (FeedState, String)> {
+        let failure = |error: &reqwest::Error| cause::of(error, self.connect_timeout, self.clients.has_roots);
+        let client = client.map_err(|error| failure(&error))?;
         let mut headers = HeaderMap::with_capacity(5);
         headers.insert(header::USER_AGENT, self.user_agent.clone());
         headers.insert(header::ACCEPT, HeaderValue::from_static(ACCEPT));
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(decode::ACCEPTED));
         headers.extend(head::conditions(journey.known));
-        let request = self.client.get(journey.url.clone()).headers(headers).send();
+        let request = client.get(journey.url.clone()).headers(headers).send();
         let response = match journey.budget.spend(request).await {
             Err(_) => return Err((FeedState::Broken, journey.budget.no_answer())),
-            Ok(Err(error)) => return Err(cause::of(&error, self.connect_timeout, self.has_roots)),
+            Ok(Err(error)) => return Err(failure(&error)),
             Ok(Ok(response)) => response,
         };
         // The resolver has filtered what was dialled; this holds even if a later version of the client dials by
