@@ -108,7 +108,7 @@ impl Door {
             return Some(Parcel::without_answer(refused));
         }
         // The turn comes before the slot: a request that waits for its host takes no slot from the others.
-        let mut turn = self.gates.enter(host(&journey.url)).await;
+        let mut turn = self.gates.enter(journey.url.host_str().unwrap_or_default()).await;
         let slot = Arc::clone(&lane.slots).acquire_owned().await.ok();
         let client = turn.start(|| self.clients.new_client());
         let mut parcel = match self.send(client, journey).await {
@@ -207,7 +207,8 @@ impl Door {
         let body = body::read(&mut response, &codings, self.caps, &mut journey.budget, &lane.large).await;
         let Body { bytes, wire_bytes, cut, large } = body;
         if let (true, Some(words)) = (bytes.is_empty(), &cut) {
-            return Parcel::failed(FeedState::Broken, Some(status), words.clone(), hints);
+            let words = format!("nothing of the document came: {words}");
+            return Parcel::failed(FeedState::Broken, Some(status), words, hints);
         }
         let moved_permanently = journey.redirects > 0 && journey.moved_permanently;
         let final_url = journey.url.clone();
@@ -234,10 +235,4 @@ impl Journey<'_> {
         self.moved_permanently &= permanent;
         Ok(())
     }
-}
-
-/// The host that manners are shown to; a dot at its end makes no other host.
-fn host(url: &Url) -> &str {
-    let host = url.host_str().unwrap_or_default();
-    host.strip_suffix('.').unwrap_or(host)
 }

@@ -1,6 +1,7 @@
 //! The door as the verbs see it: blocking calls in front of a small runtime of its own.
 
 use std::{
+    fmt,
     sync::{
         Arc,
         mpsc::{Receiver, SyncSender, sync_channel},
@@ -73,6 +74,12 @@ pub struct FetchRequest {
 pub struct Fetcher {
     door: Arc<Door>,
     runtime: Arc<Background>,
+}
+
+impl fmt::Debug for Fetcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fetcher").finish_non_exhaustive()
+    }
 }
 
 /// A runtime that can be dropped anywhere, also inside another one.

@@ -17,6 +17,10 @@ use crate::clock::Stopwatch;
 /// hundreds of hosts at once that is worth more than a connection made anew.
 const KEPT: usize = 32;
 
+/// arXiv's terms of use: one connection and three seconds between two requests, over all of its names together.
+const ARXIV: &str = "arxiv.org";
+const ARXIV_GAP: Duration = Duration::from_secs(3);
+
 /// What the next request to a host takes over from the one before.
 #[derive(Default)]
 struct Turn {
@@ -55,11 +59,16 @@ impl Gates {
 
     /// Waits for the turn at this host, in the order of asking, until the gap since the last start is over.
     pub(super) async fn enter(&self, host: &str) -> Pass {
-        let turn = self.gate(host).lock_owned().await;
+        let publisher = publisher(host);
+        let turn = self.gate(publisher).lock_owned().await;
         if let Some(last_start) = turn.last_start {
-            tokio::time::sleep(self.gap.saturating_sub(last_start.elapsed())).await;
+            tokio::time::sleep(self.gap(publisher).saturating_sub(last_start.elapsed())).await;
         }
         Pass { turn, client: None, keeping: Arc::clone(&self.keeping) }
+    }
+
+    fn gap(&self, publisher: &str) -> Duration {
+        if publisher == ARXIV { self.gap.max(ARXIV_GAP) } else { self.gap }
     }
 
     fn gate(&self, host: &str) -> Arc<Gate> {
@@ -68,16 +77,24 @@ impl Gates {
             return Arc::clone(gate);
         }
         if hosts.gates.len() >= hosts.tidy_at {
-            hosts.gates.retain(|_, gate| self.is_needed(gate));
+            hosts.gates.retain(|publisher, gate| self.is_needed(publisher, gate));
             hosts.tidy_at = hosts.gates.len().saturating_mul(2).max(1_024);
         }
         Arc::clone(hosts.gates.entry(host.to_owned()).or_default())
     }
 
-    fn is_needed(&self, gate: &Arc<Gate>) -> bool {
+    fn is_needed(&self, publisher: &str, gate: &Arc<Gate>) -> bool {
+        let gap = self.gap(publisher);
         Arc::strong_count(gate) > 1
-            || gate.try_lock().is_ok_and(|turn| turn.last_start.is_some_and(|start| start.elapsed() < self.gap))
+            || gate.try_lock().is_ok_and(|turn| turn.last_start.is_some_and(|start| start.elapsed() < gap))
     }
+}
+
+/// Whom manners are shown to: the host, for which a dot at its end makes no difference.
+fn publisher(host: &str) -> &str {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let is_arxiv = host.strip_suffix(ARXIV).is_some_and(|front| front.is_empty() || front.ends_with('.'));
+    if is_arxiv { ARXIV } else { host }
 }
 
 impl Pass {
@@ -106,6 +123,20 @@ impl Drop for Pass {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn p_24_all_names_of_arxiv_are_one_publisher_with_three_seconds_between_requests() {
+        let gates = Gates::new(Duration::from_secs(1));
+        for host in ["arxiv.org", "rss.arxiv.org", "export.arxiv.org."] {
+            assert_eq!(publisher(host), ARXIV);
+            assert_eq!(gates.gap(publisher(host)), Duration::from_secs(3));
+        }
+        for host in ["notarxiv.org", "arxiv.org.example", "feeds.example"] {
+            assert_eq!(publisher(host), host);
+            assert_eq!(gates.gap(publisher(host)), Duration::from_secs(1));
+        }
+        assert_eq!(publisher("feeds.example."), "feeds.example");
+    }
 
     #[test]
     fn gates_that_nobody_needs_do_not_pile_up() {

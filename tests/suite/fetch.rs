@@ -127,6 +127,14 @@ fn p_02_validators_that_come_with_a_304_are_handed_on() {
 }
 
 #[test]
+fn p_02_a_validator_that_no_server_would_take_back_is_not_kept() {
+    let server = FeedServer::start();
+    server.serve("/a.xml", Answer::ok(FEED).header("ETag", "x".repeat(20_000)).header("Last-Modified", ""));
+    let feed = document(fetcher().fetch(request(server.url("/a.xml"))));
+    assert_eq!(feed.validators, Validators::default());
+}
+
+#[test]
 fn p_03_only_what_the_server_gave_is_sent_back() {
     let server = FeedServer::start();
     server.serve("/etag", Answer::ok(FEED).etag("\"1\""));
@@ -248,6 +256,43 @@ fn p_23_the_gap_holds_for_redirects_and_for_single_requests_too() {
     let seen = server.all_requests();
     assert_eq!(seen.len(), 3);
     assert!(seen.windows(2).all(|pair| pair[1].at.saturating_sub(pair[0].at) + Duration::from_millis(10) >= gap));
+}
+
+#[test]
+fn p_23_those_who_stand_in_line_share_one_connection() {
+    let server = FeedServer::start();
+    let fetcher = fetcher_by_name(&settings());
+    server.serve("/a.xml", Answer::ok(FEED).delay(Duration::from_millis(100)));
+    let requests = (0..5).map(|_| request(server.url_at("feeds.example", "/a.xml"))).collect();
+    assert_eq!(fetcher.fetch_all(requests).into_iter().count(), 5);
+    assert_eq!(server.connections(), 1);
+}
+
+#[test]
+fn p_24_two_names_of_arxiv_see_one_request_in_three_seconds() {
+    let server = FeedServer::start();
+    let fetcher = fetcher_by_name(&settings());
+    server.serve("/a.xml", Answer::ok(FEED));
+    let hosts = ["rss.arxiv.org", "export.arxiv.org"];
+    let requests = hosts.map(|host| request(server.url_at(host, "/a.xml"))).to_vec();
+    assert_eq!(fetcher.fetch_all(requests).into_iter().count(), 2);
+    let seen = server.all_requests();
+    let between = seen[1].at.saturating_sub(seen[0].at);
+    assert!(between + Duration::from_millis(10) >= Duration::from_secs(3), "{between:?}");
+}
+
+#[test]
+fn an_error_of_our_own_is_one_feeds_failure() {
+    let broken = |name: &str| if name == "bad.example" { panic!("on purpose") } else { Vec::new() };
+    let fetcher = Fetcher::new(&settings(), clock(), Resolver::table(broken)).unwrap();
+    let (state, _, words) = failure(fetcher.fetch(request("http://bad.example/a.xml")));
+    assert_eq!(state, FeedState::Broken);
+    assert!(words.contains("error of its own"), "{words}");
+    let both = ["http://bad.example/a.xml", "http://good.example/a.xml"].map(request).to_vec();
+    let mut said: Vec<_> =
+        fetcher.fetch_all(both).into_iter().map(|(place, outcome)| (place, failure(outcome).2)).collect();
+    said.sort();
+    assert_eq!(said, [(0, words), (1, "no such name".to_owned())]);
 }
 
 #[test]
@@ -385,7 +430,8 @@ fn packed_bodies_are_unpacked_and_both_sizes_counted() {
     server.serve("/zstd", plain().header("Content-Encoding", "zstd"));
     assert_eq!(failure(fetcher().fetch(request(server.url("/zstd")))).0, FeedState::Broken);
     server.serve("/damaged", Answer::ok("<rss/>").header("Content-Encoding", "gzip"));
-    assert_eq!(failure(fetcher().fetch(request(server.url("/damaged")))).2, "the packing is damaged");
+    let (state, _, words) = failure(fetcher().fetch(request(server.url("/damaged"))));
+    assert_eq!((state, words.as_str()), (FeedState::Broken, "nothing of the document came: the packing is damaged"));
 }
 
 /// A gibibyte of zeros: members of one mebibyte, one after the other (RFC 1952 section 2.2).
@@ -446,6 +492,7 @@ fn h_06_no_answer_takes_longer_than_the_limit_and_the_others_are_on_time() {
         ("/drip-head", Answer::ok(FEED).drip(1, slow)),
         ("/drip-body", Answer::ok(FEED.repeat(20)).drip(100, slow)),
         ("/endless", Answer::ok("<item/>").endless().drip(100, Duration::from_millis(5))),
+        ("/early-hints", Answer::raw("HTTP/1.1 103 Early\r\n\r\n").endless()),
         ("/late", Answer::ok(FEED).delay(Duration::from_mins(1))),
     ];
     let limit = SignedDuration::from_millis(1_500);
@@ -548,6 +595,7 @@ fn h_20_redirects_end_at_five() {
     server.serve("/0", Answer::ok(FEED));
     server.serve("/nowhere", Answer::status(302));
     server.serve("/unreadable", Answer::redirect(302, b"http://[\xff"));
+    server.serve("/long", Answer::redirect(302, "/x".repeat(10_000)));
     let fetcher = fetcher();
     let ask = |path: &str| fetcher.fetch(request(server.url(path)));
     assert!(document(ask("/5")).moved_permanently);
@@ -560,6 +608,7 @@ fn h_20_redirects_end_at_five() {
     assert_eq!(server.requests("/loop").len(), 6);
     assert_eq!(failure(ask("/nowhere")).0, FeedState::Broken);
     assert_eq!(failure(ask("/unreadable")).0, FeedState::Broken);
+    assert_eq!(failure(ask("/long")).0, FeedState::Broken);
 }
 
 /// Every spelling of an address of this machine that the canary listens on.

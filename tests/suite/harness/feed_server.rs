@@ -280,6 +280,7 @@ struct Log {
 struct Shared {
     scripts: Mutex<HashMap<String, Script>>,
     log: Mutex<Log>,
+    /// Every connection so far, to be cut at the end.
     streams: Mutex<Vec<TcpStream>>,
     stopped: Mutex<bool>,
     stop: Condvar,
@@ -362,6 +363,11 @@ impl FeedServer {
     /// The requests for a path so far.
     pub fn requests(&self, path: &str) -> Vec<Received> {
         self.all_requests().into_iter().filter(|request| request.target() == path).collect()
+    }
+
+    /// How many connections were made so far.
+    pub fn connections(&self) -> usize {
+        self.shared.streams.lock().unwrap().len()
     }
 
     /// All requests so far, in the order of coming.
