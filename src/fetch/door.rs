@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::SignedDuration;
 use reqwest::{
     Client, Response, StatusCode,
     header::{self, HeaderMap, HeaderValue},
@@ -67,6 +68,10 @@ impl Parcel {
         Self { outcome: FetchOutcome::Failed { state, status, cause, hints }, room: Vec::new() }
     }
 
+    fn not_modified(validators: Validators, hints: CacheHints) -> Self {
+        Self { outcome: FetchOutcome::NotModified { validators, hints }, room: Vec::new() }
+    }
+
     fn without_answer((state, cause): (FeedState, String)) -> Self {
         Self::failed(state, None, cause, CacheHints::default())
     }
@@ -78,7 +83,7 @@ struct Journey<'a> {
     known: &'a Validators,
     redirects: u32,
     moved_permanently: bool,
-    retry_after: Option<jiff::SignedDuration>,
+    retry_after: Option<SignedDuration>,
     budget: Budget,
 }
 
@@ -215,12 +220,6 @@ impl Door {
         let document = Fetched { bytes, wire_bytes, cut, charset, validators, final_url, moved_permanently, remote };
         let outcome = FetchOutcome::Fetched { document: Box::new(document), hints };
         Parcel { outcome, room: large.into_iter().collect() }
-    }
-}
-
-impl Parcel {
-    fn not_modified(validators: Validators, hints: CacheHints) -> Self {
-        Self { outcome: FetchOutcome::NotModified { validators, hints }, room: Vec::new() }
     }
 }
 

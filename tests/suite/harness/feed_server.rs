@@ -328,6 +328,18 @@ impl FeedServer {
         Self { address, shared, accepting: Some(accepting) }
     }
 
+    /// Starts with a canary on the same port of 127.0.0.1.
+    pub fn with_canary() -> (Self, Canary) {
+        // Somebody else may listen on that port already.
+        for _ in 0..50 {
+            let server = Self::start();
+            if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, server.port())) {
+                return (server, Canary::listen(listener));
+            }
+        }
+        panic!("no port is free on both addresses");
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -496,9 +508,12 @@ pub struct Canary {
 }
 
 impl Canary {
-    /// Listens on 127.0.0.1 and this port (0: a free one), often the port of a [`FeedServer`].
+    /// Listens on 127.0.0.1 and this port (0: a free one).
     pub fn start(port: u16) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+        Self::listen(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap())
+    }
+
+    fn listen(listener: TcpListener) -> Self {
         let address = listener.local_addr().unwrap();
         let (hits, stopped) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         let accepting = std::thread::spawn({
