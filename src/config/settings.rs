@@ -10,9 +10,9 @@ use toml::de::{DeTable, DeValue};
 use url::Url;
 
 use super::{
+    fields::{Fields, RESERVED, Shape, number_in},
     mail,
     problem::{At, Report},
-    raw::{Fields, RESERVED, Shape, number_in},
     values::{self, Flaw},
 };
 use crate::model::settings::{

@@ -183,14 +183,13 @@ pub(super) fn web_address(text: &str) -> Result<Url, Flaw> {
         let label = "secrets do not belong in this file";
         return Err(Flaw::new("a URL with a user name or password", label, "remove the part before the @"));
     }
-    let url = Url::parse(text).map_err(|error| {
-        let hint = if text.contains("://") {
-            "write something like \"https://example.com/feed.xml\"".to_owned()
-        } else {
-            format!("write \"https://{text}\"")
-        };
-        invalid(&error.to_string(), hint)
-    })?;
+    let url = match Url::parse(text) {
+        Ok(url) => url,
+        Err(_) if !text.contains("://") => {
+            return Err(invalid("no https:// in front of it", format!("write \"https://{text}\"")));
+        }
+        Err(error) => return Err(invalid(&error.to_string(), "write something like \"https://example.com/\"".into())),
+    };
     if !matches!(url.scheme(), "http" | "https") {
         return Err(invalid(&format!("the scheme is `{}`", url.scheme()), "only http and https can be fetched".into()));
     }
