@@ -295,7 +295,7 @@ fn not_seen(feed: &NotSeen, content: &DigestContent, judge: &Judge) -> String {
 
 fn first_look(note: &BaselineNote) -> String {
     let recorded = count(note.recorded, "older entry was", "older entries were");
-    let opening = format!("First look at {}: {recorded} recorded and not mailed", cut(&note.feed, MAX_NAME));
+    let opening = format!("{}: {recorded} recorded and not mailed", cut(&note.feed, MAX_NAME));
     if note.matched.is_empty() {
         return format!("{opening}; none of them matches the stack.");
     }

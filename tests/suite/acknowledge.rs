@@ -127,10 +127,10 @@ fn ask(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], 
         request.push_str("Host: sigtrail.example.com\r\n");
     }
     for (name, value) in headers {
-        request.push_str(&format!("{name}: {value}\r\n"));
+        request.extend([name, ": ", value, "\r\n"]);
     }
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     stream.write_all(b"\r\n").unwrap();
     // A server that refuses a long body may close before all of it was sent.
