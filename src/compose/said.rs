@@ -133,7 +133,7 @@ pub(super) fn said(content: &DigestContent) -> Said {
         blindness: (blind > 0).then(|| format!("{} could not be seen.", count(blind, "feed", "feeds"))),
         answer_all: match stories {
             0 => None,
-            1 => Some("Answer it on one page".to_owned()),
+            1 => Some("Answer it".to_owned()),
             n => Some(format!("Answer all {} on one page", grouped(n as u64))),
         },
         answer_all_url: content.answer_all_url.clone(),
