@@ -29,6 +29,11 @@ impl AdvisoryId {
         self.0.starts_with("CVE-")
     }
 
+    /// Who numbers it: the letters before the first separator or digit, `CVE`, `GHSA`, `cisco`.
+    pub fn family(&self) -> &str {
+        self.0.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default()
+    }
+
     /// The identifier that this text is, and nothing else; the inverse of [`AdvisoryId::as_str`].
     pub fn parse(text: &str) -> Option<AdvisoryId> {
         let mut found = ids(text).into_iter();

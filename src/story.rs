@@ -2,7 +2,8 @@
 //! story holds a key is the store's to know.
 //!
 //! **Rules.** An entry's *own* identifiers are those of its title, of its publisher's id and of its link. With one to three
-//! of them it joins by each; when it names at most three identifiers in all, it joins by those of its text too.
+//! of them it joins by each; when it names at most three identifiers in all, it joins by those of its text too, unless it has
+//! one of its own of the same family: an advisory on one CVE that names another (a cause, a twin) is not about the other.
 //! An entry that has none of its own joins by those of its text when they are at most three. More than three, in the title or in
 //! the text of an entry without one of its own, make a *round-up*: it joins by no identifier, so it never glues. Every
 //! entry joins by its canonical link, unless that is the front page of a site.
@@ -61,14 +62,13 @@ pub fn keys(entry: &Entry) -> StoryKeys {
     append(&mut mentions, entry.summary.as_deref());
     append(&mut mentions, entry.body.as_deref());
 
-    let joining: &[AdvisoryId] = if mentions.len() <= MAX_JOINING_IDS {
-        &mentions
-    } else if title.len() <= MAX_JOINING_IDS && own.len() <= MAX_JOINING_IDS {
-        &own
-    } else {
-        &[]
-    };
-    let mut joins: Vec<StoryKey> = joining.iter().cloned().map(StoryKey::Advisory).collect();
+    let is_round_up = title.len() > MAX_JOINING_IDS || own.len() > MAX_JOINING_IDS;
+    let mut joining: Vec<AdvisoryId> = if is_round_up { Vec::new() } else { own.clone() };
+    if mentions.len() <= MAX_JOINING_IDS {
+        let is_twin = |id: &AdvisoryId| own.iter().any(|own| own.family() == id.family());
+        joining.extend(mentions.iter().filter(|id| !own.contains(id) && !is_twin(id)).cloned());
+    }
+    let mut joins: Vec<StoryKey> = joining.into_iter().map(StoryKey::Advisory).collect();
     joins.extend(entry.link.as_deref().and_then(link_key));
     for category in &entry.categories {
         append(&mut mentions, Some(category));
@@ -139,8 +139,17 @@ mod tests {
     #[test]
     fn an_id_in_the_title_joins_before_those_of_the_text_and_the_link() {
         assert_eq!(
-            joins("Flaw CVE-2099-0002", "GHSA-jfh8-c2jp-5v3q, CVE-2099-0001", "https://cert.example/a"),
-            ["cve:CVE-2099-0002", "id:GHSA-jfh8-c2jp-5v3q", "cve:CVE-2099-0001", "link:https://cert.example/a"]
+            joins("Flaw CVE-2099-0002", "GHSA-jfh8-c2jp-5v3q, RHSA-2099:0001", "https://cert.example/a"),
+            ["cve:CVE-2099-0002", "id:GHSA-jfh8-c2jp-5v3q", "id:RHSA-2099:0001", "link:https://cert.example/a"]
+        );
+        assert_eq!(joins("Flaw", "CVE-2099-0002 CVE-2099-0001", ""), ["cve:CVE-2099-0002", "cve:CVE-2099-0001"]);
+    }
+
+    #[test]
+    fn an_advisory_that_names_another_of_its_kind_is_not_about_the_other() {
+        assert_eq!(
+            joins("Flaw CVE-2099-0002", "unlike CVE-2099-0001; RHSA-2099:0001", ""),
+            ["cve:CVE-2099-0002", "id:RHSA-2099:0001"]
         );
     }
 

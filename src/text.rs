@@ -5,6 +5,7 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 mod markup;
 pub(crate) mod reference;
+pub(crate) mod search;
 
 pub use markup::from_html;
 

@@ -2,6 +2,7 @@
 
 mod ack;
 pub mod args;
+mod asking;
 pub mod check;
 mod demo;
 mod digest;
@@ -62,7 +63,7 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<u8, Failure> {
         Command::Poll { feeds, force } => poll::run(&place, feeds, *force, args.json, out),
         Command::Feeds { command: None | Some(FeedsCommand::List) } => feeds::list(&place, args.json, out),
         Command::Parse { files } => reading::run(&place, files, args.json, out),
-        Command::Match(matching) => matching::run(&place, matching, args.json, out),
+        Command::Match(matching) => asking::run(&place, matching, args.json, out),
         Command::Stories { text, limit, before } => {
             stories::run(&place, text.as_deref(), *before, *limit, args.json, out)
         }

@@ -110,9 +110,9 @@ fn check(root: &Path, files: &[SourceFile], now: Time, report: &mut Report<'_>) 
     };
     stack::one_name_for_two(&names, report);
     let settings = settings::check(3, settings_tree, root, report);
-    let (owners, fallback) = owners.check(&names, report);
+    let (owners, fallback) = owners.check(&names, now, report);
     let groups = feeds.check_groups(&names, report);
-    let feeds = feeds.check_feeds(&names, &settings.fetch, report);
+    let feeds = feeds.check_feeds(&names, &owners, &settings.fetch, report);
     let components = stack.check_components(Some(&names), report);
     let topics = stack.check_topics(Some(&names), report);
     let routes = stack.check_routes(&names, report);

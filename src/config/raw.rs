@@ -1,7 +1,7 @@
 //! The spanned document tree of a file, and how `check` takes keys out of it: every unknown key and every value of
 //! the wrong type is reported on the way, with its place. What a value means is not judged here.
 
-use std::ops::Range;
+use std::{collections::BTreeSet, ops::Range};
 
 use jiff::civil::Date;
 use toml::{
@@ -77,26 +77,50 @@ impl Text<'_> {
 /// Reads the tree of a file; what cannot be understood is reported and left out of the tree.
 pub(super) fn tree<'t>(file: usize, text: &'t str, report: &mut Report<'_>) -> DeTable<'t> {
     let (tree, errors) = DeTable::parse_recoverable(text);
-    let mut last_line = None;
+    let mut past: Vec<Range<usize>> = Vec::new();
     for error in errors {
         let span = error.span().unwrap_or(0..0);
         let span = span.start.min(text.len())..span.end.min(text.len());
         let line_start = text.get(..span.start).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
-        // One slip often upsets the reader more than once; the first word on a line is the one that helps.
-        if last_line.replace(line_start) == Some(line_start) {
+        // One slip often upsets the reader more than once; the first word on a table is the one that helps.
+        if past.iter().any(|stretch| stretch.contains(&span.start)) {
             continue;
         }
-        let duplicate = error.message() == "duplicate key";
-        let stretch = if duplicate { 0..0 } else { table_around(text, line_start) };
-        let message = if duplicate {
-            format!("duplicate key `{}`", text.get(span.clone()).unwrap_or_default())
-        } else {
-            format!("not TOML: {}", error.message())
+        let typed = text.get(span.clone()).unwrap_or_default();
+        let header = text.get(line_start..).is_some_and(|line| line.trim_start().starts_with('['));
+        let (message, hint, stretch) = match error.message() {
+            "duplicate key" if header => (
+                format!("table `{typed}` stands twice"),
+                format!("write [[{typed}]] with two brackets for a list, or join the two tables"),
+                // Which of them the reader kept is not worth knowing: nothing else is said of the file.
+                0..text.len() + 1,
+            ),
+            "duplicate key" => {
+                (format!("duplicate key `{typed}`"), "a key stands once in its table; remove one of them".into(), 0..0)
+            }
+            // A list that is not closed swallows everything below it.
+            other if header && other.starts_with("missing comma") => {
+                ("not TOML: a list is not closed".to_owned(), "close the list above with ]".to_owned(), {
+                    let above = text.get(..line_start.saturating_sub(1)).unwrap_or_default().rfind('\n').unwrap_or(0);
+                    table_around(text, above).start..text.len() + 1
+                })
+            }
+            other => (format!("not TOML: {other}"), syntax_hint(other).to_owned(), table_around(text, line_start)),
         };
-        let hint = duplicate.then(|| "a key stands once in its table; remove one of them".to_owned());
-        report.syntax(&At { file, span }, stretch, message, hint);
+        past.push(stretch.clone());
+        report.syntax(&At { file, span }, stretch, message, Some(hint));
     }
     tree.into_inner()
+}
+
+fn syntax_hint(message: &str) -> &'static str {
+    if message.starts_with("string values must be quoted") {
+        "put the text in quotes: key = \"text\""
+    } else if message.starts_with("key with no value") {
+        "write key = value"
+    } else {
+        "write key = \"text\", 3, true, 2027-06-30, [\"a\", \"list\"] or { key = \"text\" }, one key on a line"
+    }
 }
 
 /// The lines from the header above a place to the next header below it.
@@ -164,8 +188,25 @@ impl<'t> Fields<'t> {
         report.error(&self.spanned(value), message).label(label).hint(hint);
     }
 
+    /// Whether a key that is not there stands there under a wrong name, which has been reported.
+    fn misnamed(&self, key: &str) -> bool {
+        let known = || self.shape.keys.iter().map(|(known, _)| *known);
+        let spelled = format!("write {key} = ");
+        self.table
+            .keys()
+            .map(|typed| typed.get_ref().as_ref())
+            .filter(|typed| known().all(|known| known != *typed))
+            .any(|typed: &str| {
+                let elsewhere = self.shape.elsewhere.iter().find(|(other, _)| *other == typed);
+                elsewhere.map_or_else(|| nearest(typed, known()) == Some(key), |(_, hint)| hint.starts_with(&spelled))
+            })
+    }
+
     /// Reports that a key is not there.
     pub(super) fn missing(&self, key: &str, report: &mut Report<'_>) {
+        if self.misnamed(key) {
+            return;
+        }
         let hint = format!("add {key} = {}", self.shape.example(key));
         if self.shape.title.is_empty() {
             report.whole_file(self.at.file, format!("missing key `{key}` at the top of the file")).hint(hint);
@@ -299,6 +340,7 @@ impl<'t> Fields<'t> {
     /// A list of texts, each of one line and each of them once; values that are no text are reported and left out.
     pub(super) fn texts(&self, key: &str, report: &mut Report<'_>) -> Option<Vec<Text<'t>>> {
         let mut texts: Vec<Text<'t>> = Vec::new();
+        let mut seen = BTreeSet::new();
         for item in self.items(key, report)? {
             let at = self.spanned(item);
             let Some(text) = item.get_ref().as_str() else {
@@ -311,7 +353,7 @@ impl<'t> Fields<'t> {
             };
             if text.trim().is_empty() {
                 report.error(&at, format!("an empty text in `{key}`")).hint("remove it");
-            } else if texts.iter().any(|known| known.text == text) {
+            } else if !seen.insert(text) {
                 report.error(&at, format!("`{text}` stands twice in `{key}`")).label("again").hint("remove it");
             } else {
                 texts.extend(one_line(key, Text { text, at }, report));
@@ -322,7 +364,7 @@ impl<'t> Fields<'t> {
 
     /// A list of texts that must not be empty where it stands.
     pub(super) fn some_texts(&self, key: &str, report: &mut Report<'_>) -> Option<Vec<Text<'t>>> {
-        if self.items(key, &mut Report::new(report.files)).is_some_and(|items| items.is_empty()) {
+        if self.items(key, &mut Report::silent(report.files)).is_some_and(|items| items.is_empty()) {
             self.empty_list(key, report);
         }
         self.texts(key, report)
@@ -354,21 +396,19 @@ impl<'t> Fields<'t> {
             let label = format!("this is {}", type_in_words(value.get_ref()));
             let hint = format!("write {} with two brackets, once for each", shape.title);
             report.error(&self.spanned(value), format!("`{key}` must be a list of tables")).label(label).hint(hint);
-            return Vec::new();
+            // What is meant is plain, so the rest of it can be judged as well.
+            let one = value.get_ref().as_table();
+            return one.map(|table| Fields::open(shape, table, self.spanned(value), report)).into_iter().collect();
         };
         let mut tables = Vec::with_capacity(array.len());
         for item in array {
-            match item.get_ref().as_table() {
-                Some(table) => tables.push(Fields::open(shape, table, self.spanned(item), report)),
-                None => {
-                    let label = format!("this is {}", type_in_words(item.get_ref()));
-                    let hint = format!("write {}", shape.title);
-                    report
-                        .error(&self.spanned(item), format!("`{key}` must be a list of tables"))
-                        .label(label)
-                        .hint(hint);
-                }
+            if let Some(table) = item.get_ref().as_table() {
+                tables.push(Fields::open(shape, table, self.spanned(item), report));
+                continue;
             }
+            let label = format!("this is {}", type_in_words(item.get_ref()));
+            let hint = format!("write {}", shape.title);
+            report.error(&self.spanned(item), format!("`{key}` must be a list of tables")).label(label).hint(hint);
         }
         tables
     }
@@ -401,7 +441,7 @@ pub(super) fn type_in_words(value: &DeValue<'_>) -> &'static str {
         DeValue::String(_) => "a text",
         DeValue::Integer(_) => "a whole number",
         DeValue::Float(_) => "a number with a fraction",
-        DeValue::Boolean(_) => "true or false",
+        DeValue::Boolean(_) => "a truth value",
         DeValue::Datetime(_) => "a date or time",
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",

@@ -82,7 +82,12 @@ pub(super) fn check<'t>(file: usize, tree: &'t DeTable<'t>, root: &Path, report:
         Some(table) => web(&table, report),
         None => default_web(),
     };
-    let fetch = top.table("fetch", &FETCH, report).map_or_else(default_fetch, |table| fetch(&table, report));
+    let mut fetch = top.table("fetch", &FETCH, report).map_or_else(default_fetch, |table| fetch(&table, report));
+    if report.is_broken(file) {
+        // What the file really says is not known, so no feed is measured by it.
+        fetch.allow_ports.clear();
+        fetch.min_interval = SignedDuration::ZERO;
+    }
     let evidence = top.table("evidence", &EVIDENCE, report);
     let origin = match evidence.filter(|table| table.has("origin")) {
         Some(table) => table.read("origin", report, values::origin),

@@ -1,6 +1,8 @@
 //! The terms of components and topics: their three spellings, and whether each of them can find anything at all
 //! or rather too much.
 
+use std::collections::BTreeSet;
+
 use regex::{Regex, RegexBuilder};
 use toml::{
     Spanned,
@@ -56,11 +58,12 @@ pub(super) fn check(table: &Fields<'_>, report: &mut Report<'_>) -> Option<Vec<T
         return None;
     }
     let mut terms: Vec<Term> = Vec::with_capacity(items.len());
+    let mut seen = BTreeSet::new();
     let mut unclear = Vec::new();
     for item in items {
         let at = At { file: table.at.file, span: item.span() };
         let Some((term, at)) = term(item, &at, report) else { continue };
-        if terms.iter().any(|known| same(known, &term)) {
+        if !seen.insert(sameness(&term)) {
             report.error(&at, format!("duplicate term `{}`", term.label())).label("again").hint("remove it");
             continue;
         }
@@ -155,7 +158,7 @@ fn phrases(fields: &Fields<'_>, key: &str, report: &mut Report<'_>) -> Vec<Strin
 
 /// An exclusion that the term does not stand in excludes nothing.
 fn useless_exclusions(fields: &Fields<'_>, report: &mut Report<'_>, contains: impl Fn(&str) -> bool) {
-    let texts = fields.texts("not", &mut Report::new(report.files)).unwrap_or_default();
+    let texts = fields.texts("not", &mut Report::silent(report.files)).unwrap_or_default();
     for text in texts.iter().filter(|text| !contains(text.text)) {
         let hint = "write the longer phrase that holds the term, such as \"SSL VPN\" for SSL";
         report
@@ -208,12 +211,12 @@ fn regex_error(error: &regex::Error, text: &Text<'_>, report: &Report<'_>) -> (S
     (label.to_owned(), at.unwrap_or_else(|| text.at.clone()))
 }
 
-fn same(a: &Term, b: &Term) -> bool {
-    match (&a.pattern, &b.pattern) {
-        (Pattern::Text { text: a, case: x }, Pattern::Text { text: b, case: y }) => {
-            x == y && if *x == Case::Any { a.to_lowercase() == b.to_lowercase() } else { a == b }
-        }
-        (a, b) => a == b,
+/// What two terms that find the same have in common.
+fn sameness(term: &Term) -> (u8, String) {
+    match &term.pattern {
+        Pattern::Text { text, case: Case::Any } => (0, text.to_lowercase()),
+        Pattern::Text { text, case: Case::Exact } => (1, text.clone()),
+        Pattern::Regex(regex) => (2, regex.clone()),
     }
 }
 

@@ -11,5 +11,5 @@ mod fetcher;
 mod gate;
 mod head;
 
-pub use dial::Resolver;
+pub use dial::{Lookup, Resolver};
 pub use fetcher::{FetchError, FetchRequest, Fetcher};

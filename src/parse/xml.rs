@@ -31,7 +31,7 @@ pub(super) fn parse(text: &str, mut notes: Notes, hint: &Hint<'_>) -> Result<Doc
     }
     Ok(Document {
         format: rewritten.format,
-        title: model.title.map(plain).filter(|title| !title.is_empty()),
+        title: model.title.as_ref().map(plain).filter(|title| !title.is_empty()),
         entries: model.entries.into_iter().map(|entry| ours(entry, base, rewritten.format)).collect(),
         warnings,
         partial: rewritten.partial,
@@ -49,7 +49,7 @@ fn read(atom: &str) -> Result<feed::Feed, ParseError> {
     parser.parse(atom.as_bytes()).map_err(|error| ParseError::Refused(clean(&error.to_string(), 200)))
 }
 
-fn plain(text: Text) -> String {
+fn plain(text: &Text) -> String {
     if text.content_type.subty().as_str() == "plain" {
         clean(&text.content, MAX_FIELD)
     } else {
@@ -59,7 +59,7 @@ fn plain(text: Text) -> String {
 
 fn ours(entry: feed::Entry, base: Option<&Url>, format: Format) -> Entry {
     let link = best_link(&entry, base, format);
-    let summary = some(entry.summary.map(plain));
+    let summary = some(entry.summary.as_ref().map(plain));
     let content = entry.content.and_then(|content| {
         let body = content.body?;
         let kind = content.content_type.subty().as_str() == "plain";
@@ -74,7 +74,7 @@ fn ours(entry: feed::Entry, base: Option<&Url>, format: Format) -> Entry {
     Entry {
         guid: some(Some(clean(&entry.id, MAX_FIELD))),
         link,
-        title: some(entry.title.map(plain)),
+        title: some(entry.title.as_ref().map(plain)),
         published: entry.published.and_then(|time| moment(time.timestamp(), time.timestamp_subsec_nanos())),
         updated: entry.updated.and_then(|time| moment(time.timestamp(), time.timestamp_subsec_nanos())),
         authors: list(entry.authors.iter().filter_map(|person| person.name.as_deref())),
@@ -106,14 +106,19 @@ pub(super) fn list<'t>(texts: impl Iterator<Item = &'t str>) -> Vec<String> {
 
 /// The address that an entry leads to; without a base, a relative reference stays as it is written.
 fn best_link(entry: &feed::Entry, base: Option<&Url>, format: Format) -> Option<String> {
-    for rel in LINK_ORDER {
-        for candidate in entry.links.iter().filter(|link| link.rel.as_deref() == Some(rel)) {
-            let found = link::http_link(&candidate.href, base);
-            if found.is_some() {
-                return found;
-            }
+    let by_rank = LINK_ORDER.iter().flat_map(|rel| {
+        let exact = entry.links.iter().filter(|link| link.rel.as_deref() == Some(rel));
+        let in_any_case =
+            entry.links.iter().filter(|link| link.rel.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(rel)));
+        exact.chain(in_any_case)
+    });
+    let mut relative = None;
+    for candidate in by_rank {
+        if let Some(link) = link::http_link(&candidate.href, base) {
+            return Some(link);
         }
+        relative = relative.or_else(|| link::relative(&candidate.href).filter(|_| base.is_none()));
     }
-    let id = (format == Format::Atom).then_some(entry.id.as_str())?;
-    if id.starts_with("http") { link::http_link(id, None) } else { None }
+    let from_id = Some(entry.id.as_str()).filter(|id| format == Format::Atom && id.starts_with("http"));
+    from_id.and_then(|id| link::http_link(id, None)).or(relative)
 }

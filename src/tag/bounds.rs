@@ -1,21 +1,12 @@
 //! Where a token begins and ends: whether letters found in a text are the whole of a name. The rules and their reasons are
 //! told at the top of the module `tag`.
 
-/// Small words that make no name of their own after a hyphen.
-const PLAIN_SUFFIXES: [&str; 12] = [
-    "based",
-    "related",
-    "specific",
-    "native",
-    "powered",
-    "like",
-    "compatible",
-    "only",
-    "enabled",
-    "style",
-    "side",
-    "hosted",
-];
+/// Small words after a hyphen that make no name of their own.
+const PLAIN_SUFFIXES: [&str; 6] = ["related", "specific", "native", "only", "side", "enabled"];
+/// Words after a hyphen that speak of something else than the name before it.
+const OTHERS_SUFFIXES: [&str; 7] = ["based", "like", "compatible", "style", "powered", "hosted", "free"];
+/// Words before a hyphen that do so for the name after it.
+const OTHERS_PREFIXES: [&str; 3] = ["non", "anti", "pre"];
 /// A version may hang on a name of so many letters without anything between.
 const MIN_VERSIONED: usize = 4;
 /// How far an address is looked for before a word, in bytes.
@@ -105,7 +96,7 @@ impl<'a> Spot<'a> {
             _ if !is_joined => true,
             '.' => self.is_capital(),
             '@' => false,
-            _ if is_hyphen(previous) => is_subject || self.is_capital(),
+            _ if is_hyphen(previous) => is_subject || (self.is_capital() && !self.comes_after_others_prefix()),
             _ => true,
         }
     }
@@ -119,9 +110,15 @@ impl<'a> Spot<'a> {
         match next {
             '.' => second.is_uppercase() && following.next().is_none_or(|third| !third.is_uppercase() && third != '.'),
             '@' => false,
-            _ if is_hyphen(next) => is_subject || self.is_capital() || self.goes_on_as_prose(next.len_utf8(), second),
+            _ if is_hyphen(next) => is_subject || self.goes_on_as_prose(next.len_utf8(), second),
             _ => true,
         }
+    }
+
+    fn comes_after_others_prefix(&self) -> bool {
+        let before = self.before().trim_end_matches(is_hyphen);
+        let word = before.rsplit(|c: char| !is_word(c)).next().unwrap_or_default();
+        OTHERS_PREFIXES.iter().any(|prefix| prefix.eq_ignore_ascii_case(word))
     }
 
     /// Whether what stands after the hyphen is no package's name.
@@ -129,7 +126,10 @@ impl<'a> Spot<'a> {
         let word = self.after().get(hyphen..).unwrap_or_default();
         let word = word.split(|c: char| !is_word(c)).next().unwrap_or_default();
         let is_version = word.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-        first.is_uppercase() || !first.is_ascii() || is_version || PLAIN_SUFFIXES.contains(&word)
+        if OTHERS_SUFFIXES.contains(&word) {
+            return false;
+        }
+        self.is_capital() || first.is_uppercase() || !first.is_ascii() || is_version || PLAIN_SUFFIXES.contains(&word)
     }
 
     /// Whether it stands within an address of the web.
@@ -208,18 +208,18 @@ mod tests {
             "[nginx]-v1.2",
             "[log4j]2",
             "[python]3.11",
-            "[Windows]-based",
-            "[nginx]-based",
             "[openssl]-Lücke",
             "[OpenSSL]の脆弱性",
             "脆弱な[OpenSSL]を",
             "[脆弱性]について",
             "[OpenSSL]-уязвимость",
-            "non-[Windows]",
+            "[Windows]-specific",
+            "Microsoft-[Windows]",
             "#[openssl]",
             "[chrome]+edge",
             "[nginx]#123",
             "[windows]10",
+            "...[openssl]",
             "- [nginx] -",
             "[OpenSSL]-related",
             "...[openssl]",
@@ -255,6 +255,10 @@ mod tests {
             "github.com/[docker]/cli",
             "[fast]api",
             "é[tor]",
+            "for .[net]",
+            "[Windows]-based",
+            "[nginx]-based",
+            "non-[Windows]",
         ] {
             assert!(!counts(text, false), "{text}");
         }

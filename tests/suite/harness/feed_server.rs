@@ -3,7 +3,6 @@
 //!
 //! It listens on 127.0.0.2, the stand-in for a public address (`allow_addresses = ["127.0.0.2/32"]`), and keeps
 //! every request it got, byte for byte.
-#![expect(dead_code, reason = "each test file uses the answers that it needs")]
 
 use std::{
     collections::HashMap,
@@ -435,7 +434,7 @@ impl Shared {
             sent = self.send(stream, &answer.body, answer.drip);
         }
         if answer.stall_after.is_some() {
-            self.pause(Duration::from_secs(600));
+            self.pause(Duration::from_mins(10));
         }
         if last == 0 {
             self.answered(host);
