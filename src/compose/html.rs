@@ -161,14 +161,13 @@ impl Story {
         self.exploited.is_some() || self.severity.is_some() || !self.cves.is_empty()
     }
 
-    /// The first CVE ids, and how many more there are.
-    fn shown_cves(&self) -> Option<String> {
-        let shown = self.cves.get(..SHOWN_CVES).unwrap_or(&self.cves);
-        let more = match self.cves.len() - shown.len() {
-            0 => String::new(),
-            left => format!(" and {} more", grouped(left as u64)),
-        };
-        (!shown.is_empty()).then(|| format!("{}{more}", shown.join(", ")))
+    fn shown_cves(&self) -> &[String] {
+        self.cves.get(..SHOWN_CVES).unwrap_or(&self.cves)
+    }
+
+    fn more_cves(&self) -> Option<String> {
+        let more = self.cves.len().saturating_sub(SHOWN_CVES);
+        (more > 0).then(|| format!(" and {} more", grouped(more as u64)))
     }
 
     fn shown_proofs(&self) -> &[String] {
@@ -181,7 +180,7 @@ impl Story {
 
     fn more_sources(&self) -> Option<String> {
         let more = self.sources.len().saturating_sub(SHOWN);
-        (more > 0).then(|| count(more, "more in the text part", "more in the text part"))
+        (more > 0).then(|| format!("and {} more in the text part", grouped(more as u64)))
     }
 
     /// Five answers, each an address and its word.

@@ -133,7 +133,7 @@ pub(super) fn said(content: &DigestContent) -> Said {
         blindness: (blind > 0).then(|| format!("{} could not be seen.", count(blind, "feed", "feeds"))),
         answer_all: match stories {
             0 => None,
-            1 => Some("Answer it on one page".to_owned()),
+            1 => Some("Answer it".to_owned()),
             n => Some(format!("Answer all {} on one page", grouped(n as u64))),
         },
         answer_all_url: content.answer_all_url.clone(),
@@ -295,7 +295,7 @@ fn not_seen(feed: &NotSeen, content: &DigestContent, judge: &Judge) -> String {
 
 fn first_look(note: &BaselineNote) -> String {
     let recorded = count(note.recorded, "older entry was", "older entries were");
-    let opening = format!("First look at {}: {recorded} recorded and not mailed", cut(&note.feed, MAX_NAME));
+    let opening = format!("{}: {recorded} recorded and not mailed", cut(&note.feed, MAX_NAME));
     if note.matched.is_empty() {
         return format!("{opening}; none of them matches the stack.");
     }

@@ -92,7 +92,7 @@ pub(super) fn notice(status: StatusCode, root: &str, words: &str, advice: &str) 
 /// The page of a link that has ended.
 pub(super) fn expired(root: &str, at: Time) -> Response {
     let words = format!("This link ended on {}.", moment(at, &TimeZone::UTC, "%-d %b %Y"));
-    notice(StatusCode::GONE, root, &words, "A newer digest has a link that works.")
+    notice(StatusCode::GONE, root, &words, "Whoever runs sigtrail can record your answer for you.")
 }
 
 fn respond(status: StatusCode, template: &impl Template) -> Response {
@@ -143,7 +143,7 @@ struct Row {
     number: usize,
     title: String,
     path: String,
-    marks: String,
+    marks: Vec<String>,
     exploited: bool,
     said: Option<&'static str>,
 }
@@ -152,7 +152,7 @@ struct Row {
 struct ShownStory {
     title: String,
     exploited: bool,
-    marks: String,
+    marks: Vec<String>,
     summary: String,
     whole_text: Option<String>,
     reason: String,
@@ -226,7 +226,7 @@ fn hint(disposition: Disposition) -> &'static str {
         Disposition::Acted => "something was done",
         Disposition::Covered => "already in place",
         Disposition::NotRelevant => "needs a reason",
-        Disposition::Watching => "kept under observation",
+        Disposition::Watching => "under observation",
         Disposition::Discuss => "for a meeting",
     }
 }
@@ -304,9 +304,8 @@ fn story_title(story: &PageStory, judge: &Judge) -> String {
 }
 
 /// Severity and CVE ids; that it is exploited is marked apart.
-fn marks(story: &PageStory) -> String {
-    let severity = said::severity(story.marks);
-    severity.into_iter().chain(story.cves.iter().map(|cve| cut(cve, 40))).collect::<Vec<_>>().join(" · ")
+fn marks(story: &PageStory) -> Vec<String> {
+    said::severity(story.marks).into_iter().chain(story.cves.iter().map(|cve| cut(cve, 40))).collect()
 }
 
 fn shown(story: &PageStory, page: &AnswerPage, judge: &Judge) -> ShownStory {

@@ -143,7 +143,7 @@ fn three_stories() -> Vec<DigestStory> {
     second.summary =
         Some("An archive whose names are longer than 4,096 bytes ends the reader. Fixed in 2.8.1.".to_owned());
     second.marks = Marks { cvss_tenths: Some(75), severity: Some(Severity::High), exploited: false };
-    second.reason = "libmarrow is yours.".to_owned();
+    "libmarrow is yours.".clone_into(&mut second.reason);
     second.tags = vec![
         tag(TagKind::Component, "libmarrow", "libmarrow", Field::Title),
         tag(TagKind::Component, "libmarrow", "marrow.h", Field::Body),
@@ -152,9 +152,9 @@ fn three_stories() -> Vec<DigestStory> {
     third.summary = Some("Assistants that read invitations follow what is written in white on white.".to_owned());
     third.cves = Vec::new();
     third.published = None;
-    third.reason = "You follow prompt injection.".to_owned();
+    "You follow prompt injection.".clone_into(&mut third.reason);
     third.tags = vec![tag(TagKind::Topic, "prompt injection", "indirect injection", Field::Summary)];
-    third.tags[0].1.snippet = "a case of indirect injection: the reader never sees the text".to_owned();
+    "a case of indirect injection: the reader never sees the text".clone_into(&mut third.tags[0].1.snippet);
     third.sources.truncate(1);
     vec![first, second, third]
 }

@@ -137,7 +137,8 @@ async fn a_story_says_what_it_is_why_it_came_and_what_was_said() {
     for words in [
         "Quillgate VPN: sign-in bypass in the web portal",
         "exploited",
-        "CVSS 9.8 (critical) · CVE-2099-10007",
+        "CVSS 9.8 (critical)",
+        "CVE-2099-10007",
         "Quillgate VPN is yours.",
         "in the summary",
         "psirt.quillgate.example",
