@@ -4,6 +4,7 @@
 //! **Rules.** An entry's *own* identifiers are those of its title, of its publisher's id and of its link. With one to three
 //! of them it joins by each; when it names at most three identifiers in all, it joins by those of its text too, unless it has
 //! one of its own of the same family: an advisory on one CVE that names another (a cause, a twin) is not about the other.
+//! Having one of its own, it also joins by the one that it calls itself a "duplicate of".
 //! An entry that has none of its own joins by those of its text when they are at most three. More than three, in the title or in
 //! the text of an entry without one of its own, make a *round-up*: it joins by no identifier, so it never glues. Every
 //! entry joins by its canonical link, unless that is the front page of a site.
@@ -58,6 +59,10 @@ pub fn keys(entry: &Entry) -> StoryKeys {
     let mut own = title.clone();
     append(&mut own, entry.guid.as_deref());
     append(&mut own, entry.link.as_deref());
+    let mut twins = Vec::new();
+    for text in [&entry.summary, &entry.body].into_iter().flatten() {
+        twins.extend(declared_twin(text).filter(|id| !own.contains(id)));
+    }
     let mut mentions = own.clone();
     append(&mut mentions, entry.summary.as_deref());
     append(&mut mentions, entry.body.as_deref());
@@ -67,6 +72,11 @@ pub fn keys(entry: &Entry) -> StoryKeys {
     if mentions.len() <= MAX_JOINING_IDS {
         let is_twin = |id: &AdvisoryId| own.iter().any(|own| own.family() == id.family());
         joining.extend(mentions.iter().filter(|id| !own.contains(id) && !is_twin(id)).cloned());
+    }
+    if !is_round_up && !own.is_empty() {
+        twins.dedup();
+        twins.retain(|id| !joining.contains(id));
+        joining.append(&mut twins);
     }
     let mut joins: Vec<StoryKey> = joining.into_iter().map(StoryKey::Advisory).collect();
     joins.extend(entry.link.as_deref().and_then(link_key));
@@ -104,6 +114,13 @@ pub fn first_held<S, E>(
         }
     }
     Ok(None)
+}
+
+/// The identifier that a text says it is a duplicate of.
+fn declared_twin(text: &str) -> Option<AdvisoryId> {
+    let (_, after) = text.split_once("duplicate of ")?;
+    let end = after.char_indices().nth(40).map_or(after.len(), |(at, _)| at);
+    ids(after.get(..end)?).into_iter().next()
 }
 
 fn append(found: &mut Vec<AdvisoryId>, text: Option<&str>) {
@@ -151,6 +168,13 @@ mod tests {
             joins("Flaw CVE-2099-0002", "unlike CVE-2099-0001; RHSA-2099:0001", ""),
             ["cve:CVE-2099-0002", "id:RHSA-2099:0001"]
         );
+    }
+
+    #[test]
+    fn a_declared_duplicate_joins_what_it_duplicates() {
+        let text = "This advisory has been withdrawn because it is a duplicate of GHSA-jfh8-c2jp-5v3q. CVE-2099-0001";
+        let joined = joins("Duplicate: flaw GHSA-2222-3333-4444", text, "");
+        assert_eq!(joined, ["id:GHSA-2222-3333-4444", "cve:CVE-2099-0001", "id:GHSA-jfh8-c2jp-5v3q"]);
     }
 
     #[test]
