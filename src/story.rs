@@ -24,6 +24,9 @@ use crate::{
 /// The most identifiers by which an entry may join stories.
 pub const MAX_JOINING_IDS: usize = 3;
 
+/// The most identifiers of one entry that are kept; only hostile text has more.
+pub const MAX_MENTIONS: usize = 1_000;
+
 /// Something that two entries of one story have in common.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StoryKey {
@@ -49,13 +52,14 @@ impl fmt::Display for StoryKey {
 pub struct StoryKeys {
     /// The keys by which it may join a story and be joined, the deciding ones first.
     pub joins: Vec<StoryKey>,
-    /// Every identifier that it names, in order of appearance, for showing.
+    /// Every identifier that it names, in order of appearance, for showing; at most [`MAX_MENTIONS`].
     pub mentions: Vec<AdvisoryId>,
 }
 
 /// The keys of an entry.
 pub fn keys(entry: &Entry) -> StoryKeys {
-    let title = ids(entry.title.as_deref().unwrap_or_default());
+    let mut title = Vec::new();
+    append(&mut title, entry.title.as_deref());
     let mut own = title.clone();
     append(&mut own, entry.guid.as_deref());
     append(&mut own, entry.link.as_deref());
@@ -125,6 +129,9 @@ fn declared_twin(text: &str) -> Option<AdvisoryId> {
 
 fn append(found: &mut Vec<AdvisoryId>, text: Option<&str>) {
     for id in ids(text.unwrap_or_default()) {
+        if found.len() >= MAX_MENTIONS {
+            break;
+        }
         if !found.contains(&id) {
             found.push(id);
         }
@@ -197,6 +204,14 @@ mod tests {
         let keys = keys(&entry);
         assert_eq!(keys.joins.iter().map(ToString::to_string).collect::<Vec<_>>(), ["id:GHSA-jfh8-c2jp-5v3q"]);
         assert_eq!(keys.mentions.len(), 5);
+    }
+
+    #[test]
+    fn an_entry_of_nothing_but_ids_is_read_in_time() {
+        let many = |from: u32| (from..from + 4_500).map(|n| format!("CVE-2099-{n:05} ")).collect::<String>();
+        let entry = Entry { summary: Some(many(10_000)), body: Some(many(20_000)), ..Entry::default() };
+        let keys = keys(&entry);
+        assert_eq!((keys.joins.len(), keys.mentions.len()), (0, MAX_MENTIONS));
     }
 
     #[test]
