@@ -356,3 +356,35 @@ fn judged_stories_join_and_judged_strangers_do_not() {
     println!("stories: {}", scores.words());
     assert!(scores.precision() > 0.9 && scores.recall() > 0.7, "{}", scores.words());
 }
+
+#[test]
+fn the_same_item_joins_across_feeds_and_another_story_does_not() {
+    let Some(folder) = corpus("same stories by title, link and id") else { return };
+    let mut counts: BTreeMap<String, (u32, u32)> = BTreeMap::new();
+    for group in lines(&folder.join("real/same-story.jsonl")) {
+        let members: Vec<HashSet<StoryKey>> = group["members"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|member| member["index"].is_number())
+            .map(|member| {
+                let some = |name: &str| member[name].as_str().map(str::to_owned);
+                let entry = Entry { guid: some("id"), link: some("link"), title: some("title"), ..Entry::default() };
+                keys(&entry).joins.into_iter().collect()
+            })
+            .collect();
+        for pair in members.windows(2) {
+            let count = counts.entry(word(&group, "relation").to_owned()).or_default();
+            count.1 += 1;
+            if !pair[0].is_disjoint(&pair[1]) {
+                count.0 += 1;
+            } else if word(&group, "relation").starts_with("same-item") {
+                println!("not joined: {}", word(&group, "group"));
+            }
+        }
+    }
+    for (relation, (joined, all)) in &counts {
+        println!("{relation}: {joined} of {all} joined");
+    }
+    assert_eq!(counts.get("different-story").map(|count| count.0), Some(0));
+}
