@@ -13,7 +13,7 @@ use sigtrail::{
     evidence::{
         event::{Event, Personal},
         hex::hex,
-        note::VerifierKey,
+        note::{PUBLIC_KEY_FILE, VerifierKey},
         report::render,
     },
     model::{
@@ -44,7 +44,7 @@ fn measure(records: u64) {
     let key = SigningKey::from_bytes(&[1; 32]);
     let verifier = VerifierKey::new(ORIGIN, key.verifying_key()).unwrap();
     let database = dir.path().join("log.db");
-    fs::write(dir.path().join(sigtrail::key::PUBLIC_KEY), format!("{verifier}\n")).unwrap();
+    fs::write(dir.path().join(PUBLIC_KEY_FILE), format!("{verifier}\n")).unwrap();
     let mut conn = Connection::open(&database).unwrap();
     conn.execute_batch(&format!("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; {}", log::TABLES)).unwrap();
 
