@@ -13,6 +13,8 @@ use super::{hex::hex, merkle::Hash};
 pub const MAX_NOTE_BYTES: usize = 128 * 1024;
 /// The most signature lines of a note that are read.
 pub const MAX_SIGNATURES: usize = 64;
+/// The file beside the database that holds the log's verifier key: one line, readable for all.
+pub const PUBLIC_KEY_FILE: &str = "evidence-key.pub";
 /// What a signature line starts with: an em dash and a space.
 pub const SIGNATURE_MARK: &str = "\u{2014} ";
 /// The signature type of Ed25519 in key ids and verifier keys.

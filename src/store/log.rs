@@ -47,7 +47,7 @@ impl From<LogError> for StoreError {
             LogError::Sqlite(error) => Self::Sqlite(error),
             LogError::Broken(what) => Self::BrokenLog(what),
             LogError::Random(error) => {
-                Self::File { path: "the system's random bytes".into(), error: std::io::Error::other(error) }
+                Self::File { path: "the system's random bytes".into(), error: io::Error::other(error) }
             }
         }
     }
