@@ -134,15 +134,13 @@ pub(super) fn said(content: &DigestContent) -> Said {
         answer_all: match stories {
             0 => None,
             1 => Some("Answer it".to_owned()),
+            2 => Some("Answer both on one page".to_owned()),
             n => Some(format!("Answer all {} on one page", grouped(n as u64))),
         },
         answer_all_url: content.answer_all_url.clone(),
         groups: groups(content, &judge),
         not_seen: content.not_seen.iter().map(|feed| not_seen(feed, content, &judge)).collect(),
-        feeds_seen: (content.feeds_total > 0).then(|| {
-            let seen = content.feeds_total.saturating_sub(blind);
-            format!("{} of {} seen.", grouped(seen as u64), count(content.feeds_total, "feed was", "feeds were"))
-        }),
+        feeds_seen: feeds_seen(content.feeds_total, blind),
         first_looks: content.baselines.iter().map(first_look).collect(),
         restricted: content.restricted.iter().map(restricted).collect(),
         also: content.also_published.iter().flat_map(|feed| also(feed, &judge)).collect(),
@@ -150,6 +148,12 @@ pub(super) fn said(content: &DigestContent) -> Said {
         owns: owns(&content.owns),
         checkpoint: content.checkpoint.clone(),
     }
+}
+
+fn feeds_seen(total: usize, blind: usize) -> Option<String> {
+    let seen = total.saturating_sub(blind);
+    let were = if seen == 1 { "was" } else { "were" };
+    (total > 0).then(|| format!("{} of {} {were} seen.", grouped(seen as u64), count(total, "feed", "feeds")))
 }
 
 /// What a story is called where there is room for few characters: its best tag, else the beginning of its title.
@@ -290,7 +294,7 @@ fn not_seen(feed: &NotSeen, content: &DigestContent, judge: &Judge) -> String {
     let tries =
         if feed.tries > 0 { format!(", {}", count(feed.tries as usize, "try", "tries")) } else { String::new() };
     let opening = format!("{}: {} since {}{tries}", cut(&feed.feed, MAX_NAME), line(state), since(feed.since, content));
-    if cause.is_empty() || cause == state { format!("{opening}.") } else { format!("{opening} ({cause}).") }
+    if cause.is_empty() || cause == state { format!("{opening}.") } else { format!("{opening}; {cause}.") }
 }
 
 fn first_look(note: &BaselineNote) -> String {

@@ -271,10 +271,13 @@ fn whole_digest<'a>(view: &'a View<'_>, judge: &Judge) -> StoriesPage<'a> {
         heading,
         rows: page.stories.iter().map(|story| row(story, page, &all_path, judge)).collect(),
         form: (open > 0).then(|| {
-            let (heading, button) = if open == 1 {
-                ("Answer the open story".to_owned(), "Record answer".to_owned())
-            } else {
-                (format!("One answer for all {open} open stories"), format!("Record for all {open}"))
+            let (heading, button) = match open {
+                1 => ("Answer the open story".to_owned(), "Record answer".to_owned()),
+                2 => ("One answer for both open stories".to_owned(), "Record for both".to_owned()),
+                n => {
+                    let n = grouped(n as u64);
+                    (format!("One answer for all {n} open stories"), format!("Record for all {n}"))
+                }
             };
             form(view, heading, button)
         }),

@@ -399,7 +399,7 @@ fn a_quiet_day_and_a_blind_one_do_not_look_the_same() {
     let blind = mail(&DigestContent { not_seen: content().not_seen, ..empty() });
     assert!(blind.text.starts_with("Nothing to answer, and 2 feeds could not be seen"));
     assert!(blind.text.contains("NOT SEEN (2)"));
-    let words = "Tarnbase bulletins: refused since Wed 18 Nov 06:10, 26 tries (the server answers 403 Forbidden).";
+    let words = "Tarnbase bulletins: refused since Wed 18 Nov 06:10, 26 tries; the server answers 403 Forbidden.";
     assert!(blind.text.replace(['\r', '\n'], " ").replace("  ", " ").contains(words), "{}", blind.text);
     assert!(tree(&blind.html).1.contains(words));
 }

@@ -203,7 +203,7 @@ async fn a_whole_digest_lists_its_stories_and_takes_one_answer_for_the_open_ones
     show("stories", &html);
     for words in [
         "2 stories to answer",
-        "One answer for all 2 open stories",
+        "One answer for both open stories",
         "answered: Watching",
         "/a/Zk3vT8wQ1nLr6YpXbC2mGA7uVhE4sJdK0o/3",
     ] {
