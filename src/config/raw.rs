@@ -6,6 +6,9 @@ use toml::de::DeTable;
 
 use super::problem::{At, Report};
 
+/// The most tables of a file in which a slip is reported.
+const MOST: usize = 100;
+
 /// Reads the tree of a file; what cannot be understood is reported and left out of the tree.
 pub(super) fn tree<'t>(file: usize, text: &'t str, report: &mut Report<'_>) -> DeTable<'t> {
     let (tree, errors) = DeTable::parse_recoverable(text);
@@ -15,7 +18,7 @@ pub(super) fn tree<'t>(file: usize, text: &'t str, report: &mut Report<'_>) -> D
         let span = span.start.min(text.len())..span.end.min(text.len());
         let line_start = text.get(..span.start).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
         // One slip often upsets the reader more than once; the first word on a table is the one that helps.
-        if past.iter().any(|stretch| stretch.contains(&span.start)) {
+        if past.len() >= MOST || past.iter().any(|stretch| stretch.contains(&span.start)) {
             continue;
         }
         let typed = text.get(span.clone()).unwrap_or_default();

@@ -320,7 +320,7 @@ pub const ERRORS: &[Fault] = &[
         FEEDS,
         "\"https://marrow.example/feed\"",
         "\"https://marrow.example/feed«#top»\"",
-        "URL `https://marrow.example/feed#top` has a fragment",
+        "a URL with a fragment",
         "remove `#`",
     ),
     fault(
