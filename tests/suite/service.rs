@@ -15,7 +15,7 @@ use sigtrail::clock::Stopwatch;
 use crate::harness::{
     daemon::{CEILING, Daemon, Site, feed, machine, wait_until},
     feed_server::{Answer, FeedServer},
-    smtp_server::{Act, SmtpServer, Stage},
+    smtp_server::{Act, Offers, SmtpServer, Stage},
     world::rss,
 };
 
@@ -303,7 +303,7 @@ const FAULTS: [(&str, &str, &str, &str); 20] = [
     ("config/stack.toml", "terms = [\"quillgate\"]", "terms = []", "terms"),
     ("config/stack.toml", "owner = \"maria\"", "owner = \"jon\"", "jon"),
     ("config/sigtrail.toml", "from = \"sigtrail <sigtrail@example.com>\"", "", "from"),
-    ("config/sigtrail.toml", "per_host_gap = \"0s\"", "per_host_gap = \"-1s\"", "per_host_gap"),
+    ("config/sigtrail.toml", "per_host_gap = \"0s\"", "per_host_gap = \"-1s\"", "duration"),
 ];
 
 #[test]
@@ -378,6 +378,35 @@ fn s_07_what_a_running_service_cannot_change_is_refused_in_words() {
     }
     assert!(daemon.is_running());
     assert_eq!(site.number("SELECT max(version) FROM configuration"), 1);
+}
+
+#[test]
+fn s_08_a_credential_that_is_missing_is_named_and_one_that_is_changed_is_used_without_a_restart() {
+    let server = publisher(&["/a.xml"]);
+    let mails = SmtpServer::offering(Offers {
+        login: Some(("sigtrail".into(), "Tr0ub4dor-secret".into())),
+        ..Offers::default()
+    });
+    let site = Site::new(&feed("one", &server.url("/a.xml")), "");
+    let file = site.path("smtp-password");
+    let login = format!("username = \"sigtrail\"\npassword_file = \"{}\"\n", file.display());
+    let text = site.read("config/sigtrail.toml").replacen("\n[web]", &format!("{}{login}[web]", smtp(&mails)), 1);
+    site.write("config/sigtrail.toml", &text);
+    let mut refused = site.start(&[]);
+    assert_eq!(refused.wait().code(), Some(2));
+    assert!(refused.log().contains("config/sigtrail.toml:8") && refused.log().contains("smtp-password"));
+    fs::write(&file, "Tr0ub4dor-of-yesterday\n").unwrap();
+    let mut daemon = site.run();
+    let line = daemon.wait_for_line("deliver: unreachable");
+    assert!(line.contains("refused the login"), "{line}");
+    fs::write(&file, "Tr0ub4dor-secret\n").unwrap();
+    // The next attempt is brought forward, as if its time had come.
+    wait_until("the attempt has ended", || site.number("SELECT count(*) FROM receipt") == 1);
+    site.number("UPDATE delivery_state SET next_attempt_at = 0 RETURNING 1");
+    daemon.wait_for_line("deliver: accepted");
+    assert_eq!(mails.mailbox("maria@example.com").len(), 1);
+    assert_eq!(daemon.stop().0, Some(0));
+    assert!(!daemon.log().contains("Tr0ub4dor"), "{}", daemon.log());
 }
 
 // ---- One instance
