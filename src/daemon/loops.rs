@@ -129,7 +129,78 @@ fn after_panic(parts: &Parts, name: &str, now: Duration) -> Result<Duration, Fai
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::{
+        clock::Clock,
+        config,
+        jobs::{
+            Context,
+            start::{Surroundings, start},
+        },
+        store::StoreError,
+    };
+
+    /// A service that polls nothing by itself, in a folder of its own.
+    fn parts(folder: &Path) -> Parts {
+        let now: Time = "2026-11-20T08:00:00Z".parse().unwrap();
+        let (config, _) = config::load_at(Path::new(env!("CARGO_MANIFEST_DIR")), now).unwrap();
+        let around = Surroundings { clock: Clock::manual(now), ..Surroundings::default() };
+        let (context, _): (Context, _) = start(config, folder, around).unwrap();
+        Parts::new(context)
+    }
+
+    #[test]
+    fn s_05_a_panic_costs_one_turn_and_five_end_the_loop() {
+        let folder = tempfile::tempdir().unwrap();
+        let parts = parts(folder.path());
+        let mut turns = 0;
+        let ended = turn_after_turn(&parts, &parts.polling, "polling", || {
+            turns += 1;
+            // So that the test need not sit through the pause.
+            parts.polling.bell.ring();
+            assert!(turns % 2 == 0, "a panic on purpose");
+            Ok(Duration::ZERO)
+        });
+        assert_eq!(turns, 9, "every other turn went well");
+        assert_eq!(ended.unwrap_err().exit_code(), 1);
+    }
+
+    #[test]
+    fn a_fault_is_tried_again_and_a_broken_disk_or_log_ends_the_loop_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let parts = parts(folder.path());
+        let ends_after = |fault: fn() -> Fault| {
+            let mut turns = 0;
+            let ended = turn_after_turn(&parts, &parts.mailing, "mailing", || {
+                turns += 1;
+                parts.mailing.bell.ring();
+                Err(fault())
+            });
+            (turns, ended.unwrap_err().exit_code())
+        };
+        assert_eq!(ends_after(|| Fault::Compose("no bytes".to_owned())), (5, 1));
+        assert_eq!(ends_after(|| Fault::Store(StoreError::BrokenLog("a hash".to_owned()))), (1, 3));
+        let full = || {
+            let code = rusqlite::ffi::Error { code: rusqlite::ErrorCode::DiskFull, extended_code: 13 };
+            Fault::Store(StoreError::Sqlite(rusqlite::Error::SqliteFailure(code, None)))
+        };
+        assert_eq!(ends_after(full), (1, 74));
+    }
+
+    #[test]
+    fn a_loop_that_was_asked_to_stop_takes_no_other_turn() {
+        let folder = tempfile::tempdir().unwrap();
+        let parts = parts(folder.path());
+        let mut turns = 0;
+        let ended = turn_after_turn(&parts, &parts.polling, "polling", || {
+            turns += 1;
+            parts.stop();
+            Ok(Duration::from_mins(10))
+        });
+        assert!(ended.is_ok() && turns == 1);
+    }
 
     #[test]
     fn p_26_a_moment_that_passed_while_the_machine_slept_is_due_now() {
