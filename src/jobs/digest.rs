@@ -1,7 +1,5 @@
 //! Digest: whose turn it is, what goes in, and freezing the bytes.
 
-use jiff::tz::TimeZone;
-
 use super::{
     Context, Fault,
     story::{SeenStory, feed_name, named_tags},

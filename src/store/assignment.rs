@@ -139,12 +139,14 @@ impl Read<'_> {
         Ok(rows)
     }
 
-    /// Everybody who was ever assigned this story: owner, reason, and the digest that carried it.
+    /// The assignments of this story that stand: owner, reason, the digest that carried it, and its urgency.
     pub fn assignments(&self, story: StoryNo) -> Result<Vec<(OwnerId, String, Option<DigestNo>, bool)>, StoreError> {
         let mut query = self.tx.prepare_cached(
             "SELECT owner, reason, digest_story.digest, urgent FROM assignment
              LEFT JOIN digest_story ON digest_story.assignment = assignment.no
-             WHERE assignment.story = ?1 ORDER BY assignment.no",
+             WHERE assignment.story = ?1
+                 AND NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = assignment.no)
+             ORDER BY assignment.no",
         )?;
         let rows = query
             .query_map([story.0], |row| {
