@@ -162,12 +162,14 @@ impl Fields {
     /// A field whose white space does not matter. Words cannot hold the separator, so no length is needed.
     fn words(&mut self, text: Option<&str>) {
         let Some(text) = text else { return self.0.update([0]) };
-        self.0.update([2]);
+        let mut line = String::with_capacity(text.len() + 3);
+        line.push('\u{2}');
         for word in text.split_whitespace() {
-            self.0.update(word.as_bytes());
-            self.0.update(b" ");
+            line.push_str(word);
+            line.push(' ');
         }
-        self.0.update(b"\n");
+        line.push('\n');
+        self.0.update(line.as_bytes());
     }
 
     fn finish(self) -> [u8; 32] {

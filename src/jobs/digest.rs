@@ -41,8 +41,12 @@ pub struct ComposedDigest {
     pub subject: String,
     /// How many stories it has.
     pub stories: usize,
+    /// The name of the owner.
+    pub owner_name: String,
     /// The link that answers the whole of it.
     pub answer_all_url: String,
+    /// The links that answer its stories, in their order.
+    pub answer_urls: Vec<String>,
 }
 
 /// What composing did.
@@ -161,7 +165,9 @@ fn commit(
         owner: owner.id.clone(),
         subject: composed.subject.clone(),
         stories: gathered.stories.len(),
+        owner_name: owner.name.clone(),
         answer_all_url: gathered.content.answer_all_url.clone(),
+        answer_urls: gathered.content.stories.iter().map(|story| story.answer_url.clone()).collect(),
     })
 }
 

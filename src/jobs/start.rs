@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, sync::Arc};
 
-use super::{Context, Fault, checkpoint};
+use super::{Context, Fault, Pulse, Stop, checkpoint};
 use crate::{
     clock::Clock,
     evidence::event::Event,
@@ -42,6 +42,8 @@ pub fn start(config: Config, state: &Path, around: Surroundings) -> Result<(Cont
         clock: around.clock,
         link_key: Arc::new(link_key),
         evidence_key: Arc::new(evidence_key),
+        stop: Stop::default(),
+        pulse: Pulse::default(),
         store,
     };
     Ok((context, loaded))
@@ -74,6 +76,8 @@ pub fn look(config: Config, state: &Path, around: Surroundings) -> Result<Contex
         clock: around.clock,
         link_key: Arc::new(LinkKey::new(key::link_key(state)?)),
         evidence_key: Arc::new(evidence_key),
+        stop: Stop::default(),
+        pulse: Pulse::default(),
         store,
     })
 }

@@ -12,13 +12,10 @@ use super::{
     PackError,
     check::{Outside, OwnedOpening, parse_key, whole_file},
 };
-use crate::{
-    evidence::{
-        note::VerifierKey,
-        report::{Problem, Report},
-        verify::{Given, Tail, Verifier},
-    },
-    key,
+use crate::evidence::{
+    note::{PUBLIC_KEY_FILE, VerifierKey},
+    report::{Problem, Report},
+    verify::{Given, Tail, Verifier},
 };
 
 /// Verifies the log in a database. The file is opened for reading only; where no other process has it open, not even
@@ -29,9 +26,9 @@ pub(super) fn verify(path: &Path, outside: &Outside) -> Result<Report, PackError
     if !is_sqlite || &start != b"SQLite format 3\0" {
         return Err(PackError::NotEvidence { path: path.to_owned(), why: "neither a pack nor a database" });
     }
-    let public = path.parent().unwrap_or(Path::new("")).join(key::PUBLIC_KEY);
+    let public = path.parent().unwrap_or(Path::new("")).join(PUBLIC_KEY_FILE);
     let inside = match whole_file(&public) {
-        Ok(bytes) => parse_key(&bytes, key::PUBLIC_KEY),
+        Ok(bytes) => parse_key(&bytes, PUBLIC_KEY_FILE),
         Err(error) => Err(format!("{}: {error}", public.display())),
     };
     let side_file = side_file(path);
