@@ -70,6 +70,14 @@ struct Amount {
 
 /// Renders the HTML part, at most [`MAX_HTML`] bytes as encoded; line ends are CR LF.
 pub(super) fn html(said: &Said, subject: &str) -> Result<String, ComposeError> {
+    let stories: usize = said.groups.iter().map(|group| group.stories.len()).sum();
+    if stories <= MAX_STORIES && said.also.len() <= MAX_LINES {
+        // Nearly every digest fits whole, and is rendered once.
+        let whole = render(said, subject, Amount { stories: usize::MAX, list: usize::MAX, lines: usize::MAX })?;
+        if message::encoded_len(&whole)? <= MAX_HTML {
+            return Ok(whole);
+        }
+    }
     let mut amount = Amount { stories: 0, list: 0, lines: 0 };
     for list in LIST_LENGTHS {
         amount.list = list;
@@ -77,7 +85,6 @@ pub(super) fn html(said: &Said, subject: &str) -> Result<String, ComposeError> {
             break;
         }
     }
-    let stories: usize = said.groups.iter().map(|group| group.stories.len()).sum();
     amount.stories = most(stories.min(MAX_STORIES), |n| fits(said, subject, Amount { stories: n, ..amount }))?;
     amount.lines = most(said.also.len().min(MAX_LINES), |n| fits(said, subject, Amount { lines: n, ..amount }))?;
     render(said, subject, amount)
