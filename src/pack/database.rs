@@ -52,6 +52,11 @@ fn verify_open(
     if !has_log(&snapshot)? {
         return Err(PackError::NotEvidence { path: path.to_owned(), why: "a database without an evidence log" });
     }
+    if let Err(why) = &inside
+        && outside.has_no_key()
+    {
+        return Err(PackError::NoKey { path: path.to_owned(), why: why.clone() });
+    }
     let mut problems = Vec::new();
     let notes = stored_notes(&snapshot, &mut problems)?;
     let mut verifier = outside.start(inside, notes);
@@ -117,7 +122,12 @@ fn stored_records(conn: &Connection, verifier: &mut Verifier) -> rusqlite::Resul
     while let Some(row) = rows.next()? {
         let index: i64 = row.get(0)?;
         let bytes = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
-        verifier.record(bytes, Some(row.get(2)?), &|| format!("record.idx = {index}"));
+        let leaf = row.get(2).ok();
+        if leaf.is_none() {
+            let what = format!("record {index} has no proper leaf hash beside it");
+            verifier.problem(Problem { what, ..Problem::default() });
+        }
+        verifier.record(bytes, leaf, &|| format!("record.idx = {index}"));
         while let Some(next) = opening.take_if(|next| next.index < verifier.size()) {
             verifier.opening(next.borrow(), &|| format!("personal.idx = {}", next.index));
             opening = stored_opening(&mut personal)?;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{
     CHECKPOINTS, LEAVES, MANIFEST, PERSONAL, PUBLIC_KEY, PackError, README, RECORDS,
     check::{Outside, OwnedOpening, parse_key, whole_file},
-    lines::Lines,
+    lines::{Lines, regular_file},
 };
 use crate::evidence::{
     canonical,
@@ -53,7 +53,7 @@ impl Files {
 
     /// The bytes of a file that is read whole; where it cannot be, none and a problem.
     fn whole(&mut self, name: &str) -> Vec<u8> {
-        match whole_file(&self.dir.join(name)) {
+        match regular_file(&self.dir, name).and_then(|path| whole_file(&path)) {
             Ok(bytes) => {
                 self.sums.insert(name.to_owned(), sha256(&bytes));
                 bytes

@@ -717,6 +717,17 @@ fn an_endless_line_in_a_pack_is_refused_without_being_read_whole() {
 }
 
 #[test]
+fn a_database_without_its_key_is_refused_and_not_called_broken() {
+    let evidence = Evidence::new().grown(5);
+    let public = evidence.dir.path().join(PUBLIC_KEY_FILE);
+    let key = evidence.dir.path().join("elsewhere.pub");
+    fs::rename(public, &key).unwrap();
+    let refused = pack::verify(&evidence.database(), None, &[]);
+    assert!(matches!(refused, Err(PackError::NoKey { .. })), "{refused:?}");
+    assert_good(&pack::verify(&evidence.database(), Some(&key), &[]).unwrap());
+}
+
+#[test]
 fn nothing_but_regular_files_is_read_from_a_pack() {
     let pack = Evidence::new().grown(5).export("pack");
     let path = pack.path.join("records/0000.jsonl");
