@@ -41,7 +41,7 @@ use crate::{
 const LAST_ANSWERS: Duration = Duration::from_secs(3);
 /// After this time from the wish to stop nothing is waited for any more. A reply that is still open by then leaves
 /// its attempt as started; the next start settles it as uncertain.
-const LAST_WAIT: Duration = Duration::from_millis(9_000);
+const LAST_WAIT: Duration = Duration::from_secs(9);
 
 /// What reaches the main thread.
 #[derive(Debug)]

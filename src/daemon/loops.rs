@@ -20,6 +20,7 @@ use crate::{
     clock::Stopwatch,
     jobs::{self, Fault, poll},
     model::{feed::FeedState, id::FeedId, time::Time},
+    store::{Read, StoreError},
 };
 
 /// The longest pause of the polling loop: a command beside the daemon may make feeds due at any time.
@@ -41,15 +42,13 @@ pub(super) fn mailing(parts: &Parts) -> Result<(), Failure> {
 
 fn poll_turn(parts: &Parts) -> Result<Duration, Fault> {
     let context = parts.context_of(&parts.polling);
-    let pause = match context.store.read(|read| read.next_poll_at())? {
-        Some(next) => until(next, context.now()),
-        None => LONGEST_POLL_PAUSE,
-    };
+    let now = context.now();
+    let pause = context.store.read(|read| Ok(read.next_poll_at()?.map(|next| until(next, now))))?;
+    let pause = pause.unwrap_or(LONGEST_POLL_PAUSE);
     if !pause.is_zero() {
         return Ok(pause.min(LONGEST_POLL_PAUSE));
     }
-    let feeds = context.store.read(|read| read.feeds())?;
-    let before: HashMap<FeedId, FeedState> = feeds.into_iter().map(|feed| (feed.id, feed.state)).collect();
+    let before = context.store.read(states)?;
     let report = poll::poll(&context, None, &mut |progress| {
         parts.polling.pulse.beat();
         if let Some(feed) = progress.last {
@@ -61,6 +60,11 @@ fn poll_turn(parts: &Parts) -> Result<Duration, Fault> {
     }
     parts.mailing.bell.ring();
     Ok(Duration::ZERO)
+}
+
+/// How each feed stands.
+fn states(read: &Read<'_>) -> Result<HashMap<FeedId, FeedState>, StoreError> {
+    Ok(read.feeds()?.into_iter().map(|feed| (feed.id, feed.state)).collect())
 }
 
 fn mail_turn(parts: &Parts) -> Result<Duration, Fault> {
@@ -139,7 +143,6 @@ mod tests {
             Context,
             start::{Surroundings, start},
         },
-        store::StoreError,
     };
 
     /// A service that polls nothing by itself, in a folder of its own.
@@ -203,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn p_26_a_moment_that_passed_while_the_machine_slept_is_due_now() {
+    fn a_moment_that_passed_while_the_machine_slept_is_due_now() {
         let now: Time = "2026-11-20T08:00:00Z".parse().unwrap();
         assert_eq!(until("2026-11-17T08:00:00Z".parse().unwrap(), now), Duration::ZERO);
         assert_eq!(until("2026-11-20T08:00:01Z".parse().unwrap(), now), Duration::from_secs(1));

@@ -228,6 +228,7 @@ fn understand_document(context: &Context, feed: &Feed, fetched: Fetched) -> (Ans
 }
 
 /// Commits what was understood, in batches that are bounded in number and in time.
+#[expect(clippy::needless_pass_by_value, reason = "dropping it tells the readers that nobody listens")]
 fn commit_all(
     context: &Context,
     feeds: &[(FeedStatus, Feed)],
