@@ -114,10 +114,14 @@ fn best_link(entry: &feed::Entry, base: Option<&Url>, format: Format) -> Option<
     });
     let mut relative = None;
     for candidate in by_rank {
-        if let Some(link) = link::http_link(&candidate.href, base) {
+        // An identifier is a link only where it is a whole address.
+        let is_identifier = matches!(candidate.rel.as_deref(), Some("guid" | "about"));
+        if let Some(link) = link::http_link(&candidate.href, base.filter(|_| !is_identifier)) {
             return Some(link);
         }
-        relative = relative.or_else(|| link::relative(&candidate.href).filter(|_| base.is_none()));
+        if base.is_none() && !is_identifier && relative.is_none() {
+            relative = link::relative(&candidate.href);
+        }
     }
     let from_id = Some(entry.id.as_str()).filter(|id| format == Format::Atom && id.starts_with("http"));
     from_id.and_then(|id| link::http_link(id, None)).or(relative)
