@@ -6,7 +6,7 @@ use feed_rs::{
 };
 use url::Url;
 
-use super::{Hint, ParseError};
+use super::{Hint, ParseError, note_long_fields, short_and_full};
 use crate::{
     date, link,
     model::{
@@ -25,6 +25,8 @@ pub(super) fn parse(text: &str, mut notes: Notes, hint: &Hint<'_>) -> Result<Doc
     let rewritten = rewrite(text, hint.base, &mut notes)?;
     let model = read(&rewritten.atom)?;
     let base = hint.base.or(rewritten.home.as_ref());
+    let entries = model.entries.into_iter().map(|entry| ours(entry, base, rewritten.format)).collect::<Vec<_>>();
+    note_long_fields(&entries, &mut notes);
     let mut warnings = notes.sentences(text);
     if rewritten.left_out > 0 {
         warnings.push(format!("more than {MAX_ENTRIES} entries; {} left out", rewritten.left_out));
@@ -32,7 +34,7 @@ pub(super) fn parse(text: &str, mut notes: Notes, hint: &Hint<'_>) -> Result<Doc
     Ok(Document {
         format: rewritten.format,
         title: model.title.as_ref().map(plain).filter(|title| !title.is_empty()),
-        entries: model.entries.into_iter().map(|entry| ours(entry, base, rewritten.format)).collect(),
+        entries,
         warnings,
         partial: rewritten.partial,
         hints: DocumentHints { ttl: rewritten.ttl },
@@ -50,27 +52,18 @@ fn read(atom: &str) -> Result<feed::Feed, ParseError> {
 }
 
 fn plain(text: &Text) -> String {
-    if text.content_type.subty().as_str() == "plain" {
-        clean(&text.content, MAX_FIELD)
-    } else {
-        from_html(&text.content, MAX_FIELD)
-    }
+    readable(text.content_type.subty() == "plain", &text.content)
+}
+
+fn readable(is_plain: bool, text: &str) -> String {
+    if is_plain { clean(text, MAX_FIELD) } else { from_html(text, MAX_FIELD) }
 }
 
 fn ours(entry: feed::Entry, base: Option<&Url>, format: Format) -> Entry {
     let link = best_link(&entry, base, format);
-    let summary = some(entry.summary.as_ref().map(plain));
-    let content = entry.content.and_then(|content| {
-        let body = content.body?;
-        let kind = content.content_type.subty().as_str() == "plain";
-        Some(if kind { clean(&body, MAX_FIELD) } else { from_html(&body, MAX_FIELD) })
-    });
-    let content = some(content);
-    let (summary, body) = match (summary, content) {
-        (None, only) => (only, None),
-        (summary, content) if summary == content => (summary, None),
-        both => both,
-    };
+    let content =
+        entry.content.and_then(|content| Some(readable(content.content_type.subty() == "plain", &content.body?)));
+    let (summary, body) = short_and_full(some(entry.summary.as_ref().map(plain)), some(content));
     Entry {
         guid: some(Some(clean(&entry.id, MAX_FIELD))),
         link,

@@ -32,6 +32,15 @@ fn rss(items: &str) -> String {
     format!("<rss version=\"2.0\"><channel><title>Feed</title>{items}</channel></rss>")
 }
 
+/// Pieces made of the numbers below `count`, one after another.
+fn many(count: usize, piece: impl Fn(&mut String, usize)) -> String {
+    let mut all = String::new();
+    for n in 0..count {
+        piece(&mut all, n);
+    }
+    all
+}
+
 /// Every text of a document, for promises that hold for all of them.
 fn texts(document: &Document) -> Vec<String> {
     let mut texts: Vec<String> = document.title.iter().cloned().collect();
@@ -169,10 +178,7 @@ fn h_04_broken_declarations_sections_and_comments_are_survived() {
 
 #[test]
 fn h_07_eighty_thousand_attributes_are_read_in_bounded_time() {
-    let attributes: String = (0..80_000).fold(String::new(), |mut all, n| {
-        write!(all, " a{n}=\"{n}\"").unwrap();
-        all
-    });
+    let attributes: String = many(80_000, |all, n| write!(all, " a{n}=\"{n}\"").unwrap());
     let read = within_seconds(20, || document(rss(&format!("<item{attributes}><title{attributes}>x</title></item>"))));
     assert_eq!(read.entries[0].title.as_deref(), Some("x"));
     assert!(read.warnings.iter().any(|warning| warning.contains("256 attributes")), "{:?}", read.warnings);
@@ -180,12 +186,10 @@ fn h_07_eighty_thousand_attributes_are_read_in_bounded_time() {
 
 #[test]
 fn h_08_a_hundred_thousand_namespaces_are_not_kept() {
-    let spaces: String = (0..100_000).fold(String::new(), |mut all, n| {
-        write!(all, " xmlns:n{n}=\"urn:example:{n}\"").unwrap();
-        all
+    let spaces: String = many(100_000, |all, n| write!(all, " xmlns:n{n}=\"urn:example:{n}\"").unwrap());
+    let nested: String = many(2_000, |all, n| {
+        write!(all, "<item xmlns:a{n}=\"urn:{n}\" xmlns:b{n}=\"urn:{n}\"><title>x</title>").unwrap()
     });
-    let nested: String =
-        (0..2_000).map(|n| format!("<item xmlns:a{n}=\"urn:{n}\" xmlns:b{n}=\"urn:{n}\"><title>x</title>")).collect();
     let read = within_seconds(20, || document(format!("<rss version=\"2.0\"{spaces}><channel>{nested}")));
     assert!(read.entries.len() <= 2_000);
 }
@@ -212,10 +216,7 @@ fn h_09_deep_nesting_overflows_no_stack() {
 #[test]
 fn h_11_a_field_ends_at_64_kib_and_a_list_at_64() {
     let title = "long ".repeat(1_000_000);
-    let categories: String = (0..200_000).fold(String::new(), |mut all, n| {
-        write!(all, "<category>c{n}</category>").unwrap();
-        all
-    });
+    let categories: String = many(200_000, |all, n| write!(all, "<category>c{n}</category>").unwrap());
     let read = within_seconds(30, || document(rss(&format!("<item><title>{title}</title>{categories}</item>"))));
     let entry = &read.entries[0];
     let length = entry.title.as_ref().unwrap().len();
@@ -227,10 +228,7 @@ fn h_11_a_field_ends_at_64_kib_and_a_list_at_64() {
 
 #[test]
 fn h_12_of_too_many_items_the_first_twenty_thousand_are_read() {
-    let items: String = (0..100_000).fold(String::new(), |mut all, n| {
-        write!(all, "<item><guid>{n}</guid></item>").unwrap();
-        all
-    });
+    let items: String = many(100_000, |all, n| write!(all, "<item><guid>{n}</guid></item>").unwrap());
     let read = document(rss(&items));
     assert_eq!(read.entries.len(), MAX_ENTRIES);
     assert!(read.partial);
@@ -477,6 +475,13 @@ fn json_with_raw_line_breaks_or_a_broken_tail_keeps_its_first_items() {
         "{\"version\": \"https://jsonfeed.org/version/1\", \"title\": \"T\", \"items\": [{\"id\": \"1\"}, {\"id\": \"2\", \"title\": ",
     );
     assert_eq!((read.format, read.entries.len(), read.partial), (Format::Json, 1, true));
+
+    let read = document(
+        "\u{feff} {\"items\": [{\"id\": \"1\", \"content_text\": \"a\nb\"}, {\"id\": \"2\", \"title\": \"half \\ud83d\"},], \"version\": \"https://jsonfeed.org/version/1\"}",
+    );
+    assert_eq!((read.entries.len(), read.partial), (2, false));
+    assert_eq!(read.entries[0].summary.as_deref(), Some("a b"));
+    assert!(read.warnings[0].contains("which JSON forbids"), "{:?}", read.warnings);
 }
 
 #[test]
