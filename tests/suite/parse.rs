@@ -188,7 +188,7 @@ fn h_07_eighty_thousand_attributes_are_read_in_bounded_time() {
 fn h_08_a_hundred_thousand_namespaces_are_not_kept() {
     let spaces: String = many(100_000, |all, n| write!(all, " xmlns:n{n}=\"urn:example:{n}\"").unwrap());
     let nested: String = many(2_000, |all, n| {
-        write!(all, "<item xmlns:a{n}=\"urn:{n}\" xmlns:b{n}=\"urn:{n}\"><title>x</title>").unwrap()
+        write!(all, "<item xmlns:a{n}=\"urn:{n}\" xmlns:b{n}=\"urn:{n}\"><title>x</title>").unwrap();
     });
     let read = within_seconds(20, || document(format!("<rss version=\"2.0\"{spaces}><channel>{nested}")));
     assert!(read.entries.len() <= 2_000);
