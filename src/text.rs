@@ -92,6 +92,9 @@ impl Plain {
         }
         out.truncate(out.floor_char_boundary(self.max));
         out.truncate(out.trim_end_matches([' ', '\u{200c}', '\u{200d}']).len());
+        if out.capacity() > 2 * out.len() {
+            out.shrink_to_fit();
+        }
         out
     }
 }

@@ -13,7 +13,7 @@ use crate::{
         entry::{Document, DocumentHints, Entry, Format, MAX_ENTRIES, MAX_FIELD, MAX_LIST},
         time::Time,
     },
-    repair::{Notes, rewrite},
+    repair::{Notes, Rewritten, rewrite},
     text::{clean, from_html},
 };
 
@@ -22,22 +22,23 @@ const LINK_ORDER: [&str; 7] = ["link", "alternate", "guid", "content", "about", 
 
 /// Reads an XML feed.
 pub(super) fn parse(text: &str, mut notes: Notes, hint: &Hint<'_>) -> Result<Document, ParseError> {
-    let rewritten = rewrite(text, hint.base, &mut notes)?;
-    let model = read(&rewritten.atom)?;
-    let base = hint.base.or(rewritten.home.as_ref());
-    let entries = model.entries.into_iter().map(|entry| ours(entry, base, rewritten.format)).collect::<Vec<_>>();
+    let Rewritten { atom, format, ttl, left_out, partial, home } = rewrite(text, hint.base, &mut notes)?;
+    let model = read(&atom)?;
+    drop(atom);
+    let base = hint.base.or(home.as_ref());
+    let entries = model.entries.into_iter().map(|entry| ours(entry, base, format)).collect::<Vec<_>>();
     note_long_fields(&entries, &mut notes);
     let mut warnings = notes.sentences(text);
-    if rewritten.left_out > 0 {
-        warnings.push(format!("more than {MAX_ENTRIES} entries; {} left out", rewritten.left_out));
+    if left_out > 0 {
+        warnings.push(format!("more than {MAX_ENTRIES} entries; {left_out} left out"));
     }
     Ok(Document {
-        format: rewritten.format,
+        format,
         title: model.title.as_ref().map(plain).filter(|title| !title.is_empty()),
         entries,
         warnings,
-        partial: rewritten.partial,
-        hints: DocumentHints { ttl: rewritten.ttl },
+        partial,
+        hints: DocumentHints { ttl },
     })
 }
 
