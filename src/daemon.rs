@@ -201,6 +201,7 @@ impl Service<'_> {
                 warn!(target: "run", "{} ended; stopping", part.as_str());
                 if matches!(failure.exit_code(), 3 | 74) {
                     // A broken log or disk: nothing more is written, and nothing is waited for.
+                    self.runtime.shutdown_background();
                     return Err(failure);
                 }
                 ("fault", Some((part, failure)))
