@@ -12,7 +12,7 @@ use crate::model::settings::AddressRange;
 
 /// The IPv4 ranges that are not ordinary unicast, each with its prefix length.
 const SPECIAL_V4: [(Ipv4Addr, u8); 19] = [
-    (Ipv4Addr::new(0, 0, 0, 0), 8),       // this network, RFC 791
+    (Ipv4Addr::UNSPECIFIED, 8),           // this network, RFC 791
     (Ipv4Addr::new(10, 0, 0, 0), 8),      // private use, RFC 1918
     (Ipv4Addr::new(100, 64, 0, 0), 10),   // shared by carriers, RFC 6598
     (Ipv4Addr::new(127, 0, 0, 0), 8),     // loopback, RFC 1122
@@ -33,7 +33,7 @@ const SPECIAL_V4: [(Ipv4Addr, u8); 19] = [
     (Ipv4Addr::BROADCAST, 32),            // limited broadcast, RFC 8190
 ];
 
-/// The ranges inside 2000::/3 (RFC 4291: global unicast) that are not ordinary unicast.
+/// The ranges inside `2000::/3` (RFC 4291: global unicast) that are not ordinary unicast.
 const SPECIAL_V6: [(Ipv6Addr, u8); 5] = [
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23), // protocol assignments with Teredo, RFC 2928, RFC 4380
     (Ipv6Addr::new(0x2001, 0x0db8, 0, 0, 0, 0, 0, 0), 32), // documentation, RFC 3849

@@ -59,6 +59,16 @@ pub fn http_link(text: &str, base: Option<&Url>) -> Option<String> {
     (link.len() <= MAX_LINK).then_some(link)
 }
 
+/// A relative reference that has no base, as it is written; nothing where a scheme or white space makes it another thing.
+pub fn relative(text: &str) -> Option<String> {
+    let text = text.trim();
+    let is_reference = !text.is_empty()
+        && text.len() <= MAX_LINK
+        && text.chars().all(|one| !one.is_whitespace() && !one.is_control())
+        && Url::parse(text) == Err(url::ParseError::RelativeUrlWithoutBase);
+    Some(clean(text, MAX_LINK)).filter(|text| is_reference && !text.is_empty())
+}
+
 fn is_web(link: &Url) -> bool {
     matches!(link.scheme(), "http" | "https") && link.has_host()
 }

@@ -64,13 +64,19 @@ fn word_severity(word: &str) -> Option<Severity> {
 static STATED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let word = "(critical|high|important|medium|moderate|low)";
     Regex::new(&format!(
-        r"(?i)\bseverity(?:\s+(?:rating|level|score))?\s*(?:[:=]|\bis\b|\bof\b|\brated\b)\s*(?:as\s+)?\W{{0,2}}{word}\b|\b{word}[\s-]+severity\b|\brated\s+(?:as\s+)?\W{{0,2}}{word}\b"
+        r"(?i)(?-u:\b)severity(?:\s+(?:rating|level|score))?\s*(?:[:=]|(?-u:\b)is(?-u:\b)|(?-u:\b)of(?-u:\b)|(?-u:\b)rated(?-u:\b)|\n)\s*(?:as\s+)?\W{{0,2}}{word}(?-u:\b)|(?-u:\b){word}[\s-]+severity(?-u:\b)|(?-u:\b)rated\s+(?:as\s+)?\W{{0,2}}{word}(?-u:\b)"
     ))
     .ok()
 });
 
+/// What every such statement holds: a search that is quick to say no.
+static HINT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new("(?i-u)severity|rated").ok());
+
 /// The highest severity that a text states in words.
 fn stated_severity(text: &str) -> Option<Severity> {
+    if !HINT.as_ref()?.is_match(text) {
+        return None;
+    }
     let found = STATED.as_ref()?.captures_iter(text);
     found.filter_map(|captures| captures.iter().skip(1).flatten().find_map(|word| word_severity(word.as_str()))).max()
 }
@@ -109,6 +115,7 @@ mod tests {
             ("rated Important by the vendor", Some(Severity::High)),
             ("rated as critical", Some(Severity::Critical)),
             ("SEVERITY=LOW", Some(Severity::Low)),
+            ("Severity\n\nMedium (Moderate + Likely)", Some(Severity::Medium)),
             ("severity is high", Some(Severity::High)),
             ("critical infrastructure in high demand", None),
             ("This is important, and severity varies", None),
@@ -133,5 +140,10 @@ mod tests {
     fn the_publishers_own_field_states_exploitation() {
         assert!(marks(&Entry { exploited: true, ..Entry::default() }).exploited);
         assert!(!marks(&Entry::default()).exploited);
+    }
+
+    #[test]
+    fn the_expressions_are_valid() {
+        assert!(STATED.is_some() && HINT.is_some());
     }
 }

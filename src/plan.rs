@@ -117,7 +117,7 @@ impl Fate {
 pub struct EntryPlan {
     /// Its identity in its feed.
     pub key: Key,
-    /// The stored entry that this is a revision of, with the number of its last revision.
+    /// The stored entry that this is a revision of, with the number that this one gets.
     pub revises: Option<(EntryNo, u32)>,
     /// The entry.
     pub entry: Entry,

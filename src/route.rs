@@ -65,10 +65,10 @@ pub fn route(config: &Config, feed: &Feed, tags: &[Tag], marks: &Marks, now: Tim
     let mut desk = Desk { config, tlp: feed.tlp, now, places: Vec::new(), restricted: Vec::new() };
     let mut is_matched = desk.give_owned(tags);
     for (at, rule) in config.routes.iter().enumerate() {
-        if holds(rule, feed, tags, marks) {
+        if holds(rule, feed, tags, *marks) {
             is_matched |= !rule.to.is_empty();
             for owner in &rule.to {
-                desk.give(owner, Why::Route(at + 1), rule.urgent);
+                desk.give(owner, &Why::Route(at + 1), rule.urgent);
             }
         }
     }
@@ -78,7 +78,7 @@ pub fn route(config: &Config, feed: &Feed, tags: &[Tag], marks: &Marks, now: Tim
     match feed.unmatched {
         Unmatched::None => desk.judgement(Fate::NotForUs),
         Unmatched::Owner => {
-            desk.give(&feed.owner, Why::Feed(feed.name.clone()), false);
+            desk.give(&feed.owner, &Why::Feed(feed.name.clone()), false);
             desk.judgement(Fate::Assigned)
         }
         Unmatched::List => {
@@ -89,7 +89,7 @@ pub fn route(config: &Config, feed: &Feed, tags: &[Tag], marks: &Marks, now: Tim
 }
 
 /// Whether every condition of a rule holds; a condition that is not stated holds.
-fn holds(rule: &Route, feed: &Feed, tags: &[Tag], marks: &Marks) -> bool {
+fn holds(rule: &Route, feed: &Feed, tags: &[Tag], marks: Marks) -> bool {
     (rule.feeds.is_empty() || rule.feeds.contains(&feed.id))
         && (rule.groups.is_empty() || feed.group.as_ref().is_some_and(|group| rule.groups.contains(group)))
         && (rule.tags.is_empty() || tags.iter().any(|tag| rule.tags.contains(&tag.id)))
@@ -181,12 +181,12 @@ struct Place {
     urgent: bool,
 }
 
-impl<'a> Desk<'a> {
+impl Desk<'_> {
     /// Gives every tagged component and topic to its owner; whether there was one.
     fn give_owned(&mut self, tags: &[Tag]) -> bool {
         for tag in tags {
             let config = self.config;
-            let owned = match tag.kind {
+            let found = match tag.kind {
                 TagKind::Component => config
                     .component(&ComponentId::new(&*tag.id))
                     .map(|component| (&component.owner, Why::Owns(component.name.clone()))),
@@ -194,22 +194,22 @@ impl<'a> Desk<'a> {
                     config.topic(&TopicId::new(&*tag.id)).map(|topic| (&topic.owner, Why::Follows(topic.name.clone())))
                 }
             };
-            match owned {
-                Some((owner, why)) => self.give(owner, why, false),
-                None => self.give(&config.fallback, Why::Unknown(tag.id.clone()), false),
+            match found {
+                Some((owner, why)) => self.give(owner, &why, false),
+                None => self.give(&config.fallback, &Why::Unknown(tag.id.clone()), false),
             }
         }
         !tags.is_empty()
     }
 
     /// Gives it to this owner, or to whoever takes the owner's place.
-    fn give(&mut self, meant: &OwnerId, why: Why, urgent: bool) {
+    fn give(&mut self, meant: &OwnerId, why: &Why, urgent: bool) {
         let Some((owner, part)) = self.receiver(meant) else {
             let ask = self.config.fallback.clone();
             return self.withhold(meant, ask);
         };
-        let instead = (part != Part::Themselves).then(|| self.sentence(meant, &why, part));
-        self.note(&owner, why, instead, urgent);
+        let instead = (part != Part::Themselves).then(|| self.sentence(meant, why, part));
+        self.note(&owner, why, instead.as_deref(), urgent);
         if self.is_living(meant) && !self.may_see(meant) {
             self.withhold(meant, owner);
         }
@@ -268,15 +268,17 @@ impl<'a> Desk<'a> {
     }
 
     /// Adds a reason to an owner's share.
-    fn note(&mut self, owner: &OwnerId, why: Why, instead: Option<String>, urgent: bool) {
+    fn note(&mut self, owner: &OwnerId, why: &Why, instead: Option<&str>, urgent: bool) {
         if !self.places.iter().any(|place| place.owner == *owner) {
             self.places.push(Place { owner: owner.clone(), own: Vec::new(), others: Vec::new(), urgent: false });
         }
         for place in self.places.iter_mut().filter(|place| place.owner == *owner) {
             place.urgent |= urgent;
-            match &instead {
-                None if !place.own.contains(&why) => place.own.push(why.clone()),
-                Some(sentence) if !place.others.contains(sentence) => place.others.push(sentence.clone()),
+            match instead {
+                None if !place.own.contains(why) => place.own.push(why.clone()),
+                Some(sentence) if !place.others.iter().any(|known| known == sentence) => {
+                    place.others.push(sentence.to_owned());
+                }
                 _ => {}
             }
         }
@@ -330,7 +332,7 @@ fn listed(names: &[&str]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use jiff::{SignedDuration, Span, civil::date, tz::TimeZone};
 
     use super::*;
@@ -344,7 +346,10 @@ mod tests {
     fn owner(id: &str, tlp: Tlp, deputy: Option<&str>) -> Owner {
         Owner {
             id: id.into(),
-            name: format!("{} Example", id[..1].to_uppercase() + &id[1..]),
+            name: format!(
+                "{} Example",
+                id.chars().take(1).flat_map(char::to_uppercase).chain(id.chars().skip(1)).collect::<String>()
+            ),
             address: format!("{id}@example.com"),
             role: None,
             deputy: deputy.map(Into::into),
@@ -375,7 +380,8 @@ mod tests {
         }
     }
 
-    fn config() -> Config {
+    /// A small company: Maria and her deputy Jon, Ada, and Fay as the fallback.
+    pub(crate) fn config() -> Config {
         Config {
             files: Vec::new(),
             hash: String::new(),

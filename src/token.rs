@@ -191,6 +191,7 @@ fn scope(payload: &[u8]) -> Option<Scope> {
 }
 
 #[cfg(test)]
+#[expect(clippy::string_slice, reason = "a test fails by panicking")]
 mod tests {
     use proptest::prelude::*;
 

@@ -7,7 +7,7 @@ use jiff::Zoned;
 use serde_json::json;
 
 use crate::{
-    config::{self, Problem, Severity, counted},
+    config::{self, Problem, counted},
     model::{
         owner::Owner,
         settings::{Config, SourceFile},
@@ -61,7 +61,6 @@ fn problem_lines(problems: &[Problem], files: &[SourceFile], out: &mut dyn Write
         });
         writeln!(out, "{line}")?;
     }
-    debug_assert!(problems.iter().all(|problem| problem.severity >= Severity::Error));
     Ok(())
 }
 

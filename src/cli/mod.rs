@@ -2,6 +2,7 @@
 
 mod ack;
 pub mod args;
+mod asking;
 pub mod check;
 mod demo;
 mod digest;
@@ -36,6 +37,8 @@ use crate::{clock::Clock, daemon};
 /// Reads the command line, does what it says, and tells the exit status.
 pub fn run() -> ExitCode {
     let args = Args::parse();
+    // Only the first call counts; a second provider cannot be there yet.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     // A command tells its own story; only the daemon writes one.
     daemon::start_logging(if matches!(args.command, Command::Run) { Level::INFO } else { Level::WARN });
     let out = &mut io::stdout().lock();
@@ -67,7 +70,7 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<u8, Failure> {
         Command::Poll { feeds, force } => poll::run(&place, feeds, *force, args.json, out),
         Command::Feeds { command: None | Some(FeedsCommand::List) } => feeds::list(&place, args.json, out),
         Command::Parse { files } => reading::run(&place, files, args.json, out),
-        Command::Match(matching) => matching::run(&place, matching, args.json, out),
+        Command::Match(matching) => asking::run(&place, matching, args.json, out),
         Command::Stories { text, limit, before } => {
             stories::run(&place, text.as_deref(), *before, *limit, args.json, out)
         }

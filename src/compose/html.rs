@@ -6,7 +6,7 @@ use askama::Template;
 use super::{
     ComposeError, MAX_HTML, message,
     said::{AlsoLine, Group, Said, Story},
-    words::count,
+    words::{count, grouped},
 };
 
 /// The most that everything but stories and single lines may take.
@@ -19,6 +19,8 @@ const MAX_STORIES: usize = 130;
 const MAX_LINES: usize = 400;
 /// How many sources and proofs of a story are shown here; the text part has all.
 const SHOWN: usize = 4;
+/// How many CVE ids of a story are shown here.
+const SHOWN_CVES: usize = 8;
 
 /// The dispositions as answer links: word of the address, word of the link.
 const ANSWERS: [(&str, &str); 5] = [
@@ -68,6 +70,14 @@ struct Amount {
 
 /// Renders the HTML part, at most [`MAX_HTML`] bytes as encoded; line ends are CR LF.
 pub(super) fn html(said: &Said, subject: &str) -> Result<String, ComposeError> {
+    let stories: usize = said.groups.iter().map(|group| group.stories.len()).sum();
+    if stories <= MAX_STORIES && said.also.len() <= MAX_LINES {
+        // Nearly every digest fits whole, and is rendered once.
+        let whole = render(said, subject, Amount { stories: usize::MAX, list: usize::MAX, lines: usize::MAX })?;
+        if message::encoded_len(&whole)? <= MAX_HTML {
+            return Ok(whole);
+        }
+    }
     let mut amount = Amount { stories: 0, list: 0, lines: 0 };
     for list in LIST_LENGTHS {
         amount.list = list;
@@ -75,7 +85,6 @@ pub(super) fn html(said: &Said, subject: &str) -> Result<String, ComposeError> {
             break;
         }
     }
-    let stories: usize = said.groups.iter().map(|group| group.stories.len()).sum();
     amount.stories = most(stories.min(MAX_STORIES), |n| fits(said, subject, Amount { stories: n, ..amount }))?;
     amount.lines = most(said.also.len().min(MAX_LINES), |n| fits(said, subject, Amount { lines: n, ..amount }))?;
     render(said, subject, amount)
@@ -156,7 +165,16 @@ fn wire_lines(html: &str) -> String {
 
 impl Story {
     fn has_marks(&self) -> bool {
-        self.exploited.is_some() || self.severity.is_some() || self.cves.is_some()
+        self.exploited.is_some() || self.severity.is_some() || !self.cves.is_empty()
+    }
+
+    fn shown_cves(&self) -> &[String] {
+        self.cves.get(..SHOWN_CVES).unwrap_or(&self.cves)
+    }
+
+    fn more_cves(&self) -> Option<String> {
+        let more = self.cves.len().saturating_sub(SHOWN_CVES);
+        (more > 0).then(|| format!(" and {} more", grouped(more as u64)))
     }
 
     fn shown_proofs(&self) -> &[String] {
@@ -169,7 +187,7 @@ impl Story {
 
     fn more_sources(&self) -> Option<String> {
         let more = self.sources.len().saturating_sub(SHOWN);
-        (more > 0).then(|| count(more, "more in the text part", "more in the text part"))
+        (more > 0).then(|| format!("and {} more in the text part", grouped(more as u64)))
     }
 
     /// Five answers, each an address and its word.

@@ -1,11 +1,10 @@
 //! Which addresses of a feed become links in a mail, and how the others are shown so that no mail client makes
 //! links of them. No fetching and no names looked up: only what can be seen in the address itself.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-
 use url::{Host, Url};
 
 use super::words;
+use crate::address::is_global_unicast;
 
 /// No longer address becomes a link.
 const MAX_LINK: usize = 2_000;
@@ -115,8 +114,8 @@ fn host_text(url: &Url) -> Option<String> {
 /// Whether a host can only be meant inside somebody's network.
 fn is_inside(host: &Host<&str>) -> bool {
     match host {
-        Host::Ipv4(address) => !is_global_v4(*address),
-        Host::Ipv6(address) => !is_global_v6(*address),
+        Host::Ipv4(address) => !is_global_unicast((*address).into()),
+        Host::Ipv6(address) => !is_global_unicast((*address).into()),
         Host::Domain(name) => {
             let name = name.trim_end_matches('.').to_ascii_lowercase();
             let last = name.rsplit('.').next().unwrap_or_default();
@@ -125,26 +124,6 @@ fn is_inside(host: &Host<&str>) -> bool {
                 || name.ends_with(".home.arpa")
         }
     }
-}
-
-fn is_global_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    !(address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_multicast()
-        || address.is_documentation()
-        || a == 0
-        || a >= 240
-        || (a == 100 && (64..128).contains(&b))
-        || (a == 192 && b == 0 && c == 0)
-        || (a == 198 && (b == 18 || b == 19)))
-}
-
-fn is_global_v6(address: Ipv6Addr) -> bool {
-    // Global unicast is 2000::/3 without Teredo, documentation and 6to4, which can hide an inside IPv4 address.
-    let [first, second, ..] = address.segments();
-    (0x2000..0x4000).contains(&first) && first != 0x2002 && !(first == 0x2001 && matches!(second, 0 | 0xdb8))
 }
 
 #[cfg(test)]

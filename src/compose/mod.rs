@@ -43,22 +43,8 @@ pub fn compose(content: &DigestContent) -> Result<Composed, ComposeError> {
     Ok(Composed { subject, bytes })
 }
 
-/// Puts stories into the order in which a digest shows them: urgent ones, then those of a component (component by
-/// component), then those of a topic, then the others; the surest first, and otherwise as they were. Numbers are
-/// given after this.
-pub fn arrange(stories: &mut [DigestStory]) {
-    stories.sort_by_cached_key(|story| {
-        let name = match Section::of(story) {
-            Section::Components => story.tags.first().map(|(name, _)| name.clone()).unwrap_or_default(),
-            _ => String::new(),
-        };
-        let confidence = story.tags.first().map_or(0, |(_, tag)| tag.confidence);
-        (Section::of(story), name, std::cmp::Reverse(confidence))
-    });
-}
-
-/// A group of stories in a digest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// A group of stories in a digest, in the order of the groups; the stories of a group keep their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Section {
     Urgent,
     Components,
@@ -89,6 +75,3 @@ impl Section {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -67,8 +67,9 @@ fn closing(page: &mut Page, said: &Said) {
 
 fn story(page: &mut Page, story: &Story) {
     page.wrapped_after(&format!("{}. ", story.number), &story.title);
+    let cves = (!story.cves.is_empty()).then(|| story.cves.join(", "));
     let marks: Vec<&str> =
-        [story.exploited, story.severity.as_deref(), story.cves.as_deref()].into_iter().flatten().collect();
+        [story.exploited, story.severity.as_deref(), cves.as_deref()].into_iter().flatten().collect();
     if !marks.is_empty() {
         page.wrapped("   ", &format!("{}.", marks.join(". ")));
     }

@@ -80,8 +80,8 @@ pub(super) struct Story {
     pub exploited: Option<&'static str>,
     /// How bad it is said to be.
     pub severity: Option<String>,
-    /// CVE ids, with commas between them.
-    pub cves: Option<String>,
+    /// CVE ids.
+    pub cves: Vec<String>,
     /// What it says.
     pub summary: Option<String>,
     /// Whose it is and why, in one sentence.
@@ -133,16 +133,14 @@ pub(super) fn said(content: &DigestContent) -> Said {
         blindness: (blind > 0).then(|| format!("{} could not be seen.", count(blind, "feed", "feeds"))),
         answer_all: match stories {
             0 => None,
-            1 => Some("Answer it on one page".to_owned()),
+            1 => Some("Answer it".to_owned()),
+            2 => Some("Answer both on one page".to_owned()),
             n => Some(format!("Answer all {} on one page", grouped(n as u64))),
         },
         answer_all_url: content.answer_all_url.clone(),
         groups: groups(content, &judge),
-        not_seen: content.not_seen.iter().map(|feed| not_seen(feed, content)).collect(),
-        feeds_seen: (content.feeds_total > 0).then(|| {
-            let seen = content.feeds_total.saturating_sub(blind);
-            format!("{} of {} seen.", grouped(seen as u64), count(content.feeds_total, "feed was", "feeds were"))
-        }),
+        not_seen: content.not_seen.iter().map(|feed| not_seen(feed, content, &judge)).collect(),
+        feeds_seen: feeds_seen(content.feeds_total, blind),
         first_looks: content.baselines.iter().map(first_look).collect(),
         restricted: content.restricted.iter().map(restricted).collect(),
         also: content.also_published.iter().flat_map(|feed| also(feed, &judge)).collect(),
@@ -150,6 +148,12 @@ pub(super) fn said(content: &DigestContent) -> Said {
         owns: owns(&content.owns),
         checkpoint: content.checkpoint.clone(),
     }
+}
+
+fn feeds_seen(total: usize, blind: usize) -> Option<String> {
+    let seen = total.saturating_sub(blind);
+    let were = if seen == 1 { "was" } else { "were" };
+    (total > 0).then(|| format!("{} of {} {were} seen.", grouped(seen as u64), count(total, "feed", "feeds")))
 }
 
 /// What a story is called where there is room for few characters: its best tag, else the beginning of its title.
@@ -209,7 +213,7 @@ fn story(story: &DigestStory, content: &DigestContent, judge: &Judge) -> Story {
         link: judge.link(story.link.as_deref()),
         exploited: story.marks.exploited.then_some("Exploited"),
         severity: severity(story.marks),
-        cves: (!story.cves.is_empty()).then(|| story.cves.iter().map(|cve| line(cve)).collect::<Vec<_>>().join(", ")),
+        cves: story.cves.iter().map(|cve| judge.defang(&cut(cve, MAX_NAME))).collect(),
         summary: story.summary.as_deref().map(|text| judge.defang(&cut(text, MAX_SUMMARY))).filter(|s| !s.is_empty()),
         reason: judge.defang(&cut(&story.reason, MAX_TITLE)),
         proofs: story.tags.iter().map(|(name, tag)| judge.defang(&proof(name, tag, &story.reason))).collect(),
@@ -283,19 +287,19 @@ fn since(at: Time, content: &DigestContent) -> String {
     moment(at, &content.timezone, if same_year { "%a %-d %b %H:%M" } else { "%-d %b %Y %H:%M" })
 }
 
-fn not_seen(feed: &NotSeen, content: &DigestContent) -> String {
+fn not_seen(feed: &NotSeen, content: &DigestContent, judge: &Judge) -> String {
     let state = if feed.state == "not-a-feed" { "not a feed" } else { &feed.state };
-    let cause = cut(&feed.cause, MAX_CAUSE);
+    let cause = judge.defang(&cut(&feed.cause, MAX_CAUSE));
     let cause = cause.trim_end_matches('.');
     let tries =
         if feed.tries > 0 { format!(", {}", count(feed.tries as usize, "try", "tries")) } else { String::new() };
     let opening = format!("{}: {} since {}{tries}", cut(&feed.feed, MAX_NAME), line(state), since(feed.since, content));
-    if cause.is_empty() || cause == state { format!("{opening}.") } else { format!("{opening} ({cause}).") }
+    if cause.is_empty() || cause == state { format!("{opening}.") } else { format!("{opening}; {cause}.") }
 }
 
 fn first_look(note: &BaselineNote) -> String {
     let recorded = count(note.recorded, "older entry was", "older entries were");
-    let opening = format!("First look at {}: {recorded} recorded and not mailed", cut(&note.feed, MAX_NAME));
+    let opening = format!("{}: {recorded} recorded and not mailed", cut(&note.feed, MAX_NAME));
     if note.matched.is_empty() {
         return format!("{opening}; none of them matches the stack.");
     }

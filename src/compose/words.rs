@@ -2,34 +2,17 @@
 
 use jiff::tz::TimeZone;
 
-use crate::model::time::Time;
+use crate::{model::time::Time, text::clean};
 
-/// One clean line: white space folded, and no control, bidirectional or invisible formatting character, whoever
-/// wrote it. Feed texts were cleaned before; this makes it true of every text that reaches a header.
+/// One clean line, whoever wrote it. Feed texts were cleaned when they were read; this makes it true of every text
+/// that reaches a header or a page.
 pub(crate) fn line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_whitespace() || c.is_control() {
-            if !line.is_empty() && !line.ends_with(' ') {
-                line.push(' ');
-            }
-        } else if !is_invisible(c) {
-            line.push(c);
-        }
-    }
-    line.truncate(line.trim_end().len());
-    line
-}
-
-fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+    clean(text, usize::MAX)
 }
 
 /// A clean line of at most `max` characters, cut between words where there are any.
 pub(crate) fn cut(text: &str, max: usize) -> String {
-    let line = line(text);
+    let line = clean(text, max.saturating_add(1).saturating_mul(4));
     if line.chars().count() <= max {
         return line;
     }

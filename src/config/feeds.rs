@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use url::Url;
 
 use super::{
+    fields::{Fields, RESERVED, Shape},
     names::{Names, declared},
     owners::tlp_words,
     problem::{At, Report},
-    raw::{Fields, RESERVED, Shape},
     values::{self, Flaw},
 };
 use crate::model::{
     feed::{Feed, Group, GroupKind, Membership, Tlp, Unmatched},
-    id::{FeedId, GroupId, TopicId},
+    id::{FeedId, GroupId, OwnerId, TopicId},
+    owner::Owner,
     settings::FetchSettings,
 };
 
@@ -89,9 +90,27 @@ impl<'t> FeedsFile<'t> {
     }
 
     /// The feeds; `fetch` gives what a feed does not say itself.
-    pub(super) fn check_feeds(&self, names: &Names, fetch: &FetchSettings, report: &mut Report<'_>) -> Vec<Feed> {
+    pub(super) fn check_feeds(
+        &self,
+        names: &Names,
+        owners: &[Owner],
+        fetch: &FetchSettings,
+        report: &mut Report<'_>,
+    ) -> Vec<Feed> {
         let mut addresses = BTreeMap::new();
-        self.feeds.iter().filter_map(|table| feed(table, names, fetch, &mut addresses, report)).collect()
+        let ceilings: BTreeMap<&OwnerId, Tlp> = owners.iter().map(|owner| (&owner.id, owner.tlp)).collect();
+        let mut feeds = Vec::with_capacity(self.feeds.len());
+        for table in &self.feeds {
+            let Some(feed) = feed(table, names, fetch, &mut addresses, report) else { continue };
+            if let Some(ceiling) = ceilings.get(&feed.owner).filter(|ceiling| **ceiling < feed.tlp) {
+                let message = format!("owner `{}` may not be sent what this feed publishes", feed.owner);
+                let hint = format!("raise the owner's tlp to {}, or name an owner who may see it", feed.tlp);
+                let at = table.key_at("tlp");
+                report.warning(&at, message).label(format!("above the owner's {ceiling}")).hint(hint);
+            }
+            feeds.push(feed);
+        }
+        feeds
     }
 
     /// The groups.

@@ -10,8 +10,8 @@ use std::{
 use url::Host;
 
 use super::{
+    fields::{Fields, Shape},
     problem::Report,
-    raw::{Fields, Shape},
     settings::below,
     values::{self, Flaw},
 };
@@ -91,7 +91,7 @@ fn smtp(table: &Fields<'_>, root: &Path, report: &mut Report<'_>) -> Option<Mail
     let login = login(table, root, report);
     let ca_file = table.text("ca_file", report).map(|text| {
         let path = below(root, text.text);
-        if let Err(flaw) = certificates(&path) {
+        if let Err(flaw) = certificates(text.text, &path) {
             text.flaw(flaw, report);
         }
         path
@@ -162,7 +162,7 @@ fn login(table: &Fields<'_>, root: &Path, report: &mut Report<'_>) -> Option<(St
     }
     let text = password_file?;
     let path = below(root, text.text);
-    match secret(&path) {
+    match secret(text.text, &path) {
         Ok(None) => {}
         Ok(Some(concern)) => {
             report.warning(&text.at, concern.message).label(concern.label).hint(concern.hint);
@@ -173,62 +173,49 @@ fn login(table: &Fields<'_>, root: &Path, report: &mut Report<'_>) -> Option<(St
 }
 
 /// Whether a file can hold a secret; a concern is only worth a warning.
-fn secret(path: &Path) -> Result<Option<Flaw>, Flaw> {
+fn secret(typed: &str, path: &Path) -> Result<Option<Flaw>, Flaw> {
     let shown = path.display();
     let unreadable = |error: &std::io::Error| {
-        Flaw::new(
-            format!("cannot read password file {shown}"),
-            error.to_string(),
-            "make the file, readable by sigtrail only",
-        )
+        let hint = format!("make {shown} a file that only sigtrail can read");
+        Flaw::new(format!("cannot read password file `{typed}`"), error.to_string(), hint)
     };
     let metadata = match fs::metadata(path) {
         // systemd makes these only while the service runs, and `check` is used by people.
         Err(_) if path.starts_with("/run/credentials") => {
             let hint = "add LoadCredential= to the unit; sigtrail run will look again";
-            return Ok(Some(Flaw::new(
-                format!("password file {shown} is not there now"),
-                "made when the service starts",
-                hint,
-            )));
+            let message = format!("password file `{typed}` is not there now");
+            return Ok(Some(Flaw::new(message, "made when the service starts", hint)));
         }
         Err(error) => return Err(unreadable(&error)),
         Ok(metadata) => metadata,
     };
+    let refusal = |message: &str, hint: String| Err(Flaw::new(format!("password file `{typed}` {message}"), "", hint));
     if !metadata.is_file() {
-        return Err(Flaw::new(format!("password file {shown} is not a file"), "not a file", "name a file"));
+        return refusal("is not a file", format!("make {shown} a file"));
     }
     File::open(path).map_err(|error| unreadable(&error))?;
     if metadata.len() == 0 {
-        return Err(Flaw::new(
-            format!("password file {shown} is empty"),
-            "no password in it",
-            "write the password into it",
-        ));
+        return refusal("is empty", format!("write the password into {shown}"));
     }
     let open_to_others = metadata.mode() & 0o077 != 0 && !path.starts_with("/run/credentials");
     Ok(open_to_others.then(|| {
-        let mode = metadata.mode() & 0o777;
-        Flaw::new(
-            format!("password file {shown} is open to others"),
-            format!("its mode is {mode:04o}"),
-            format!("run: chmod 600 {shown}"),
-        )
+        let label = format!("its mode is {:04o}", metadata.mode() & 0o777);
+        Flaw::new(format!("password file `{typed}` is open to others"), label, format!("run: chmod 600 {shown}"))
     }))
 }
 
 /// Whether a file holds PEM certificates.
-fn certificates(path: &Path) -> Result<(), Flaw> {
+fn certificates(typed: &str, path: &Path) -> Result<(), Flaw> {
     let shown = path.display();
     let mut pem = Vec::new();
     let read = File::open(path).and_then(|file| file.take(CA_FILE_SIZE).read_to_end(&mut pem));
     if let Err(error) = read {
-        let hint = "name a file with PEM certificates, readable by sigtrail";
-        return Err(Flaw::new(format!("cannot read certificate file {shown}"), error.to_string(), hint));
+        let hint = format!("make {shown} a file with PEM certificates that sigtrail can read");
+        return Err(Flaw::new(format!("cannot read certificate file `{typed}`"), error.to_string(), hint));
     }
     if String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") {
         return Ok(());
     }
     let hint = "it must hold at least one -----BEGIN CERTIFICATE----- block";
-    Err(Flaw::new(format!("no certificate in {shown}"), "not PEM certificates", hint))
+    Err(Flaw::new(format!("no certificate in `{typed}`"), "not PEM certificates", hint))
 }

@@ -1,7 +1,8 @@
 //! The configuration: four files of TOML, read whole, judged whole and turned into their meaning.
 //!
-//! `raw` is the spanned document tree; the files named after the configuration's own files judge it; everything
-//! wrong in all of them is reported at once. Nothing is fetched, mailed or stored here.
+//! `raw` is the spanned document tree, `fields` takes keys out of it, and the files named after the configuration's
+//! own files judge what they say; everything wrong in all of them is reported at once. Nothing is fetched, mailed
+//! or stored here.
 
 use std::path::Path;
 
@@ -17,6 +18,7 @@ use crate::{
 };
 
 mod feeds;
+mod fields;
 mod init;
 mod mail;
 mod names;
@@ -110,9 +112,9 @@ fn check(root: &Path, files: &[SourceFile], now: Time, report: &mut Report<'_>) 
     };
     stack::one_name_for_two(&names, report);
     let settings = settings::check(3, settings_tree, root, report);
-    let (owners, fallback) = owners.check(&names, report);
+    let (owners, fallback) = owners.check(&names, now, report);
     let groups = feeds.check_groups(&names, report);
-    let feeds = feeds.check_feeds(&names, &settings.fetch, report);
+    let feeds = feeds.check_feeds(&names, &owners, &settings.fetch, report);
     let components = stack.check_components(Some(&names), report);
     let topics = stack.check_topics(Some(&names), report);
     let routes = stack.check_routes(&names, report);

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 
 use super::{
+    fields::{Fields, Text},
     problem::{At, Report},
-    raw::{Fields, Text},
     spelling::nearest,
     values::identifier,
 };
@@ -19,26 +19,37 @@ pub(super) struct Known {
     word: &'static str,
     /// The file that declares them.
     place: String,
-    /// Whether all of them are known: a file that could not be understood may hide some.
-    complete: bool,
+    /// The text of the file, where it could not be understood and may hide some more of them.
+    unclear: Option<String>,
     ids: BTreeMap<String, At>,
 }
 
 impl Known {
     /// Takes the identifiers of tables; one that stands twice is reported.
     pub(super) fn collect(word: &'static str, file: usize, tables: &[Fields<'_>], report: &mut Report<'_>) -> Self {
-        let place = report.files.get(file).map(|file| file.name.clone()).unwrap_or_default();
-        let mut known = Self { word, place, complete: !report.is_broken(file), ids: BTreeMap::new() };
+        let source = report.files.get(file);
+        let place = source.map(|source| source.name.clone()).unwrap_or_default();
+        let unclear = source.filter(|_| report.is_broken(file)).map(|source| source.text.clone());
+        let mut known = Self { word, place, unclear, ids: BTreeMap::new() };
         for table in tables {
-            let Some((id, at)) = declared(table, &mut Report::new(report.files)) else { continue };
+            let silent = &mut Report::silent(report.files);
+            // What is no good identifier is refused where it stands, not wherever somebody uses it.
+            let as_typed = |id: Text<'_>| (id.text.to_owned(), id.at);
+            let named = declared(table, silent).or_else(|| table.text("id", silent).map(as_typed));
+            let Some((id, at)) = named else { continue };
             if let Some(first) = known.ids.get(&id) {
-                let hint = format!("the first one is on line {}; give this one another id", line_of(first, report));
+                let hint = format!("the first one is on line {}; give this one another id", report.line(first));
                 report.error(&at, format!("duplicate {word} `{id}`")).label("again").hint(hint);
             } else {
                 known.ids.insert(id, at);
             }
         }
         known
+    }
+
+    /// Whether the file may declare this one in a part that could not be understood.
+    fn may_hide(&self, id: &str) -> bool {
+        self.unclear.as_deref().is_some_and(|text| text.is_empty() || text.contains(id))
     }
 
     pub(super) fn contains(&self, id: &str) -> bool {
@@ -100,7 +111,7 @@ impl Names {
 /// The identifier that a text refers to, of whichever kind; an unknown one is reported.
 pub(super) fn resolve_among(kinds: &[&Known], text: &Text<'_>, report: &mut Report<'_>) -> Option<String> {
     let id = text.text;
-    if kinds.iter().any(|known| known.contains(id) || !known.complete) {
+    if kinds.iter().any(|known| known.contains(id) || known.may_hide(id)) {
         return Some(id.to_owned());
     }
     let word = kinds.iter().map(|known| known.word).collect::<Vec<_>>().join(" or ");
@@ -132,11 +143,6 @@ pub(super) fn declared(table: &Fields<'_>, report: &mut Report<'_>) -> Option<(S
         return None;
     }
     Some((id, name.at))
-}
-
-fn line_of(at: &At, report: &Report<'_>) -> usize {
-    let text = report.files.get(at.file).and_then(|file| file.text.get(..at.span.start)).unwrap_or_default();
-    text.bytes().filter(|byte| *byte == b'\n').count() + 1
 }
 
 fn some_of(all: &[&str]) -> String {

@@ -5,15 +5,18 @@ use std::collections::BTreeMap;
 use jiff::{civil::Date, tz::TimeZone};
 
 use super::{
+    fields::{Fields, Shape, Text},
     names::{Names, declared},
     problem::{At, Report},
-    raw::{Fields, Shape, Text},
     values,
 };
 use crate::model::{feed::Tlp, id::OwnerId, owner::Owner, time::Time};
 
 /// The schedule of an owner who has none of their own.
 const DEFAULT_DIGEST: &str = "0 8 * * MON-FRI";
+
+/// How many days ahead somebody's leaving is warned of.
+const NOTICE_DAYS: i32 = 30;
 
 const TOP: Shape = Shape {
     title: "",
@@ -57,7 +60,7 @@ impl<'t> OwnersFile<'t> {
 
     /// Who has left by now, in their own zone.
     pub(super) fn left(&self, now: Time, report: &Report<'_>) -> BTreeMap<String, Date> {
-        let silent = &mut Report::new(report.files);
+        let silent = &mut Report::silent(report.files);
         let mut left = BTreeMap::new();
         for table in &self.tables {
             let zone = table.read("timezone", silent, values::zone).unwrap_or(TimeZone::UTC);
@@ -70,12 +73,13 @@ impl<'t> OwnersFile<'t> {
     }
 
     /// The owners and the fallback among them.
-    pub(super) fn check(&self, names: &Names, report: &mut Report<'_>) -> (Vec<Owner>, Option<OwnerId>) {
+    pub(super) fn check(&self, names: &Names, now: Time, report: &mut Report<'_>) -> (Vec<Owner>, Option<OwnerId>) {
         if self.tables.is_empty() && !report.is_broken(self.top.at.file) {
             let hint = "add [[owner]] with id, name and address";
             report.whole_file(self.top.at.file, "no owner at all").hint(hint);
         }
         let owners = self.tables.iter().filter_map(|table| owner(table, names, report)).collect();
+        self.tables.iter().for_each(|table| leaves_soon(table, now, report));
         let fallback = names.owner_of(&self.top, "fallback", report);
         cycles(&self.tables, report);
         (owners, fallback)
@@ -111,6 +115,20 @@ fn owner(table: &Fields<'_>, names: &Names, report: &mut Report<'_>) -> Option<O
     })
 }
 
+/// A warning in good time: once somebody has left, nothing is loaded that still names them.
+fn leaves_soon(table: &Fields<'_>, now: Time, report: &mut Report<'_>) {
+    let silent = &mut Report::silent(report.files);
+    let (Some((id, _)), Some(until)) = (declared(table, silent), table.date("until", silent)) else { return };
+    let zone = table.read("timezone", silent, values::zone).unwrap_or(TimeZone::UTC);
+    let today = now.to_zoned(zone).date();
+    let days = (until - today).get_days();
+    if (1..=NOTICE_DAYS).contains(&days) {
+        let label = if days == 1 { "tomorrow".to_owned() } else { format!("in {days} days") };
+        let hint = "name another owner for what is theirs; afterwards it is an error";
+        report.warning(&table.key_at("until"), format!("owner `{id}` leaves on {until}")).label(label).hint(hint);
+    }
+}
+
 /// Every label with its word.
 pub(super) fn tlp_words() -> [(&'static str, Tlp); 5] {
     Tlp::ALL.map(|tlp| (tlp.as_str(), tlp))
@@ -118,7 +136,7 @@ pub(super) fn tlp_words() -> [(&'static str, Tlp); 5] {
 
 /// Reports every circle of deputies once, at the first owner of it.
 fn cycles(tables: &[Fields<'_>], report: &mut Report<'_>) {
-    let silent = &mut Report::new(report.files);
+    let silent = &mut Report::silent(report.files);
     let deputies: BTreeMap<String, Text<'_>> =
         tables.iter().filter_map(|table| Some((declared(table, silent)?.0, table.text("deputy", silent)?))).collect();
     let mut seen: Vec<String> = Vec::new();

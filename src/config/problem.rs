@@ -56,11 +56,33 @@ impl Problem {
         self
     }
 
-    /// The text that the problem is about, as it stands in its file.
+    /// The text that the problem is about, as it stands in its file; nothing where a secret stands there.
     pub fn offending<'t>(&self, files: &'t [SourceFile]) -> &'t str {
         let file = files.iter().find(|file| file.name == self.file);
-        file.and_then(|file| file.text.get(self.span.clone())).unwrap_or_default()
+        let Some((before, rest)) = file.and_then(|file| file.text.split_at_checked(self.span.start)) else { return "" };
+        let before = before.rsplit('\n').next().unwrap_or_default();
+        let after = rest.split('\n').next().unwrap_or_default();
+        let in_value = before.contains('=') && may_hold_secret(&format!("{before}{after}"));
+        if in_value { "" } else { rest.get(..self.span.len()).unwrap_or_default() }
     }
+}
+
+/// Whether a line may hold a secret, which must reach neither a terminal nor a log.
+pub(super) fn may_hold_secret(line: &str) -> bool {
+    let mut before_signs = line.split('=').rev().skip(1);
+    let names_one = before_signs.any(|before| {
+        let key = before.trim_end().trim_end_matches(['"', '\'']).to_ascii_lowercase();
+        let key = key.rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-').next().unwrap_or_default();
+        ["pass", "secret", "token"].iter().any(|word| key.contains(word)) && !key.ends_with("_file")
+    });
+    names_one || has_user_info(line)
+}
+
+/// Whether a URL in a text has a user name or password before its host.
+pub(super) fn has_user_info(text: &str) -> bool {
+    let authority =
+        |rest: &str| rest.split(['/', '?', '#', '"', '\'', ' ']).next().is_some_and(|host| host.contains('@'));
+    text.split("://").skip(1).any(authority)
 }
 
 /// Everything that is wrong with a configuration of which at least one thing is an error.
@@ -80,6 +102,9 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
+/// The most problems that are kept beside those of the syntax; nobody reads more of them in one go.
+const MOST: usize = 1_000;
+
 /// A place in one of the files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct At {
@@ -96,11 +121,36 @@ pub(super) struct Report<'t> {
     syntax: Vec<Problem>,
     found: Vec<(usize, Problem)>,
     broken: Vec<At>,
+    /// Where the lines of each file begin; empty when nobody asks.
+    line_starts: Vec<Vec<usize>>,
+    /// Takes what comes after the last problem that is kept.
+    spare: Problem,
 }
 
 impl<'t> Report<'t> {
     pub(super) fn new(files: &'t [SourceFile]) -> Self {
-        Self { files, syntax: Vec::new(), found: Vec::new(), broken: Vec::new() }
+        let line_starts = files.iter().map(|file| line_starts(&file.text)).collect();
+        Self { line_starts, ..Self::silent(files) }
+    }
+
+    /// A report that nobody reads, for looking at something ahead of its time.
+    pub(super) fn silent(files: &'t [SourceFile]) -> Self {
+        let spare = Problem {
+            severity: Severity::Error,
+            file: String::new(),
+            line: 0,
+            column: 0,
+            span: 0..0,
+            message: String::new(),
+            label: String::new(),
+            hint: None,
+        };
+        Self { files, syntax: Vec::new(), found: Vec::new(), broken: Vec::new(), line_starts: Vec::new(), spare }
+    }
+
+    /// The line that a place is on, from 1.
+    pub(super) fn line(&self, at: &At) -> usize {
+        self.line_starts.get(at.file).map_or(0, |starts| starts.partition_point(|start| *start <= at.span.start))
     }
 
     pub(super) fn error(&mut self, at: &At, message: impl Into<String>) -> &mut Problem {
@@ -151,31 +201,71 @@ impl<'t> Report<'t> {
         let mut problems: Vec<Problem> = self.syntax.iter().chain(found).cloned().collect();
         problems.sort_by_key(|problem| (order(&problem.file), problem.line, problem.column));
         problems.dedup();
+        if self.found.len() >= MOST {
+            // An error, because one may be among those that were not kept.
+            let mut last =
+                Self::silent(self.files).problem(Severity::Error, &At { file: 0, span: 0..0 }, String::new());
+            last.message = format!("more than {MOST} problems; the others are not shown");
+            (last.line, last.column) = (0, 0);
+            problems.push(last);
+        }
         problems
     }
 
     fn add(&mut self, severity: Severity, at: &At, message: String) -> &mut Problem {
+        if self.found.len() >= MOST {
+            return &mut self.spare;
+        }
         let problem = self.problem(severity, at, message);
         self.found.push((at.file, problem));
-        let last = self.found.len() - 1;
-        #[expect(clippy::indexing_slicing, reason = "pushed on the line above")]
-        &mut self.found[last].1
+        self.found.last_mut().map_or(&mut self.spare, |(_, problem)| problem)
     }
 
     fn problem(&self, severity: Severity, at: &At, message: String) -> Problem {
         let file = self.files.get(at.file);
-        let text = file.map_or("", |file| file.text.as_str());
-        let before = text.get(..at.span.start).unwrap_or(text);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = self.line(at);
+        let starts = self.line_starts.get(at.file);
+        let line_start = starts.and_then(|starts| starts.get(line.wrapping_sub(1))).copied().unwrap_or(at.span.start);
+        let before = file.and_then(|file| file.text.get(line_start..at.span.start)).unwrap_or_default();
         Problem {
             severity,
             file: file.map(|file| file.name.clone()).unwrap_or_default(),
-            line: before.bytes().filter(|byte| *byte == b'\n').count() + 1,
-            column: before.get(line_start..).map_or(0, |line| line.chars().count()) + 1,
+            line,
+            column: before.chars().count() + 1,
             span: at.span.clone(),
             message,
             label: String::new(),
             hint: None,
+        }
+    }
+}
+
+fn line_starts(text: &str) -> Vec<usize> {
+    let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+    std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_with_a_secret_are_known_by_their_keys_and_urls() {
+        for line in [
+            "password = \"hunter2\"",
+            "\"pass\" = \"hunter2\"",
+            "mail.password=\"hunter2\"",
+            "mail = { from = \"a\", secret = \"hunter2\" }",
+            "api_token = 'hunter2'",
+            "url = \"https://me:hunter2@example.com/\"",
+            "url = \"https://example.com/?token=hunter2\"",
+        ] {
+            assert!(may_hold_secret(line), "{line}");
+        }
+        for line in
+            ["password_file = \"x\"", "from = \"a <a@example.com>\"", "url = \"https://example.com/@a\"", "[mail]"]
+        {
+            assert!(!may_hold_secret(line), "{line}");
         }
     }
 }

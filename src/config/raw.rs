@@ -1,102 +1,65 @@
-//! The spanned document tree of a file, and how `check` takes keys out of it: every unknown key and every value of
-//! the wrong type is reported on the way, with its place. What a value means is not judged here.
+//! The spanned document tree of a file, and what is said where a file is not TOML. What its keys mean is not judged here.
 
 use std::ops::Range;
 
-use jiff::civil::Date;
-use toml::{
-    Spanned,
-    de::{DeTable, DeValue},
-};
+use toml::de::DeTable;
 
-use super::{
-    problem::{At, Report},
-    spelling::nearest,
-    values::Flaw,
-};
+use super::problem::{At, Report};
 
-/// The hint for a key whose name is taken but which does nothing so far.
-pub(super) const RESERVED: &str = "the name is reserved, but it has no effect yet; remove it";
-
-/// Which keys a table may have.
-#[derive(Debug)]
-pub(super) struct Shape {
-    /// How the table is written: `[[feed]]`; empty for the top of a file.
-    pub title: &'static str,
-    /// Every key with an example of its value.
-    pub keys: &'static [(&'static str, &'static str)],
-    /// What is to be said of keys that people might well expect here.
-    pub elsewhere: &'static [(&'static str, &'static str)],
-}
-
-impl Shape {
-    fn example(&self, key: &str) -> &'static str {
-        self.keys.iter().find_map(|(name, example)| (*name == key).then_some(*example)).unwrap_or("...")
-    }
-
-    fn place(&self) -> String {
-        if self.title.is_empty() { "at the top of the file".to_owned() } else { format!("in {}", self.title) }
-    }
-}
-
-/// A text value with its place.
-#[derive(Debug, Clone)]
-pub(super) struct Text<'t> {
-    pub text: &'t str,
-    pub at: At,
-}
-
-impl Text<'_> {
-    /// The place of a part of the text; the whole of it where escapes hide which bytes those are.
-    pub(super) fn part(&self, part: Range<usize>, report: &Report<'_>) -> At {
-        let raw = report.files.get(self.at.file).and_then(|file| file.text.get(self.at.span.clone()));
-        let quotes = ["\"\"\"", "'''", "\"", "'"];
-        let bare = raw.and_then(|raw| {
-            let quote = quotes.into_iter().find(|quote| raw.starts_with(quote))?;
-            (raw.strip_prefix(quote)?.strip_suffix(quote)? == self.text).then_some(quote.len())
-        });
-        match bare {
-            Some(quote) if part.end <= self.text.len() => {
-                let start = self.at.span.start + quote;
-                At { file: self.at.file, span: start + part.start..start + part.end }
-            }
-            _ => self.at.clone(),
-        }
-    }
-
-    /// Reports what is wrong with the text.
-    pub(super) fn flaw(&self, flaw: Flaw, report: &mut Report<'_>) {
-        let at = flaw.part.map_or_else(|| self.at.clone(), |part| self.part(part, report));
-        let problem = report.error(&at, flaw.message).label(flaw.label);
-        if !flaw.hint.is_empty() {
-            problem.hint(flaw.hint);
-        }
-    }
-}
+/// The most tables of a file in which a slip is reported.
+const MOST: usize = 100;
 
 /// Reads the tree of a file; what cannot be understood is reported and left out of the tree.
 pub(super) fn tree<'t>(file: usize, text: &'t str, report: &mut Report<'_>) -> DeTable<'t> {
     let (tree, errors) = DeTable::parse_recoverable(text);
-    let mut last_line = None;
+    let mut past: Vec<Range<usize>> = Vec::new();
     for error in errors {
         let span = error.span().unwrap_or(0..0);
         let span = span.start.min(text.len())..span.end.min(text.len());
         let line_start = text.get(..span.start).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
-        // One slip often upsets the reader more than once; the first word on a line is the one that helps.
-        if last_line.replace(line_start) == Some(line_start) {
+        // One slip often upsets the reader more than once; the first word on a table is the one that helps.
+        if past.len() >= MOST || past.iter().any(|stretch| stretch.contains(&span.start)) {
             continue;
         }
-        let duplicate = error.message() == "duplicate key";
-        let stretch = if duplicate { 0..0 } else { table_around(text, line_start) };
-        let message = if duplicate {
-            format!("duplicate key `{}`", text.get(span.clone()).unwrap_or_default())
-        } else {
-            format!("not TOML: {}", error.message())
+        let typed = text.get(span.clone()).unwrap_or_default();
+        let header = text.get(line_start..).is_some_and(|line| line.trim_start().starts_with('['));
+        let (message, hint, stretch) = match error.message() {
+            "duplicate key" if header => (
+                format!("table `{typed}` stands twice"),
+                format!("write [[{typed}]] with two brackets for a list, or join the two tables"),
+                // Which of them the reader kept is not worth knowing: nothing else is said of the file.
+                0..text.len() + 1,
+            ),
+            "duplicate key" => {
+                (format!("duplicate key `{typed}`"), "a key stands once in its table; remove one of them".into(), 0..0)
+            }
+            // A list that is not closed swallows everything below it.
+            other if header && other.starts_with("missing comma") => {
+                ("not TOML: a list is not closed".to_owned(), "close the list above with ]".to_owned(), {
+                    let above = text.get(..line_start.saturating_sub(1)).unwrap_or_default().rfind('\n').unwrap_or(0);
+                    table_around(text, above).start..text.len() + 1
+                })
+            }
+            other => (format!("not TOML: {other}"), syntax_hint(other).to_owned(), table_around(text, line_start)),
         };
-        let hint = duplicate.then(|| "a key stands once in its table; remove one of them".to_owned());
-        report.syntax(&At { file, span }, stretch, message, hint);
+        past.push(stretch.clone());
+        report.syntax(&At { file, span }, stretch, message, Some(hint));
     }
     tree.into_inner()
+}
+
+fn syntax_hint(message: &str) -> &'static str {
+    if message.starts_with("string values must be quoted") {
+        "put the text in quotes: key = \"text\""
+    } else if message.starts_with("key with no value") {
+        "write key = value"
+    } else if message.starts_with("missing comma") {
+        "put a comma between the values, and ] or } after the last"
+    } else if message.starts_with("unclosed") && message.contains("table") {
+        "write [name] or [[name]] on a line of its own"
+    } else {
+        "write key = \"text\", 3, true, 2027-06-30, [\"a\", \"list\"] or { key = \"text\" }, one key on a line"
+    }
 }
 
 /// The lines from the header above a place to the next header below it.
@@ -114,296 +77,4 @@ fn table_around(text: &str, line_start: usize) -> Range<usize> {
         offset += line.len();
     }
     start..text.len() + 1
-}
-
-/// A table whose keys are taken one by one.
-#[derive(Debug, Clone)]
-pub(super) struct Fields<'t> {
-    shape: &'static Shape,
-    table: &'t DeTable<'t>,
-    pub at: At,
-}
-
-impl<'t> Fields<'t> {
-    /// Opens a table and reports the keys that it must not have.
-    pub(super) fn open(shape: &'static Shape, table: &'t DeTable<'t>, at: At, report: &mut Report<'_>) -> Self {
-        for key in table.keys() {
-            let name: &str = key.get_ref();
-            if shape.keys.iter().any(|(known, _)| *known == name) {
-                continue;
-            }
-            let place = At { file: at.file, span: key.span() };
-            let problem = report.error(&place, format!("unknown key `{name}` {}", shape.place()));
-            let elsewhere = shape.elsewhere.iter().find_map(|(other, hint)| (*other == name).then_some(*hint));
-            let near = nearest(name, shape.keys.iter().map(|(known, _)| *known));
-            match (elsewhere, near) {
-                (Some(RESERVED), _) => problem.label("does nothing yet").hint(RESERVED),
-                (Some(hint), _) => problem.label("does not belong here").hint(hint),
-                (None, Some(near)) => problem.label("no such key").hint(format!("did you mean `{near}`?")),
-                (None, None) => {
-                    let known: Vec<&str> = shape.keys.iter().map(|(known, _)| *known).collect();
-                    problem.label("no such key").hint(format!("the keys are {}", known.join(", ")))
-                }
-            };
-        }
-        Self { shape, table, at }
-    }
-
-    fn spanned(&self, value: &Spanned<DeValue<'t>>) -> At {
-        At { file: self.at.file, span: value.span() }
-    }
-
-    fn value(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
-        self.table.get(key)
-    }
-
-    fn wrong_type(&self, key: &str, value: &Spanned<DeValue<'t>>, wanted: &str, report: &mut Report<'_>) {
-        let message = format!("`{key}` must be {wanted}");
-        let label = format!("this is {}", type_in_words(value.get_ref()));
-        let hint = format!("write {key} = {}", self.shape.example(key));
-        report.error(&self.spanned(value), message).label(label).hint(hint);
-    }
-
-    /// Reports that a key is not there.
-    pub(super) fn missing(&self, key: &str, report: &mut Report<'_>) {
-        let hint = format!("add {key} = {}", self.shape.example(key));
-        if self.shape.title.is_empty() {
-            report.whole_file(self.at.file, format!("missing key `{key}` at the top of the file")).hint(hint);
-        } else {
-            report
-                .error(&self.at, format!("missing key `{key}` in {}", self.shape.title))
-                .label(format!("needs `{key}`"))
-                .hint(hint);
-        }
-    }
-
-    /// Whether the key is there, whatever its value.
-    pub(super) fn has(&self, key: &str) -> bool {
-        self.value(key).is_some()
-    }
-
-    /// The place of a key's name.
-    pub(super) fn key_at(&self, key: &str) -> At {
-        let found = self.table.keys().find(|known| known.get_ref().as_ref() == key);
-        found.map_or_else(|| self.at.clone(), |found| At { file: self.at.file, span: found.span() })
-    }
-
-    /// A line of text.
-    pub(super) fn text(&self, key: &str, report: &mut Report<'_>) -> Option<Text<'t>> {
-        let text = self.prose(key, report)?;
-        one_line(key, text, report)
-    }
-
-    /// A line of text that must be there.
-    pub(super) fn need(&self, key: &str, report: &mut Report<'_>) -> Option<Text<'t>> {
-        if !self.has(key) {
-            self.missing(key, report);
-        }
-        self.text(key, report)
-    }
-
-    /// A text of one line or more.
-    pub(super) fn prose(&self, key: &str, report: &mut Report<'_>) -> Option<Text<'t>> {
-        let value = self.value(key)?;
-        let Some(text) = value.get_ref().as_str() else {
-            self.wrong_type(key, value, "a text in quotes", report);
-            return None;
-        };
-        let at = self.spanned(value);
-        if text.trim().is_empty() {
-            let hint = format!("write {key} = {}, or remove the line", self.shape.example(key));
-            report.error(&at, format!("`{key}` is empty")).hint(hint);
-            return None;
-        }
-        Some(Text { text, at })
-    }
-
-    /// A text that means something: read by `read`, whose flaw is reported.
-    pub(super) fn read<T>(
-        &self,
-        key: &str,
-        report: &mut Report<'_>,
-        read: impl FnOnce(&str) -> Result<T, Flaw>,
-    ) -> Option<T> {
-        let text = self.text(key, report)?;
-        match read(text.text) {
-            Ok(value) => Some(value),
-            Err(flaw) => {
-                text.flaw(flaw, report);
-                None
-            }
-        }
-    }
-
-    /// A word out of a list.
-    pub(super) fn word<T: Copy>(&self, key: &str, words: &[(&str, T)], report: &mut Report<'_>) -> Option<T> {
-        self.read(key, report, |text| {
-            words.iter().find_map(|(word, value)| (*word == text).then_some(*value)).ok_or_else(|| {
-                let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-                let hint = match nearest(text, known.iter().copied()) {
-                    Some(near) => format!("did you mean \"{near}\"?"),
-                    None => format!("one of {}", known.join(", ")),
-                };
-                Flaw::new(format!("unknown {key} `{text}`"), format!("not one of {}", known.join(", ")), hint)
-            })
-        })
-    }
-
-    /// A whole number between two bounds, both included.
-    pub(super) fn number(&self, key: &str, bounds: (u32, u32), report: &mut Report<'_>) -> Option<u32> {
-        let value = self.value(key)?;
-        let wanted = format!("a whole number from {} to {}", bounds.0, bounds.1);
-        let Some(integer) = value.get_ref().as_integer() else {
-            self.wrong_type(key, value, &wanted, report);
-            return None;
-        };
-        number_in(integer, bounds).or_else(|| {
-            let hint = format!("write {key} = {}", self.shape.example(key));
-            report.error(&self.spanned(value), format!("`{key}` must be {wanted}")).label("out of range").hint(hint);
-            None
-        })
-    }
-
-    /// True or false.
-    pub(super) fn flag(&self, key: &str, report: &mut Report<'_>) -> Option<bool> {
-        let value = self.value(key)?;
-        let flag = value.get_ref().as_bool();
-        if flag.is_none() {
-            self.wrong_type(key, value, "true or false", report);
-        }
-        flag
-    }
-
-    /// A day, written without quotes.
-    pub(super) fn date(&self, key: &str, report: &mut Report<'_>) -> Option<Date> {
-        let value = self.value(key)?;
-        let datetime = value.get_ref().as_datetime().filter(|datetime| datetime.time.is_none());
-        let Some(date) = datetime.and_then(|datetime| datetime.date) else {
-            self.wrong_type(key, value, "a day without quotes", report);
-            return None;
-        };
-        let part = |part: u8| i8::try_from(part).unwrap_or(0);
-        i16::try_from(date.year).ok().and_then(|year| Date::new(year, part(date.month), part(date.day)).ok())
-    }
-
-    /// The values of a list.
-    pub(super) fn items(&self, key: &str, report: &mut Report<'_>) -> Option<Vec<&'t Spanned<DeValue<'t>>>> {
-        let value = self.value(key)?;
-        let items = value.get_ref().as_array().map(|array| array.iter().collect());
-        if items.is_none() {
-            self.wrong_type(key, value, "a list", report);
-        }
-        items
-    }
-
-    /// A list of texts, each of one line and each of them once; values that are no text are reported and left out.
-    pub(super) fn texts(&self, key: &str, report: &mut Report<'_>) -> Option<Vec<Text<'t>>> {
-        let mut texts: Vec<Text<'t>> = Vec::new();
-        for item in self.items(key, report)? {
-            let at = self.spanned(item);
-            let Some(text) = item.get_ref().as_str() else {
-                let hint = format!("write {key} = {}", self.shape.example(key));
-                report
-                    .error(&at, format!("`{key}` must be a list of texts"))
-                    .label(format!("this is {}", type_in_words(item.get_ref())))
-                    .hint(hint);
-                continue;
-            };
-            if text.trim().is_empty() {
-                report.error(&at, format!("an empty text in `{key}`")).hint("remove it");
-            } else if texts.iter().any(|known| known.text == text) {
-                report.error(&at, format!("`{text}` stands twice in `{key}`")).label("again").hint("remove it");
-            } else {
-                texts.extend(one_line(key, Text { text, at }, report));
-            }
-        }
-        Some(texts)
-    }
-
-    /// A list of texts that must not be empty where it stands.
-    pub(super) fn some_texts(&self, key: &str, report: &mut Report<'_>) -> Option<Vec<Text<'t>>> {
-        if self.items(key, &mut Report::new(report.files)).is_some_and(|items| items.is_empty()) {
-            self.empty_list(key, report);
-        }
-        self.texts(key, report)
-    }
-
-    /// Reports a list in which something is needed.
-    pub(super) fn empty_list(&self, key: &str, report: &mut Report<'_>) {
-        let at = self.value(key).map_or_else(|| self.at.clone(), |value| self.spanned(value));
-        let hint = format!("write {key} = {}", self.shape.example(key));
-        report.error(&at, format!("`{key}` is empty")).label("nothing in it").hint(hint);
-    }
-
-    /// A table below this one.
-    pub(super) fn table(&self, key: &str, shape: &'static Shape, report: &mut Report<'_>) -> Option<Fields<'t>> {
-        let value = self.value(key)?;
-        let Some(table) = value.get_ref().as_table() else {
-            let label = format!("this is {}", type_in_words(value.get_ref()));
-            let hint = format!("write {}", shape.title);
-            report.error(&self.spanned(value), format!("`{key}` must be a table")).label(label).hint(hint);
-            return None;
-        };
-        Some(Fields::open(shape, table, self.spanned(value), report))
-    }
-
-    /// The tables of a list, such as every `[[feed]]`.
-    pub(super) fn tables(&self, key: &str, shape: &'static Shape, report: &mut Report<'_>) -> Vec<Fields<'t>> {
-        let Some(value) = self.value(key) else { return Vec::new() };
-        let Some(array) = value.get_ref().as_array() else {
-            let label = format!("this is {}", type_in_words(value.get_ref()));
-            let hint = format!("write {} with two brackets, once for each", shape.title);
-            report.error(&self.spanned(value), format!("`{key}` must be a list of tables")).label(label).hint(hint);
-            return Vec::new();
-        };
-        let mut tables = Vec::with_capacity(array.len());
-        for item in array {
-            match item.get_ref().as_table() {
-                Some(table) => tables.push(Fields::open(shape, table, self.spanned(item), report)),
-                None => {
-                    let label = format!("this is {}", type_in_words(item.get_ref()));
-                    let hint = format!("write {}", shape.title);
-                    report
-                        .error(&self.spanned(item), format!("`{key}` must be a list of tables"))
-                        .label(label)
-                        .hint(hint);
-                }
-            }
-        }
-        tables
-    }
-}
-
-/// The number, if it lies between the bounds.
-pub(super) fn number_in(integer: &toml::de::DeInteger<'_>, bounds: (u32, u32)) -> Option<u32> {
-    let number = u32::from_str_radix(integer.as_str(), integer.radix()).ok()?;
-    (bounds.0..=bounds.1).contains(&number).then_some(number)
-}
-
-fn one_line<'t>(key: &str, text: Text<'t>, report: &mut Report<'_>) -> Option<Text<'t>> {
-    if text.text.chars().any(char::is_control) {
-        let message = format!("a control character or line break in `{key}`");
-        report.error(&text.at, message).label("must be one line of plain text").hint("remove it");
-        return None;
-    }
-    if text.text.trim() != text.text {
-        report
-            .error(&text.at, format!("blanks around the text of `{key}`"))
-            .hint(format!("write \"{}\"", text.text.trim()));
-        return None;
-    }
-    Some(text)
-}
-
-/// A value's type as people say it.
-pub(super) fn type_in_words(value: &DeValue<'_>) -> &'static str {
-    match value {
-        DeValue::String(_) => "a text",
-        DeValue::Integer(_) => "a whole number",
-        DeValue::Float(_) => "a number with a fraction",
-        DeValue::Boolean(_) => "true or false",
-        DeValue::Datetime(_) => "a date or time",
-        DeValue::Array(_) => "a list",
-        DeValue::Table(_) => "a table",
-    }
 }

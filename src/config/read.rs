@@ -1,6 +1,6 @@
 //! The four files on disk: their names, reading them whole, and the hash over them. What they say is not judged here.
 
-use std::{fs::File, io::Read, path::Path};
+use std::{fmt::Write as _, fs::File, io::Read, path::Path};
 
 use sha2::{Digest as _, Sha256};
 
@@ -46,7 +46,10 @@ pub(super) fn hash(files: &[SourceFile]) -> String {
         hasher.update((file.text.len() as u64).to_be_bytes());
         hasher.update(file.text.as_bytes());
     }
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hasher.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 #[cfg(test)]

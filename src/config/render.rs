@@ -3,9 +3,11 @@
 
 use std::fmt::Write as _;
 
-use super::problem::{Problem, Severity};
+use super::problem::{Problem, Severity, may_hold_secret};
 use crate::model::settings::SourceFile;
 
+/// The most characters of a message, label or hint that are shown.
+const LONGEST: usize = 400;
 /// The most characters of a line that are shown.
 const WIDEST: usize = 140;
 
@@ -85,7 +87,18 @@ fn one(out: &mut String, problem: &Problem, files: &[SourceFile], gutter: usize,
 }
 
 fn excerpt(out: &mut String, problem: &Problem, text: &str, gutter: usize, paint: Paint) {
-    let line = text.lines().nth(problem.line - 1).unwrap_or_default();
+    let (before, after) = text.split_at_checked(problem.span.start).unwrap_or((text, ""));
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let line_end = before.len() + after.find('\n').unwrap_or(after.len());
+    let line = text.get(line_start..line_end).unwrap_or_default().trim_end_matches('\r');
+    let number = paint.frame(&format!("{:>gutter$} |", problem.line));
+    if may_hold_secret(line) {
+        let _ = writeln!(out, "{number} (the line may hold a secret)");
+        if !problem.label.is_empty() {
+            let _ = writeln!(out, "{} {}", paint.frame(&format!("{:gutter$} |", "")), shown(&problem.label));
+        }
+        return;
+    }
     let indent = problem.column.saturating_sub(1);
     let marked = text.get(problem.span.clone()).and_then(|marked| marked.lines().next()).unwrap_or_default();
     // A long line loses its beginning, so that the place itself is always seen.
@@ -93,7 +106,6 @@ fn excerpt(out: &mut String, problem: &Problem, text: &str, gutter: usize, paint
     let visible: String = line.chars().skip(skipped).take(WIDEST).collect();
     let indent = indent - skipped;
     let carets = marked.chars().count().clamp(1, WIDEST.saturating_sub(indent).max(1));
-    let number = paint.frame(&format!("{:>gutter$} |", problem.line));
     let _ = writeln!(out, "{number} {}", shown(&visible).trim_end());
     let under = paint.severity(problem.severity, &format!("{} {}", "^".repeat(carets), shown(&problem.label)));
     let line = format!("{} {:indent$}{under}", paint.frame(&format!("{:gutter$} |", "")), "");
@@ -103,6 +115,7 @@ fn excerpt(out: &mut String, problem: &Problem, text: &str, gutter: usize, paint
 /// What a terminal may be sent: a tab is one blank, any other control character a replacement of one column.
 fn shown(text: &str) -> String {
     text.chars()
+        .take(LONGEST)
         .map(|c| match c {
             '\t' => ' ',
             c if c.is_control()
@@ -120,13 +133,14 @@ mod tests {
     use super::*;
 
     fn problem(message: &str, text: &str, found: &str) -> (Problem, Vec<SourceFile>) {
-        let start = text.find(found).expect("it is there");
-        let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let (before, _) = text.split_once(found).expect("it is there");
+        let start = before.len();
+        let in_line = before.rsplit('\n').next().unwrap_or_default();
         let problem = Problem {
             severity: Severity::Error,
             file: "feeds.toml".into(),
-            line: text[..start].matches('\n').count() + 1,
-            column: text[line_start..start].chars().count() + 1,
+            line: before.matches('\n').count() + 1,
+            column: in_line.chars().count() + 1,
             span: start..start + found.len(),
             message: message.into(),
             label: "no such owner in config/owners.toml".into(),
@@ -152,14 +166,14 @@ mod tests {
         let shown = render(&[problem], &files, false);
         let lines: Vec<&str> = shown.lines().collect();
         let caret = lines[3].find('^').expect("a caret");
-        assert!(lines[2][caret..].starts_with("\"mria\""), "{shown}");
+        assert!(lines[2].split_at(caret).1.starts_with("\"mria\""), "{shown}");
         assert!(lines[2].len() <= WIDEST + 8);
     }
 
     #[test]
     fn control_characters_of_a_file_never_reach_the_terminal() {
         let (problem, files) = problem("bad \u{1b}[2J name", "name = \"a\u{1b}[2Jb\"\n", "\"a\u{1b}[2Jb\"");
-        assert!(!render(&[problem.clone()], &files, false).contains('\u{1b}'));
+        assert!(!render(std::slice::from_ref(&problem), &files, false).contains('\u{1b}'));
         let colored = render(&[problem], &files, true);
         assert!(colored.contains("\u{1b}[1;31merror\u{1b}[0m") && !colored.contains("\u{1b}[2J"));
     }

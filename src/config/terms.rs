@@ -1,6 +1,8 @@
 //! The terms of components and topics: their three spellings, and whether each of them can find anything at all
 //! or rather too much.
 
+use std::collections::BTreeSet;
+
 use regex::{Regex, RegexBuilder};
 use toml::{
     Spanned,
@@ -8,8 +10,8 @@ use toml::{
 };
 
 use super::{
+    fields::{Fields, Shape, Text, type_in_words, unseen},
     problem::{At, Report},
-    raw::{Fields, Shape, Text, type_in_words},
 };
 use crate::model::stack::{Case, Pattern, Term};
 
@@ -20,7 +22,7 @@ const LONGEST_REGEX: usize = 1_000;
 /// The most bytes that a compiled regular expression may take.
 const REGEX_SIZE: usize = 1 << 20;
 /// How deep the groups of a regular expression may be nested.
-const REGEX_NESTING: u32 = 32;
+const REGEX_NESTING: u32 = 50;
 /// A term with fewer letters and digits than this means too many things.
 const SHORT: usize = 4;
 
@@ -56,11 +58,12 @@ pub(super) fn check(table: &Fields<'_>, report: &mut Report<'_>) -> Option<Vec<T
         return None;
     }
     let mut terms: Vec<Term> = Vec::with_capacity(items.len());
+    let mut seen = BTreeSet::new();
     let mut unclear = Vec::new();
     for item in items {
         let at = At { file: table.at.file, span: item.span() };
         let Some((term, at)) = term(item, &at, report) else { continue };
-        if terms.iter().any(|known| same(known, &term)) {
+        if !seen.insert(sameness(&term)) {
             report.error(&at, format!("duplicate term `{}`", term.label())).label("again").hint("remove it");
             continue;
         }
@@ -115,7 +118,7 @@ fn structured<'t>(table: &'t DeTable<'t>, at: &At, report: &mut Report<'_>) -> O
             let hint = "begin the expression with (?i) for any case";
             report.error(&fields.key_at("case"), "`case` has no effect on a `regex`").label("no effect").hint(hint);
         }
-        let text = fields.text("regex", report)?;
+        let text = fields.prose("regex", report)?;
         let regex = compiled(&text, report)?;
         useless_exclusions(&fields, report, |phrase| regex.is_match(phrase));
         let pattern = Pattern::Regex(text.text.to_owned());
@@ -124,9 +127,10 @@ fn structured<'t>(table: &'t DeTable<'t>, at: &At, report: &mut Report<'_>) -> O
     let text = fields.need("text", report)?;
     let case = fields.word("case", &[("any", Case::Any), ("exact", Case::Exact)], report).unwrap_or_default();
     let found = words(&text, report)?;
-    let lower = found.to_lowercase();
-    useless_exclusions(&fields, report, |phrase| phrase.to_lowercase().contains(&lower));
-    if let Some(same) = near.iter().find(|near| near.to_lowercase() == lower) {
+    // A hyphen and a blank are the same when terms are looked for.
+    let lower = found.to_lowercase().replace('-', " ");
+    useless_exclusions(&fields, report, |phrase| phrase.to_lowercase().replace('-', " ").contains(&lower));
+    if let Some(same) = near.iter().find(|near| near.to_lowercase().replace('-', " ") == lower) {
         let hint = "name another word that stands in entries that are meant";
         let at = &fields.key_at("near");
         report.error(at, format!("`near` names the term `{same}` itself")).label("always met").hint(hint);
@@ -135,8 +139,9 @@ fn structured<'t>(table: &'t DeTable<'t>, at: &At, report: &mut Report<'_>) -> O
 }
 
 fn words(text: &Text<'_>, report: &mut Report<'_>) -> Option<String> {
-    let problem = if text.text.chars().any(char::is_control) {
-        report.error(&text.at, "a control character or line break in a term").hint("remove it")
+    let problem = if let Some(unseen) = unseen(text.text) {
+        let message = format!("a character that nobody sees in a term, U+{:04X}", u32::from(unseen));
+        report.error(&text.at, message).hint("remove it")
     } else if !text.text.chars().any(char::is_alphanumeric) {
         report.error(&text.at, format!("term `{}` has no letter and no digit", text.text)).hint("remove it")
     } else if text.text.chars().count() > LONGEST_TERM {
@@ -155,7 +160,7 @@ fn phrases(fields: &Fields<'_>, key: &str, report: &mut Report<'_>) -> Vec<Strin
 
 /// An exclusion that the term does not stand in excludes nothing.
 fn useless_exclusions(fields: &Fields<'_>, report: &mut Report<'_>, contains: impl Fn(&str) -> bool) {
-    let texts = fields.texts("not", &mut Report::new(report.files)).unwrap_or_default();
+    let texts = fields.texts("not", &mut Report::silent(report.files)).unwrap_or_default();
     for text in texts.iter().filter(|text| !contains(text.text)) {
         let hint = "write the longer phrase that holds the term, such as \"SSL VPN\" for SSL";
         report
@@ -208,12 +213,12 @@ fn regex_error(error: &regex::Error, text: &Text<'_>, report: &Report<'_>) -> (S
     (label.to_owned(), at.unwrap_or_else(|| text.at.clone()))
 }
 
-fn same(a: &Term, b: &Term) -> bool {
-    match (&a.pattern, &b.pattern) {
-        (Pattern::Text { text: a, case: x }, Pattern::Text { text: b, case: y }) => {
-            x == y && if *x == Case::Any { a.to_lowercase() == b.to_lowercase() } else { a == b }
-        }
-        (a, b) => a == b,
+/// What two terms that find the same have in common.
+fn sameness(term: &Term) -> (u8, String) {
+    match &term.pattern {
+        Pattern::Text { text, case: Case::Any } => (0, text.to_lowercase()),
+        Pattern::Text { text, case: Case::Exact } => (1, text.clone()),
+        Pattern::Regex(regex) => (2, regex.clone()),
     }
 }
 

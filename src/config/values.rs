@@ -6,7 +6,7 @@ use std::{net::IpAddr, ops::Range};
 use jiff::{SignedDuration, Span, tz::TimeZone};
 use url::{Host, Url};
 
-use super::spelling::nearest;
+use super::{problem::has_user_info, spelling::nearest};
 use crate::{
     model::{id::slug, settings::AddressRange},
     schedule::Schedule,
@@ -177,27 +177,28 @@ fn network_of(address: IpAddr, prefix: u8) -> IpAddr {
 
 /// An http or https address with a host and without user name or password.
 pub(super) fn web_address(text: &str) -> Result<Url, Flaw> {
-    let invalid = |label: &str, hint: String| Flaw::new(format!("invalid URL `{text}`"), label, hint);
-    let url = Url::parse(text).map_err(|error| {
-        let hint = if text.contains("://") {
-            "write something like \"https://example.com/feed.xml\"".to_owned()
-        } else {
-            format!("write \"https://{text}\"")
-        };
-        invalid(&error.to_string(), hint)
-    })?;
+    // What follows a ? may be a secret as well.
+    let shown = text.split('?').next().unwrap_or_default();
+    let invalid = |label: &str, hint: String| Flaw::new(format!("invalid URL `{shown}`"), label, hint);
+    if has_user_info(text) {
+        // The secret itself is not repeated in the message.
+        let label = "secrets do not belong in this file";
+        return Err(Flaw::new("a URL with a user name or password", label, "remove the part before the @"));
+    }
+    let url = match Url::parse(text) {
+        Ok(url) => url,
+        Err(_) if !text.contains("://") => {
+            return Err(invalid("no https:// in front of it", format!("write \"https://{shown}\"")));
+        }
+        Err(error) => return Err(invalid(&error.to_string(), "write something like \"https://example.com/\"".into())),
+    };
     if !matches!(url.scheme(), "http" | "https") {
         return Err(invalid(&format!("the scheme is `{}`", url.scheme()), "only http and https can be fetched".into()));
     }
-    if !url.username().is_empty() || url.password().is_some() {
-        // The secret itself is not repeated in the message.
-        return Err(Flaw::new(
-            "a URL with a user name or password",
-            "secrets do not belong in this file",
-            "remove the part before the @",
-        ));
-    }
     match url.host() {
+        _ if !url.username().is_empty() || url.password().is_some() => {
+            Err(Flaw::new("a URL with a user name or password", "secrets do not belong in this file", "remove them"))
+        }
         None | Some(Host::Domain("")) => {
             Err(invalid("no host", "write something like \"https://example.com/feed.xml\"".into()))
         }
@@ -208,19 +209,12 @@ pub(super) fn web_address(text: &str) -> Result<Url, Flaw> {
 /// A feed's address: a web address without a fragment, which no request ever sends.
 pub(super) fn feed_address(text: &str) -> Result<Url, Flaw> {
     let url = web_address(text)?;
-    match url.fragment() {
-        None => Ok(url),
-        Some(_) => {
-            let at = text.find('#').unwrap_or(0);
-            let mut flaw = Flaw::new(
-                format!("URL `{text}` has a fragment"),
-                "never sent to the server",
-                "remove `#` and what follows",
-            );
-            flaw.part = Some(at..text.len());
-            Err(flaw)
-        }
+    if url.fragment().is_none() {
+        return Ok(url);
     }
+    let at = text.find('#').unwrap_or(0);
+    let flaw = Flaw::new("a URL with a fragment", "never sent to the server", "remove `#` and what follows");
+    Err(Flaw { part: Some(at..text.len()), ..flaw })
 }
 
 /// Whether a URL's host is this machine itself.
@@ -348,8 +342,12 @@ mod tests {
 
     #[test]
     fn a_secret_in_a_url_is_not_repeated() {
-        let flaw = web_address("https://me:hunter2@example.com/").unwrap_err();
-        assert!(!format!("{flaw:?}").contains("hunter2"));
+        for url in
+            ["https://me:hunter2@example.com/", "ftp://hunter2@example.com", "https://me:hunter2@example.com:99999/"]
+        {
+            let flaw = web_address(url).unwrap_err();
+            assert!(!format!("{flaw:?}").contains("hunter2"), "{flaw:?}");
+        }
     }
 
     #[test]

@@ -1,8 +1,12 @@
-//! Floor 1, evidence: what a record says, the RFC 6962 tree over records, and the signed heads of it.
+//! Floor 1, evidence: what a record says, the RFC 6962 tree over records, the signed heads of it, and how all of
+//! them are verified.
 
 pub mod canonical;
 pub mod event;
 pub mod hex;
+pub mod mailed;
 pub mod merkle;
 pub mod note;
 pub mod record;
+pub mod report;
+pub mod verify;

@@ -11,14 +11,17 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::{address::may_dial, model::settings::AddressRange};
 
+/// What a test says of a name; no address: there is no such name.
+pub type Lookup = dyn Fn(&str) -> Vec<IpAddr> + Send + Sync;
+
 /// Where names are looked up.
 #[derive(Clone, Default)]
 pub enum Resolver {
     /// The machine's own resolver.
     #[default]
     System,
-    /// A table that a test makes up: asked once per lookup, so it may change its mind; no address: no such name.
-    Table(Arc<dyn Fn(&str) -> Vec<IpAddr> + Send + Sync>),
+    /// A table that a test makes up: asked once per lookup, so it may change its mind.
+    Table(Arc<Lookup>),
 }
 
 impl Resolver {

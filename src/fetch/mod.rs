@@ -4,6 +4,7 @@
 
 mod body;
 mod cause;
+mod client;
 mod decode;
 mod dial;
 mod door;
@@ -11,5 +12,5 @@ mod fetcher;
 mod gate;
 mod head;
 
-pub use dial::Resolver;
+pub use dial::{Lookup, Resolver};
 pub use fetcher::{FetchError, FetchRequest, Fetcher};

@@ -1,7 +1,5 @@
 //! Digest: whose turn it is, what goes in, and freezing the bytes.
 
-use jiff::tz::TimeZone;
-
 use super::{
     Context, Fault,
     story::{SeenStory, feed_name, named_tags},
@@ -41,8 +39,12 @@ pub struct ComposedDigest {
     pub subject: String,
     /// How many stories it has.
     pub stories: usize,
+    /// The name of the owner.
+    pub owner_name: String,
     /// The link that answers the whole of it.
     pub answer_all_url: String,
+    /// The links that answer its stories, in their order.
+    pub answer_urls: Vec<String>,
 }
 
 /// What composing did.
@@ -161,7 +163,9 @@ fn commit(
         owner: owner.id.clone(),
         subject: composed.subject.clone(),
         stories: gathered.stories.len(),
+        owner_name: owner.name.clone(),
         answer_all_url: gathered.content.answer_all_url.clone(),
+        answer_urls: gathered.content.stories.iter().map(|story| story.answer_url.clone()).collect(),
     })
 }
 

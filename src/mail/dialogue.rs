@@ -16,7 +16,7 @@ use lettre::{
 use super::{
     line::Line,
     message,
-    relay::Relay,
+    relay::{self, Relay},
     reply::{Offers, Reply, clean},
 };
 use crate::model::{delivery::SendOutcome, settings::MailTls};
@@ -67,12 +67,14 @@ impl Connection {
         let broken = |error: io::Error| Trouble::Lost(format!("no connection to {peer}: {error}"));
         let mut line = Line::connect(&relay.host, relay.port, relay.patience.clone()).await.map_err(broken)?;
         if relay.tls == MailTls::Tls {
-            line = line.secure(&relay.connector, relay.name.clone()).await.map_err(|error| no_tls(&peer, &error))?;
+            line = line
+                .secure(&relay.connector, relay.name.clone())
+                .await
+                .map_err(|error| no_tls(&peer, relay.tls, &error))?;
         }
-        let hello = relay.hello(line.local_address().ok());
+        let hello = relay::hello(line.local_address().ok());
         let mut connection = Connection { line, offers: Offers::default(), peer };
-        let greeting = connection.line.reply(relay.patience.limits.command).await;
-        connection.expect(greeting, "the greeting", Reply::done, false)?;
+        connection.greeting(relay).await?;
         connection.hello(&hello, relay.tls == MailTls::None && relay.login.is_none()).await?;
         if relay.tls == MailTls::Starttls {
             connection = connection.starttls(relay, &hello).await?;
@@ -84,16 +86,31 @@ impl Connection {
         Ok(connection)
     }
 
-    /// EHLO; a server that does not know the word gets HELO where nothing it could offer is needed.
+    async fn greeting(&mut self, relay: &Relay) -> Result<(), Trouble> {
+        let greeting = self.line.reply(relay.patience.limits.command).await;
+        let silent = greeting.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::TimedOut);
+        match self.expect(greeting, "the greeting", Reply::done, false) {
+            Err(Trouble::Lost(cause)) if silent && relay.tls != MailTls::Tls => Err(Trouble::Lost(format!(
+                "{cause}; a port that speaks TLS from the first byte, such as 465, needs tls = \"tls\""
+            ))),
+            other => other.map(|_| ()),
+        }
+    }
+
+    /// EHLO; a server that does not know the word gets HELO where nothing that it could offer is asked for.
     async fn hello(&mut self, hello: &ClientId, plain_will_do: bool) -> Result<(), Trouble> {
+        self.offers = Offers::default();
         match self.ask(&Ehlo::new(hello.clone()).to_string(), "EHLO").await {
             Ok(reply) => {
                 self.offers = Offers::of(&reply);
                 Ok(())
             }
-            Err(Trouble::Refused(reply)) if plain_will_do && matches!(reply.code, 500 | 502 | 504) => {
-                self.offers = Offers::default();
-                self.ask(&format!("HELO {hello}\r\n"), "HELO").await.map(|_| ())
+            Err(Trouble::Refused(reply)) if matches!(reply.code, 500 | 502 | 504) => {
+                if plain_will_do {
+                    return self.ask(&format!("HELO {hello}\r\n"), "HELO").await.map(|_| ());
+                }
+                let peer = &self.peer;
+                Err(Trouble::Lost(format!("{peer} does not know EHLO ({reply}), which TLS and a login need")))
             }
             Err(trouble) => Err(trouble),
         }
@@ -107,7 +124,7 @@ impl Connection {
         let reply = self.line.command(&Starttls.to_string()).await;
         self.expect(reply, "STARTTLS", |reply| reply.code == 220, false)?;
         let line = self.line.secure(&relay.connector, relay.name.clone()).await;
-        let line = line.map_err(|error| no_tls(&self.peer, &error))?;
+        let line = line.map_err(|error| no_tls(&self.peer, relay.tls, &error))?;
         // What was offered before the handshake could come from somebody in between: it is asked for again.
         let mut secured = Connection { line, offers: Offers::default(), peer: self.peer };
         secured.hello(hello, false).await?;
@@ -145,7 +162,7 @@ impl Connection {
     pub(super) fn unfit(&self, from: &Address, to: &Address, bytes: &[u8]) -> Option<SendOutcome> {
         let peer = &self.peer;
         let size = bytes.len() as u64;
-        if let Some(limit) = self.offers.max_size.filter(|&limit| limit < size) {
+        if let Some(limit) = self.offers.size.filter(|limit| (1..size).contains(limit)) {
             let reply = format!("not sent: {peer} takes at most {limit} bytes, and the message has {size}");
             return Some(SendOutcome::Rejected { code: 552, reply });
         }
@@ -161,7 +178,7 @@ impl Connection {
     /// MAIL: begins a transaction.
     pub(super) async fn begin(&mut self, from: &Address, to: &Address, bytes: &[u8]) -> Result<(), Trouble> {
         let mut parameters = Vec::new();
-        if self.offers.size {
+        if self.offers.size.is_some() {
             parameters.push(MailParameter::Size(bytes.len()));
         }
         if !bytes.is_ascii() {
@@ -242,8 +259,15 @@ impl Connection {
     }
 }
 
-fn no_tls(peer: &str, error: &io::Error) -> Trouble {
-    Trouble::Lost(format!("no TLS with {peer}: {}", words(error)))
+fn no_tls(peer: &str, tls: MailTls, error: &io::Error) -> Trouble {
+    let fault = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let cause = match fault {
+        Some(rustls::Error::InvalidMessage(_)) if tls == MailTls::Tls => {
+            "it does not speak TLS; a port that begins in the clear, such as 25 or 587, needs tls = \"starttls\"".into()
+        }
+        _ => words(error),
+    };
+    Trouble::Lost(format!("no TLS with {peer}: {cause}"))
 }
 
 /// What the system says, with a plain word for a connection that simply ended.

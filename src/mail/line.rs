@@ -11,7 +11,7 @@ use tokio::{
     io::{AsyncWrite, AsyncWriteExt, BufReader},
     net::{TcpStream, lookup_host},
     sync::watch,
-    time::{sleep, timeout},
+    time::timeout,
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
@@ -31,7 +31,7 @@ pub struct Limits {
     pub command: Duration,
     /// The reply to the final dot.
     pub dot: Duration,
-    /// Any wait that is still going on after [`super::Mailer::hurry`].
+    /// All waits together that are still to come after [`super::Mailer::hurry`].
     pub hurry: Duration,
 }
 
@@ -46,29 +46,30 @@ impl Default for Limits {
     }
 }
 
-/// How long is waited: the limits, cut short when the service stops.
+/// How long is waited: the limits, and an end to all waits when the service stops.
 #[derive(Debug, Clone)]
 pub(super) struct Patience {
     /// The limits.
     pub(super) limits: Limits,
-    /// True from the moment when everybody hurries.
-    pub(super) hurry: watch::Receiver<bool>,
+    /// True from the moment when nothing is waited for any more.
+    pub(super) over: watch::Receiver<bool>,
 }
 
 impl Patience {
     /// Waits for `work`, at most `limit`. Being late is an error of the kind `TimedOut`.
     async fn within<T>(&self, limit: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-        let mut hurry = self.hurry.clone();
-        let hurried = async {
-            if hurry.wait_for(|hurry| *hurry).await.is_err() {
-                // Nobody is left who could ask for a hurry.
+        let mut over = self.over.clone();
+        let stopped = async {
+            if over.wait_for(|over| *over).await.is_err() {
+                // Nobody is left who could stop the wait.
                 std::future::pending::<()>().await;
             }
-            sleep(self.limits.hurry).await;
         };
         tokio::select! {
+            // What is there already counts, however late it is.
+            biased;
             done = timeout(limit, work) => done.unwrap_or_else(|_| Err(late(&format!("within {}", spell(limit))))),
-            () = hurried => Err(late("before the service stopped")),
+            () = stopped => Err(late("before the service stopped")),
         }
     }
 }

@@ -2,9 +2,10 @@
 //! synchronous; the runtime that the waiting needs lives and ends here.
 
 use std::{
-    io,
+    fmt, io,
     path::{Path, PathBuf},
     thread,
+    time::Duration,
 };
 
 use lettre::Address;
@@ -64,7 +65,14 @@ pub enum MailError {
 pub struct Mailer {
     from: Address,
     way: Way,
-    hurry: watch::Sender<bool>,
+    over: watch::Sender<bool>,
+    grace: Duration,
+}
+
+impl fmt::Debug for Mailer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mailer").finish_non_exhaustive()
+    }
 }
 
 enum Way {
@@ -88,7 +96,7 @@ impl Mailer {
     pub fn with_limits(settings: &MailSettings, outbox: &Path, limits: Limits) -> Result<Mailer, MailError> {
         let from =
             envelope_address(&settings.from_address).ok_or_else(|| MailError::From(settings.from_address.clone()))?;
-        let (sender, hurry) = watch::channel(false);
+        let (over, waits) = watch::channel(false);
         let way = match &settings.transport {
             MailTransport::Directory => {
                 let open = Outbox::open(outbox);
@@ -101,13 +109,13 @@ impl Mailer {
                     tls: *tls,
                     login: login.clone(),
                     name: ServerName::try_from(host.clone()).map_err(|_| MailError::Host(host.clone()))?,
-                    connector: connector(ca_file.as_deref())?,
-                    patience: Patience { limits, hurry },
+                    connector: connector(*tls, ca_file.as_deref())?,
+                    patience: Patience { limits, over: waits },
                 };
                 Way::Smtp(Box::new(Smtp { relay, waiting: Waiting::new().map_err(MailError::Runtime)? }))
             }
         };
-        Ok(Mailer { from, way, hurry: sender })
+        Ok(Mailer { from, way, over, grace: limits.hurry })
     }
 
     /// Begins a burst; the connection is made by the first message.
@@ -115,10 +123,18 @@ impl Mailer {
         Session { mailer: self, connection: None, barred: None }
     }
 
-    /// The service stops: no wait of any session lasts longer than [`Limits::hurry`] from now on. A message whose
-    /// final dot is out by then is uncertain.
+    /// The service stops: [`Limits::hurry`] from now on every wait ends. A message whose final dot is out by then is
+    /// uncertain, every other one unreachable. Returns at once.
     pub fn hurry(&self) {
-        self.hurry.send_replace(true);
+        let (over, grace) = (self.over.clone(), self.grace);
+        let end = move || {
+            thread::sleep(grace);
+            over.send_replace(true);
+        };
+        if thread::Builder::new().name("mail-grace".to_owned()).spawn(end).is_err() {
+            // Without a thread that could wait there is no grace.
+            self.over.send_replace(true);
+        }
     }
 }
 
@@ -127,7 +143,8 @@ impl Mailer {
 pub struct Session<'a> {
     mailer: &'a Mailer,
     connection: Option<Connection>,
-    /// Why no connection can be had. It is not tried again in this burst, so that a refused login is refused once.
+    /// Why no connection can be had for now. It is not tried again in this burst, so that a server that is down or
+    /// refuses the login is bothered once.
     barred: Option<String>,
 }
 
@@ -185,9 +202,11 @@ impl Session<'_> {
             return Err(Trouble::Lost(format!("not tried again in this burst: {cause}")));
         }
         let opened = Connection::open(relay).await;
-        if let Err(Trouble::Lost(cause)) = &opened {
-            self.barred = Some(cause.clone());
-        }
+        self.barred = match &opened {
+            Err(Trouble::Lost(cause)) => Some(cause.clone()),
+            Err(Trouble::Refused(reply)) if reply.later() => Some(format!("{} said {reply}", relay.peer())),
+            _ => None,
+        };
         opened
     }
 
@@ -230,7 +249,7 @@ impl Waiting {
         Ok(Waiting(Some(Builder::new_current_thread().enable_io().enable_time().build()?)))
     }
 
-    /// Runs `work` to its end, whatever thread the caller is on.
+    /// Runs `work` to its end, whatever thread the caller is on. An error means that it was not begun.
     fn run<T: Send>(&self, work: impl Future<Output = T> + Send) -> io::Result<T> {
         let Some(runtime) = &self.0 else { return Err(io::Error::other("the mailer is closed")) };
         if Handle::try_current().is_err() {
@@ -238,9 +257,12 @@ impl Waiting {
         }
         // On a thread of another runtime, waiting inside it would panic.
         thread::scope(|scope| {
-            let waiting =
-                thread::Builder::new().name("mail".to_owned()).spawn_scoped(scope, || runtime.block_on(work))?;
-            waiting.join().map_err(|_| io::Error::other("the mail thread ended early"))
+            let waiting = thread::Builder::new().name("mail".to_owned());
+            match waiting.spawn_scoped(scope, || runtime.block_on(work))?.join() {
+                Ok(done) => Ok(done),
+                // A message may be out: as on the caller's own thread, nobody may take this for a failed attempt.
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
         })
     }
 }

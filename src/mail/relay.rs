@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{self, Read},
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -36,9 +36,13 @@ pub(super) struct Relay {
 }
 
 impl Relay {
-    /// `smtp.example.com:587`.
+    /// `smtp.example.com:587`, `[2001:db8::25]:25`.
     pub(super) fn peer(&self) -> String {
-        format!("{}:{}", self.host, self.port)
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
     }
 
     /// The password, read anew for each connection so that it can be changed under a running service; line ends at its
@@ -55,18 +59,17 @@ impl Relay {
         }
         Ok(password.to_owned())
     }
+}
 
-    /// How we name ourselves (RFC 5321 section 4.1.4): the machine's name, else the address of our end.
-    pub(super) fn hello(&self, local: Option<SocketAddr>) -> ClientId {
-        match (ClientId::default(), local) {
-            (ClientId::Domain(name), _) if is_host_name(&name) => ClientId::Domain(name),
-            (_, Some(SocketAddr::V4(address))) => ClientId::Ipv4(*address.ip()),
-            (_, Some(SocketAddr::V6(address))) => ClientId::Ipv6(*address.ip()),
-            (other, None) => match other {
-                ClientId::Domain(_) => ClientId::Ipv4(std::net::Ipv4Addr::LOCALHOST),
-                literal => literal,
-            },
-        }
+/// How we name ourselves (RFC 5321 section 4.1.4): the machine's name, else the address of our end.
+pub(super) fn hello(local: Option<SocketAddr>) -> ClientId {
+    match ClientId::default() {
+        ClientId::Domain(name) if is_host_name(&name) => ClientId::Domain(name),
+        _ => match local.map(|address| address.ip()) {
+            Some(IpAddr::V6(address)) => ClientId::Ipv6(address),
+            Some(IpAddr::V4(address)) => ClientId::Ipv4(address),
+            None => ClientId::Ipv4(Ipv4Addr::LOCALHOST),
+        },
     }
 }
 
@@ -79,9 +82,11 @@ fn is_host_name(name: &str) -> bool {
 
 /// The TLS of the mail door: rustls with ring, TLS 1.2 or 1.3, the system's roots and those of `ca_file`; the
 /// certificate's chain, dates and name are checked, and no setting turns that off.
-pub(super) fn connector(ca_file: Option<&Path>) -> Result<TlsConnector, MailError> {
+pub(super) fn connector(tls: MailTls, ca_file: Option<&Path>) -> Result<TlsConnector, MailError> {
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if tls != MailTls::None {
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    }
     if let Some(path) = ca_file {
         let fault = |error| MailError::CaFile { path: path.to_owned(), error };
         let pem = fs::read(path).map_err(fault)?;

@@ -121,10 +121,8 @@ pub(super) struct Offers {
     pub(super) eight_bit: bool,
     /// SMTPUTF8 (RFC 6531).
     pub(super) utf8: bool,
-    /// Whether SIZE (RFC 1870) is offered.
-    pub(super) size: bool,
-    /// The largest message in bytes, where it is stated; 0 in the reply states none.
-    pub(super) max_size: Option<u64>,
+    /// SIZE (RFC 1870): the largest message in bytes, 0 where none is stated.
+    pub(super) size: Option<u64>,
     /// The offered ways to log in (RFC 4954) that we know.
     pub(super) logins: Vec<Mechanism>,
 }
@@ -141,10 +139,7 @@ impl Offers {
                 Some("STARTTLS") => offers.starttls = true,
                 Some("8BITMIME") => offers.eight_bit = true,
                 Some("SMTPUTF8") => offers.utf8 = true,
-                Some("SIZE") => {
-                    offers.size = true;
-                    offers.max_size = words.next().and_then(|size| size.parse().ok()).filter(|&size| size > 0);
-                }
+                Some("SIZE") => offers.size = Some(words.next().and_then(|size| size.parse().ok()).unwrap_or(0)),
                 Some("AUTH") => offers.logins.extend(words.filter_map(login)),
                 _ => {}
             }
@@ -210,10 +205,10 @@ mod tests {
     fn offers_are_read_in_any_case() {
         let reply = read(b"250-mx.example.com\r\n250-size 50000\r\n250-StartTLS\r\n250-8BITMIME\r\n250-AUTH=LOGIN\r\n250 AUTH CRAM-MD5 plain\r\n").unwrap();
         let offers = Offers::of(&reply);
-        assert!(offers.starttls && offers.eight_bit && offers.size && !offers.utf8);
-        assert_eq!(offers.max_size, Some(50_000));
+        assert!(offers.starttls && offers.eight_bit && !offers.utf8);
+        assert_eq!(offers.size, Some(50_000));
         assert_eq!(offers.logins, [Mechanism::Login, Mechanism::Plain]);
-        assert_eq!(Offers::of(&read(b"250-STARTTLS\r\n250 SIZE 0\r\n").unwrap()).max_size, None);
+        assert_eq!(Offers::of(&read(b"250-STARTTLS\r\n250 SIZE\r\n").unwrap()).size, Some(0));
         assert!(!Offers::of(&read(b"250 STARTTLS\r\n").unwrap()).starttls, "the first line is a greeting");
     }
 }

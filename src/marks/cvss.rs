@@ -9,22 +9,25 @@ use regex::Regex;
 static STATED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let version = r"(?:[\s:-]*\(?(?:v(?:er(?:sion)?)?\.?\s*)?[234](?:\.[01x])?\)?)";
     let number = r"(10(?:[.,]0)?|[0-9][.,][0-9]|[0-9])";
-    let close = r"(?:\b|$)";
-    let named = r"(?:[\s:-]*\b(?:base|temporal|severity|basis)\b)*[\s:-]*\b(?:score|rating|basescore|value)s?\b";
-    let linked = r"(?:\s*(?:[:=(]|\bof\b|\bis\b|\bwas\b|\brated\b|\bup\s+to\b|\(\s*max(?:imum)?\)?)){0,3}";
+    let close = r"(?:(?-u:\b)|$)";
+    let named = r"(?:[\s:-]*(?-u:\b)(?:base|temporal|severity|basis)(?-u:\b))*[\s:-]*(?-u:\b)(?:score|rating|basescore|value)s?(?-u:\b)";
+    let linked = r"(?:\s*(?:[:=(]|(?-u:\b)of(?-u:\b)|(?-u:\b)is(?-u:\b)|(?-u:\b)was(?-u:\b)|(?-u:\b)rated(?-u:\b)|(?-u:\b)up\s+to(?-u:\b)|\(\s*max(?:imum)?\)?)){0,3}";
     Regex::new(&format!(
-        r"(?i)\bCVSS{version}?{named}{version}?{linked}\s*{number}{close}|\bCVSS{version}(?:\s*base)?(?:\s*[:=(,-]|\s+of)?\s+{number}{close}|\bCVSS(?:\s+base)?\s*[:=(]?\s*{number}{close}|\b{number}(?:\s*/\s*10(?:\.0)?)?\s*(?:on\s+the\s+|\(\s*)?CVSS\b"
+        r"(?i)(?-u:\b)CVSS{version}?{named}{version}?{linked}\s*{number}{close}|(?-u:\b)CVSS{version}(?:\s*base)?(?:\s*[:=(,-]|\s+of)?\s+{number}{close}|(?-u:\b)CVSS(?:\s+base)?\s*[:=(]?\s*{number}{close}|(?-u:\b){number}(?:\s*/\s*10(?:\.0)?)?\s*(?:on\s+the\s+|\(\s*)?CVSS(?-u:\b)"
     ))
     .ok()
 });
 
+/// The word itself: a search that is quick to say no.
+static HINT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new("(?i-u)cvss").ok());
+
 /// A vector of CVSS 3.0 or 3.1.
 static VECTOR: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"\bCVSS:3\.[01](?:/[A-Za-z]{1,3}:[A-Za-z])+").ok());
+    LazyLock::new(|| Regex::new(r"(?-u:\b)CVSS:3\.[01](?:/[A-Za-z]{1,3}:[A-Za-z])+").ok());
 
 /// The highest score that a text states, in tenths.
 pub(super) fn highest_tenths(text: &str) -> Option<u8> {
-    if !contains_cvss(text) {
+    if !HINT.as_ref()?.is_match(text) {
         return None;
     }
     let vectors = VECTOR.as_ref()?;
@@ -40,11 +43,6 @@ pub(super) fn highest_tenths(text: &str) -> Option<u8> {
         tenths(number.as_str())
     });
     stated.max().max(computed)
-}
-
-/// Whether the word stands in the text at all; most texts are done here.
-fn contains_cvss(text: &str) -> bool {
-    text.as_bytes().windows(4).any(|four| four.eq_ignore_ascii_case(b"cvss"))
 }
 
 /// Whether the number goes on after what was read of it: `9.81`, `3.1.2`, `7 %`.

@@ -21,7 +21,8 @@ pub(super) struct Vulnerability {
     cve_id: LooseText,
     vendor_project: LooseText,
     product: LooseText,
-    vulnerability_name: LooseText,
+    #[serde(rename = "vulnerabilityName")]
+    name: LooseText,
     date_added: LooseText,
     short_description: LooseText,
     required_action: LooseText,
@@ -34,8 +35,7 @@ pub(super) struct Vulnerability {
 impl Vulnerability {
     /// The vulnerability as an entry: its CVE id is its identity and begins its title.
     pub(super) fn entry(self) -> Entry {
-        let title: Vec<&str> =
-            [&self.cve_id, &self.vulnerability_name].into_iter().filter_map(LooseText::as_deref).collect();
+        let title: Vec<&str> = [&self.cve_id, &self.name].into_iter().filter_map(LooseText::as_deref).collect();
         let title = clean(&title.join(": "), MAX_FIELD);
         Entry {
             guid: plain(&self.cve_id),

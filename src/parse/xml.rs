@@ -6,14 +6,14 @@ use feed_rs::{
 };
 use url::Url;
 
-use super::{Hint, ParseError};
+use super::{Hint, ParseError, note_long_fields, short_and_full};
 use crate::{
     date, link,
     model::{
         entry::{Document, DocumentHints, Entry, Format, MAX_ENTRIES, MAX_FIELD, MAX_LIST},
         time::Time,
     },
-    repair::{Notes, rewrite},
+    repair::{Notes, Rewritten, rewrite},
     text::{clean, from_html},
 };
 
@@ -22,20 +22,23 @@ const LINK_ORDER: [&str; 7] = ["link", "alternate", "guid", "content", "about", 
 
 /// Reads an XML feed.
 pub(super) fn parse(text: &str, mut notes: Notes, hint: &Hint<'_>) -> Result<Document, ParseError> {
-    let rewritten = rewrite(text, hint.base, &mut notes)?;
-    let model = read(&rewritten.atom)?;
-    let base = hint.base.or(rewritten.home.as_ref());
+    let Rewritten { atom, format, ttl, left_out, partial, home } = rewrite(text, hint.base, &mut notes)?;
+    let model = read(&atom)?;
+    drop(atom);
+    let base = hint.base.or(home.as_ref());
+    let entries = model.entries.into_iter().map(|entry| ours(entry, base, format)).collect::<Vec<_>>();
+    note_long_fields(&entries, &mut notes);
     let mut warnings = notes.sentences(text);
-    if rewritten.left_out > 0 {
-        warnings.push(format!("more than {MAX_ENTRIES} entries; {} left out", rewritten.left_out));
+    if left_out > 0 {
+        warnings.push(format!("more than {MAX_ENTRIES} entries; {left_out} left out"));
     }
     Ok(Document {
-        format: rewritten.format,
-        title: model.title.map(plain).filter(|title| !title.is_empty()),
-        entries: model.entries.into_iter().map(|entry| ours(entry, base, rewritten.format)).collect(),
+        format,
+        title: model.title.as_ref().map(plain).filter(|title| !title.is_empty()),
+        entries,
         warnings,
-        partial: rewritten.partial,
-        hints: DocumentHints { ttl: rewritten.ttl },
+        partial,
+        hints: DocumentHints { ttl },
     })
 }
 
@@ -49,32 +52,23 @@ fn read(atom: &str) -> Result<feed::Feed, ParseError> {
     parser.parse(atom.as_bytes()).map_err(|error| ParseError::Refused(clean(&error.to_string(), 200)))
 }
 
-fn plain(text: Text) -> String {
-    if text.content_type.subty().as_str() == "plain" {
-        clean(&text.content, MAX_FIELD)
-    } else {
-        from_html(&text.content, MAX_FIELD)
-    }
+fn plain(text: &Text) -> String {
+    readable(text.content_type.subty() == "plain", &text.content)
+}
+
+fn readable(is_plain: bool, text: &str) -> String {
+    if is_plain { clean(text, MAX_FIELD) } else { from_html(text, MAX_FIELD) }
 }
 
 fn ours(entry: feed::Entry, base: Option<&Url>, format: Format) -> Entry {
     let link = best_link(&entry, base, format);
-    let summary = some(entry.summary.map(plain));
-    let content = entry.content.and_then(|content| {
-        let body = content.body?;
-        let kind = content.content_type.subty().as_str() == "plain";
-        Some(if kind { clean(&body, MAX_FIELD) } else { from_html(&body, MAX_FIELD) })
-    });
-    let content = some(content);
-    let (summary, body) = match (summary, content) {
-        (None, only) => (only, None),
-        (summary, content) if summary == content => (summary, None),
-        both => both,
-    };
+    let content =
+        entry.content.and_then(|content| Some(readable(content.content_type.subty() == "plain", &content.body?)));
+    let (summary, body) = short_and_full(some(entry.summary.as_ref().map(plain)), some(content));
     Entry {
         guid: some(Some(clean(&entry.id, MAX_FIELD))),
         link,
-        title: some(entry.title.map(plain)),
+        title: some(entry.title.as_ref().map(plain)),
         published: entry.published.and_then(|time| moment(time.timestamp(), time.timestamp_subsec_nanos())),
         updated: entry.updated.and_then(|time| moment(time.timestamp(), time.timestamp_subsec_nanos())),
         authors: list(entry.authors.iter().filter_map(|person| person.name.as_deref())),
@@ -106,14 +100,23 @@ pub(super) fn list<'t>(texts: impl Iterator<Item = &'t str>) -> Vec<String> {
 
 /// The address that an entry leads to; without a base, a relative reference stays as it is written.
 fn best_link(entry: &feed::Entry, base: Option<&Url>, format: Format) -> Option<String> {
-    for rel in LINK_ORDER {
-        for candidate in entry.links.iter().filter(|link| link.rel.as_deref() == Some(rel)) {
-            let found = link::http_link(&candidate.href, base);
-            if found.is_some() {
-                return found;
-            }
+    let by_rank = LINK_ORDER.iter().flat_map(|rel| {
+        let exact = entry.links.iter().filter(|link| link.rel.as_deref() == Some(rel));
+        let in_any_case =
+            entry.links.iter().filter(|link| link.rel.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(rel)));
+        exact.chain(in_any_case)
+    });
+    let mut relative = None;
+    for candidate in by_rank {
+        // An identifier is a link only where it is a whole address.
+        let is_identifier = matches!(candidate.rel.as_deref(), Some("guid" | "about"));
+        if let Some(link) = link::http_link(&candidate.href, base.filter(|_| !is_identifier)) {
+            return Some(link);
+        }
+        if base.is_none() && !is_identifier && relative.is_none() {
+            relative = link::relative(&candidate.href);
         }
     }
-    let id = (format == Format::Atom).then_some(entry.id.as_str())?;
-    if id.starts_with("http") { link::http_link(id, None) } else { None }
+    let from_id = Some(entry.id.as_str()).filter(|id| format == Format::Atom && id.starts_with("http"));
+    from_id.and_then(|id| link::http_link(id, None)).or(relative)
 }

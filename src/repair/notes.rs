@@ -39,6 +39,8 @@ pub enum Repair {
     LongList,
     /// A value that is not what its field should hold.
     WrongType,
+    /// JSON that is not quite JSON.
+    LooseJson,
     /// The document ends before its time.
     Truncated,
 }
@@ -62,8 +64,9 @@ impl Repair {
             Repair::Namespaces => "more than 256 namespaces; the rest was left out",
             Repair::Depth => "elements nested deeper than 128 levels",
             Repair::LongField => "field longer than 64 KiB, cut",
-            Repair::LongList => "more than 64 categories or authors in one entry; the rest was left out",
+            Repair::LongList => "more than 64 categories, authors or links in one entry; the rest was left out",
             Repair::WrongType => "value of another type than its field should hold",
+            Repair::LooseJson => "raw control characters, unknown escapes or stray commas, which JSON forbids",
             Repair::Truncated => "the document breaks off; what was complete is kept",
         }
     }
@@ -84,31 +87,20 @@ impl Notes {
         }
     }
 
-    /// Whether a kind of repair was made.
-    pub fn has(&self, repair: Repair) -> bool {
-        self.seen.iter().any(|(known, ..)| *known == repair)
-    }
-
-    /// Adds the repairs of a later stage.
-    pub fn extend(&mut self, later: Notes) {
-        self.seen.extend(later.seen);
-    }
-
     /// One sentence for each kind of repair, with its count and the line of the first where the text is given.
     pub fn sentences(&self, text: &str) -> Vec<String> {
         let mut seen = self.seen.clone();
         seen.sort_unstable();
         seen.into_iter()
             .map(|(repair, count, at)| {
-                let mut sentence = repair.sentence().to_owned();
+                let sentence = repair.sentence();
                 let line = at.map(|at| 1 + text.bytes().take(at).filter(|&byte| byte == b'\n').count());
                 match (line, count) {
-                    (Some(line), 1) => sentence.push_str(&format!(" (line {line})")),
-                    (Some(line), _) => sentence.push_str(&format!(" ({count} times, first in line {line})")),
-                    (None, 1) => {}
-                    (None, _) => sentence.push_str(&format!(" ({count} times)")),
+                    (Some(line), 1) => format!("{sentence} (line {line})"),
+                    (Some(line), _) => format!("{sentence} ({count} times, first in line {line})"),
+                    (None, 1) => sentence.to_owned(),
+                    (None, _) => format!("{sentence} ({count} times)"),
                 }
-                sentence
             })
             .collect()
     }

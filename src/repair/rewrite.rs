@@ -8,17 +8,21 @@ use super::{
     dialect::{Field, Space, field},
     notes::{Notes, Repair},
     token::{Tag, Token, Tokens},
-    write::{TextKind, Writer, is_forbidden},
+    write::{Writer, is_forbidden},
 };
-use crate::model::entry::{Format, MAX_ENTRIES, MAX_LIST};
+use crate::model::entry::{Format, MAX_ENTRIES};
 use open_field::OpenField;
+use say::Said;
 use spaces::Spaces;
 
 mod open_field;
+mod say;
 mod spaces;
 
 /// The most elements inside one another that pass without a note.
 const MAX_DEPTH: usize = 128;
+/// The most `channel` elements inside one another that are looked at.
+const MAX_CHANNELS: usize = 8;
 
 /// An XML feed brought to plain Atom.
 pub struct Rewritten {
@@ -70,6 +74,14 @@ struct Frame<'a> {
     /// Elements inside a field or a skipped element, and those among them with its own name.
     nested: usize,
     same: usize,
+    /// Those among them that could be a feed's: a feed may stand inside an entry of another.
+    inner: Vec<&'a str>,
+}
+
+impl<'a> Frame<'a> {
+    fn new(name: &'a str, place: Place, base: Option<Url>, bindings: usize) -> Self {
+        Self { name, place, base, bindings, nested: 0, same: 0, inner: Vec::new() }
+    }
 }
 
 struct Walk<'a> {
@@ -83,10 +95,12 @@ struct Walk<'a> {
     entry_mark: usize,
     entries: usize,
     left_out: usize,
-    ranks: [u8; 16],
+    said: Said,
     feed_rank: u8,
+    feed_authors: Vec<String>,
     ttl: Option<SignedDuration>,
     first: Option<String>,
+    has_whole_channel: bool,
     is_over: bool,
 }
 
@@ -108,10 +122,12 @@ pub fn rewrite(text: &str, base: Option<&Url>, notes: &mut Notes) -> Result<Rewr
         entry_mark: 0,
         entries: 0,
         left_out: 0,
-        ranks: [0; 16],
+        said: Said::default(),
         feed_rank: 0,
+        feed_authors: Vec::new(),
         ttl: None,
         first: None,
+        has_whole_channel: false,
         is_over: false,
     };
     let mut tokens = Tokens::new(text);
@@ -139,7 +155,7 @@ impl<'a> Walk<'a> {
         match &mut self.open_field {
             Some(field) => field.text(text, at, notes),
             None if self.frames.is_empty() && self.first.is_none() && !text.trim().is_empty() => {
-                notes.add(Repair::Junk, Some(at))
+                notes.add(Repair::Junk, Some(at));
             }
             None => {}
         }
@@ -182,13 +198,12 @@ impl<'a> Walk<'a> {
             }
         };
         self.format = Some(format);
-        self.spaces.bind(tag, notes);
-        self.spaces.own(tag);
+        self.spaces.own(tag, format != Format::Atom);
         if is_bare {
             if local != "entry" {
                 notes.add(Repair::OddRoot, Some(at));
             }
-            self.frames.push(Frame { name: "", place: Place::Feed, base: None, bindings: 0, nested: 0, same: 0 });
+            self.frames.push(Frame::new("", Place::Feed, None, 0));
             self.open_in_feed(tag, notes);
         } else {
             self.push(tag, Place::Feed, notes);
@@ -206,7 +221,7 @@ impl<'a> Walk<'a> {
             self.spaces.release(bindings);
             return;
         }
-        self.frames.push(Frame { name: tag.name, place, base, bindings, nested: 0, same: 0 });
+        self.frames.push(Frame::new(tag.name, place, base, bindings));
     }
 
     /// The base that is in force here.
@@ -218,16 +233,17 @@ impl<'a> Walk<'a> {
         let (space, local) = self.spaces.resolve(tag, notes);
         let is_own = matches!(space, Space::Own | Space::Rss | Space::Atom);
         match local.as_str() {
-            "channel" if is_own => self.push(tag, Place::Feed, notes),
+            "channel" if is_own && self.frames.len() < MAX_CHANNELS => self.push(tag, Place::Feed, notes),
             "item" | "entry" if is_own => self.open_entry(tag, notes),
             "title" => match field(space, "title") {
                 Some((field, rank)) if self.entries == 0 || self.feed_rank == 0 => {
-                    self.open_field(tag, field, rank, notes)
+                    self.open_field(tag, field, rank, notes);
                 }
                 _ => self.push(tag, Place::Skip, notes),
             },
             "link" if is_own => self.open_field(tag, Field::Link, 0, notes),
             "ttl" if is_own => self.open_field(tag, Field::Ttl, 0, notes),
+            "author" if is_own && self.format == Some(Format::Atom) => self.open_field(tag, Field::Author, 0, notes),
             _ => self.push(tag, Place::Skip, notes),
         }
     }
@@ -240,19 +256,12 @@ impl<'a> Walk<'a> {
         }
         self.entries += 1;
         self.entry_mark = self.writer.mark();
-        self.ranks = [0; 16];
+        self.said = Said::default();
         self.writer.open_entry();
         self.push(tag, Place::Entry, notes);
-        let about = tag
-            .attributes()
-            .find_map(|(name, value)| (name.eq_ignore_ascii_case("rdf:about") || name == "about").then_some(value));
-        if let Some(about) = about {
-            let about = open_field::decoded(about);
-            self.id(&about, 1);
-            self.link("about", None, &about);
-        }
+        self.about(tag, notes);
         if tag.is_empty {
-            self.writer.close_entry();
+            self.close_entry();
         }
     }
 
@@ -263,7 +272,7 @@ impl<'a> Walk<'a> {
             return self.open_in_feed(tag, notes);
         }
         let (space, local) = self.spaces.resolve(tag, notes);
-        if space == Space::Media && local == "group" {
+        if space == Space::Media && local == "group" && self.place() == Some(Place::Entry) {
             return self.push(tag, Place::Group, notes);
         }
         match field(space, &local) {
@@ -274,13 +283,14 @@ impl<'a> Walk<'a> {
 
     /// Whether a tag opens another entry although this one is still open.
     fn is_sibling_of_entry(&self, tag: &Tag<'a>) -> bool {
-        self.frames.iter().rev().find(|frame| frame.place == Place::Entry).is_some_and(|frame| frame.name == tag.name)
+        let entry = self.frames.iter().rev().find(|frame| frame.place == Place::Entry);
+        let is_inside_another = self.frames.last().is_some_and(|frame| !frame.inner.is_empty());
+        entry.is_some_and(|entry| entry.name == tag.name) && !is_inside_another
     }
 
     fn open_in_field(&mut self, tag: &Tag<'a>, at: usize, notes: &mut Notes) {
-        let ends_entry = self.is_sibling_of_entry(tag);
-        let is_short = self.open_field.as_ref().is_some_and(|field| field.is_ended_by(tag.name));
-        if ends_entry || is_short {
+        let ends_field = self.open_field.as_ref().is_some_and(|field| field.is_ended_by(tag.name));
+        if ends_field || self.is_sibling_of_entry(tag) {
             notes.add(Repair::Unclosed, Some(at));
             self.close_top(notes);
             return self.open(tag, at, notes);
@@ -292,8 +302,7 @@ impl<'a> Walk<'a> {
     }
 
     fn open_in_skip(&mut self, tag: &Tag<'a>, at: usize, notes: &mut Notes) {
-        let is_direct = self.frames.last().is_some_and(|frame| frame.nested == 0);
-        if is_direct && self.is_sibling_of_entry(tag) {
+        if self.is_sibling_of_entry(tag) {
             notes.add(Repair::Unclosed, Some(at));
             self.close_top(notes);
             return self.open(tag, at, notes);
@@ -302,41 +311,26 @@ impl<'a> Walk<'a> {
     }
 
     fn count_nested(&mut self, tag: &Tag<'a>, at: usize, notes: &mut Notes) {
-        if let Some(frame) = self.frames.last_mut().filter(|_| !tag.is_empty) {
-            frame.nested += 1;
-            frame.same += usize::from(frame.name == tag.name);
-            if frame.nested == MAX_DEPTH {
-                notes.add(Repair::Depth, Some(at));
-            }
+        let Some(frame) = self.frames.last_mut().filter(|_| !tag.is_empty) else { return };
+        frame.nested += 1;
+        frame.same += usize::from(frame.name == tag.name);
+        if frame.nested == MAX_DEPTH {
+            notes.add(Repair::Depth, Some(at));
+        }
+        if is_structure(tag) && frame.inner.len() < MAX_DEPTH {
+            frame.inner.push(tag.name);
         }
     }
 
     fn close(&mut self, tag: &Tag<'a>, at: usize, notes: &mut Notes) {
-        let Some(top) = self.frames.last_mut() else { return };
+        let Some(top) = self.frames.last() else { return };
         let is_inside = matches!(top.place, Place::Field | Place::Skip);
         if top.name == tag.name && (top.same == 0 || !is_inside) {
             return self.close_top(notes);
         }
-        if is_inside && top.name == tag.name {
-            top.same -= 1;
-        }
-        if is_inside && top.nested > 0 {
-            let is_structure = matches!(
-                tag.local().to_ascii_lowercase().as_str(),
-                "item" | "entry" | "channel" | "rss" | "rdf" | "feed"
-            );
-            if !is_structure
-                || !self.is_open(tag.name)
-                || self.frames.last().is_some_and(|frame| frame.place == Place::Skip && frame.nested > 1)
-            {
-                if let Some(frame) = self.frames.last_mut() {
-                    frame.nested -= 1;
-                }
-                if let Some(field) = &mut self.open_field {
-                    field.close(tag);
-                }
-                return;
-            }
+        let is_ours = !top.inner.contains(&tag.name) && is_structure(tag);
+        if is_inside && top.nested > 0 && !(is_ours && self.is_open(tag.name)) {
+            return self.close_nested(tag);
         }
         if !self.is_open(tag.name) {
             notes.add(Repair::CrossedTags, Some(at));
@@ -347,6 +341,19 @@ impl<'a> Walk<'a> {
             self.close_top(notes);
         }
         self.close_top(notes);
+    }
+
+    fn close_nested(&mut self, tag: &Tag<'a>) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.nested -= 1;
+            frame.same -= usize::from(frame.name == tag.name);
+            if let Some(at) = frame.inner.iter().rposition(|name| *name == tag.name) {
+                frame.inner.truncate(at);
+            }
+        }
+        if let Some(field) = &mut self.open_field {
+            field.close(tag);
+        }
     }
 
     fn is_open(&self, name: &str) -> bool {
@@ -367,10 +374,11 @@ impl<'a> Walk<'a> {
                     self.say(open, notes);
                 }
             }
-            Some(Place::Entry) => self.writer.close_entry(),
+            Some(Place::Entry) => self.close_entry(),
             _ => {}
         }
         if let Some(frame) = self.frames.pop() {
+            self.has_whole_channel |= frame.name.eq_ignore_ascii_case("channel");
             self.spaces.release(frame.bindings);
         }
         self.is_over = self.frames.is_empty();
@@ -379,125 +387,14 @@ impl<'a> Walk<'a> {
     fn open_field(&mut self, tag: &Tag<'a>, field: Field, rank: u8, notes: &mut Notes) {
         let open = OpenField::new(tag, field, rank, self.format == Some(Format::Atom));
         match field {
-            Field::Link => self.link_of_attributes(tag),
+            Field::Link if self.link_of_attributes(tag, notes) => return self.push(tag, Place::Skip, notes),
             Field::Category => self.category_of_attributes(tag, notes),
-            Field::Content => {
-                if let Some(src) = tag.attribute("src") {
-                    self.link("content", None, &open_field::decoded(src));
-                }
-            }
+            Field::Content => self.source_of_content(tag, notes),
             _ => {}
         }
         self.push(tag, Place::Field, notes);
         if !tag.is_empty {
             self.open_field = Some(open);
-        }
-    }
-
-    fn is_in_entry(&self) -> bool {
-        self.frames.iter().any(|frame| frame.place == Place::Entry)
-    }
-
-    /// Writes what a field says that has come to its end.
-    fn say(&mut self, open: OpenField<'a>, notes: &mut Notes) {
-        let (field, rank) = (open.field, open.rank);
-        let is_permalink = open.is_permalink;
-        let Some((kind, value)) = open.finish() else { return };
-        let value = value.as_str();
-        if !self.is_in_entry() {
-            return self.say_of_feed(field, rank, kind, value);
-        }
-        match field {
-            Field::Link => self.link("link", None, value),
-            Field::Id => {
-                self.id(value, rank);
-                if is_permalink {
-                    self.link("guid", None, value);
-                }
-            }
-            Field::Author if self.has_room_in_list(6, notes) => self.writer.author(value),
-            Field::Category if self.has_room_in_list(7, notes) => self.writer.empty("category", &[("term", value)]),
-            Field::Author | Field::Category => {}
-            Field::Title => self.ranked(0, rank, "title", Some(kind), value),
-            Field::Summary => self.ranked(2, rank, "summary", Some(kind), value),
-            Field::Content => self.ranked(3, rank, "content", Some(kind), value),
-            Field::Published => self.ranked(4, rank, "published", None, value),
-            Field::Updated => self.ranked(5, rank, "updated", None, value),
-            Field::Ttl => {}
-        }
-    }
-
-    /// Whether another author (6), category (7) or link (8) may be written; counts it.
-    fn has_room_in_list(&mut self, slot: usize, notes: &mut Notes) -> bool {
-        let Some(count) = self.ranks.get_mut(slot) else { return false };
-        if usize::from(*count) >= MAX_LIST {
-            notes.add(Repair::LongList, None);
-            return false;
-        }
-        *count += 1;
-        true
-    }
-
-    fn say_of_feed(&mut self, field: Field, rank: u8, kind: TextKind, value: &str) {
-        match field {
-            Field::Title if rank >= self.feed_rank => {
-                self.feed_rank = rank;
-                self.writer.text("title", Some(kind), value);
-            }
-            Field::Link if self.home.is_none() => self.home = Url::parse(value.trim()).ok(),
-            Field::Ttl => {
-                self.ttl = value
-                    .trim()
-                    .parse()
-                    .ok()
-                    .filter(|minutes| (0..=525_600).contains(minutes))
-                    .map(SignedDuration::from_mins)
-            }
-            _ => {}
-        }
-    }
-
-    /// Writes a field that an entry has once; the last of the highest rank counts, as the last one read does.
-    fn ranked(&mut self, slot: usize, rank: u8, name: &str, kind: Option<TextKind>, value: &str) {
-        if let Some(best) = self.ranks.get_mut(slot).filter(|best| **best <= rank) {
-            *best = rank;
-            self.writer.text(name, kind, value);
-        }
-    }
-
-    fn id(&mut self, value: &str, rank: u8) {
-        self.ranked(1, rank, "id", None, value);
-    }
-
-    fn link(&mut self, rel: &str, kind: Option<&str>, href: &str) {
-        let (href, slot) = (href.trim(), self.ranks.get_mut(8));
-        let Some(count) = slot.filter(|count| usize::from(**count) < MAX_LIST) else { return };
-        *count += 1;
-        let resolved =
-            self.frames.iter().rev().find_map(|frame| frame.base.as_ref()).and_then(|base| base.join(href).ok());
-        let href = resolved.as_ref().map_or(href, Url::as_str);
-        self.writer.empty("link", &[("rel", rel), ("href", href), ("type", kind.unwrap_or_default())]);
-    }
-
-    fn link_of_attributes(&mut self, tag: &Tag<'a>) {
-        let href = tag.attribute("href").or_else(|| tag.attribute("rdf:resource")).or_else(|| tag.attribute("url"));
-        let Some(href) = href.map(open_field::decoded) else { return };
-        let rel = tag.attribute("rel").unwrap_or("alternate").trim();
-        let rel = rel.rsplit('/').next().unwrap_or(rel).to_ascii_lowercase();
-        if self.is_in_entry() {
-            let kind = tag.attribute("type").map(open_field::decoded);
-            self.link(&rel, kind.as_deref(), &href);
-        } else if self.home.is_none() && matches!(rel.as_str(), "self" | "alternate") {
-            self.home = Url::parse(href.trim()).ok();
-        }
-    }
-
-    fn category_of_attributes(&mut self, tag: &Tag<'a>, notes: &mut Notes) {
-        let term = tag.attribute("label").filter(|label| !label.trim().is_empty()).or_else(|| tag.attribute("term"));
-        if let Some(term) = term.map(open_field::decoded).filter(|term| !term.trim().is_empty() && self.is_in_entry()) {
-            if self.has_room_in_list(7, notes) {
-                self.writer.empty("category", &[("term", &term)]);
-            }
         }
     }
 
@@ -517,8 +414,9 @@ impl<'a> Walk<'a> {
             self.writer.cut(self.entry_mark);
         }
         // The end of `rss` itself may be missing: nothing stands between it and the end of its channel.
-        let is_open = self.frames.iter().any(|frame| !frame.name.is_empty() && !frame.name.eq_ignore_ascii_case("rss"));
-        let partial = broke_off || is_open;
+        let may_stay_open =
+            |name: &str| name.is_empty() || (self.has_whole_channel && name.eq_ignore_ascii_case("rss"));
+        let partial = broke_off || !self.frames.iter().all(|frame| may_stay_open(frame.name));
         if partial {
             notes.add(Repair::Truncated, None);
         }
@@ -531,4 +429,10 @@ impl<'a> Walk<'a> {
             home: self.home,
         })
     }
+}
+
+/// Whether an element of this name makes up a feed, as against what fills one.
+fn is_structure(tag: &Tag<'_>) -> bool {
+    let local = tag.local();
+    ["item", "entry", "channel", "rss", "rdf", "feed"].iter().any(|name| local.eq_ignore_ascii_case(name))
 }

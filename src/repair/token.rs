@@ -1,6 +1,7 @@
 //! Cuts text into tags and what stands between them. It accepts anything and never fails: what is no markup is text.
 
 use super::notes::{Notes, Repair};
+use crate::text::search::Search;
 
 /// The most attributes of a tag that are looked at.
 pub const MAX_ATTRIBUTES: usize = 256;
@@ -42,6 +43,12 @@ impl<'a> Tag<'a> {
     /// The raw value of the attribute of this name, in any case.
     pub fn attribute(&self, name: &str) -> Option<&'a str> {
         self.attributes().find_map(|(known, value)| known.eq_ignore_ascii_case(name).then_some(value))
+    }
+
+    /// What a link says of its target: the last part of `rel`, so that the long form of RFC 4287 section 4.2.7.2 counts as the short one.
+    pub fn relation(&self) -> Option<&'a str> {
+        let relation = self.attribute("rel")?.trim();
+        relation.rsplit('/').next().filter(|relation| !relation.is_empty())
     }
 
     /// Whether there are more attributes than are looked at.
@@ -98,10 +105,10 @@ impl<'a> Iterator for Attributes<'a> {
 pub struct Tokens<'a> {
     text: &'a str,
     at: usize,
-    no_cdata_end: bool,
-    no_comment_end: bool,
-    no_instruction_end: bool,
-    no_quoted_end: bool,
+    cdata_end: Search,
+    comment_end: Search,
+    instruction_end: Search,
+    quoted_end: Search,
     /// Whether the text ended inside a tag, comment or section.
     pub broke_off: bool,
 }
@@ -112,10 +119,10 @@ impl<'a> Tokens<'a> {
         Self {
             text,
             at: 0,
-            no_cdata_end: false,
-            no_comment_end: false,
-            no_instruction_end: false,
-            no_quoted_end: false,
+            cdata_end: Search::default(),
+            comment_end: Search::default(),
+            instruction_end: Search::default(),
+            quoted_end: Search::default(),
             broke_off: false,
         }
     }
@@ -152,8 +159,7 @@ impl<'a> Tokens<'a> {
         match rest.as_bytes().get(1) {
             Some(b'!') => self.declaration(rest, notes),
             Some(b'?') => {
-                let end = (!self.no_instruction_end).then(|| rest.find("?>")).flatten().map(|end| end + 2);
-                self.no_instruction_end |= end.is_none();
+                let end = self.instruction_end.run(|| rest.find("?>")).map(|end| end + 2);
                 self.skip(end.or_else(|| rest.find('>').map(|end| end + 1)), rest);
                 None
             }
@@ -200,35 +206,15 @@ impl<'a> Tokens<'a> {
     /// The place of the `>` that ends an opening tag, quotes respected where they are balanced.
     fn tag_end(&mut self, rest: &str) -> Option<usize> {
         let first = rest.find('>')?;
-        let is_balanced = |text: &str| {
-            let bytes = text.as_bytes();
-            let count = |quote: u8| bytes.iter().filter(|&&byte| byte == quote).count();
-            count(b'"') % 2 == 0 && (count(b'\'') % 2 == 0 || count(b'"') > 0)
-        };
-        if self.no_quoted_end || rest.get(..first).is_none_or(is_balanced) {
+        if rest.get(..first).is_none_or(is_balanced) {
             return Some(first);
         }
-        let mut quote = None;
-        let mut before = b' ';
-        for (at, &byte) in rest.as_bytes().iter().enumerate() {
-            match (quote, byte) {
-                (None, b'>') => return Some(at),
-                // A new tag inside a value: the quotes are broken, so the first `>` counts.
-                (Some(_), b'<') => return Some(first),
-                (None, b'"' | b'\'') if before == b'=' || before.is_ascii_whitespace() => quote = Some(byte),
-                (Some(open), _) if open == byte => quote = None,
-                _ => {}
-            }
-            before = byte;
-        }
-        self.no_quoted_end = true;
-        Some(first)
+        self.quoted_end.run(|| quoted_end(rest, first)).or(Some(first))
     }
 
     fn declaration(&mut self, rest: &'a str, notes: &mut Notes) -> Option<Token<'a>> {
         if let Some(inside) = rest.strip_prefix("<![CDATA[") {
-            let end = (!self.no_cdata_end).then(|| inside.find("]]>")).flatten();
-            self.no_cdata_end |= end.is_none();
+            let end = self.cdata_end.run(|| inside.find("]]>"));
             let Some(end) = end else {
                 self.skip(None, rest);
                 return None;
@@ -237,8 +223,7 @@ impl<'a> Tokens<'a> {
             return inside.get(..end).map(Token::Cdata);
         }
         if let Some(inside) = rest.strip_prefix("<!--") {
-            let end = (!self.no_comment_end).then(|| inside.find("-->")).flatten();
-            self.no_comment_end |= end.is_none();
+            let end = self.comment_end.run(|| inside.find("-->"));
             self.skip(end.map(|end| end + 7).or_else(|| rest.find('>').map(|end| end + 1)), rest);
             return None;
         }
@@ -251,6 +236,27 @@ impl<'a> Tokens<'a> {
         self.skip(rest.find('>').map(|end| end + 1), rest);
         None
     }
+}
+
+fn is_balanced(tag: &str) -> bool {
+    let has_even = |quote: char| tag.matches(quote).count().is_multiple_of(2);
+    has_even('"') && (has_even('\'') || tag.contains('"'))
+}
+
+/// The place of the first `>` outside of a quoted value; the very first one where a value holds a `<`, for then its quotes are broken.
+fn quoted_end(rest: &str, first: usize) -> Option<usize> {
+    let (mut quote, mut before) = (None, b' ');
+    for (at, &byte) in rest.as_bytes().iter().enumerate() {
+        match (quote, byte) {
+            (None, b'>') => return Some(at),
+            (Some(_), b'<') => return Some(first),
+            (None, b'"' | b'\'') if before == b'=' || before.is_ascii_whitespace() => quote = Some(byte),
+            (Some(open), _) if open == byte => quote = None,
+            _ => {}
+        }
+        before = byte;
+    }
+    None
 }
 
 /// The length of a document type declaration with its internal subset.

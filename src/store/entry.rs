@@ -250,14 +250,14 @@ impl Write<'_> {
         config: ConfigVersion,
         now: Time,
     ) -> Result<Option<(EntryNo, u32)>, StoreError> {
-        let (entry, revision, story) = if let Some((entry, last)) = plan.revises {
+        let (entry, revision, story) = if let Some((entry, revision)) = plan.revises {
             let story: i64 = self
                 .tx
                 .prepare_cached("SELECT story FROM entry WHERE no = ?1")?
                 .query_row([entry.0], |row| row.get(0))?;
-            (entry, last + 1, StoryNo(story))
+            (entry, revision, StoryNo(story))
         } else {
-            let story = self.story_for(&plan.judged.story, now)?;
+            let story = self.story_for(&plan.judged.story, no, now)?;
             let inserted: Option<i64> = self
                 .tx
                 .prepare_cached(

@@ -1,21 +1,12 @@
 //! Where a token begins and ends: whether letters found in a text are the whole of a name. The rules and their reasons are
 //! told at the top of the module `tag`.
 
-/// Small words that make no name of their own after a hyphen.
-const PLAIN_SUFFIXES: [&str; 12] = [
-    "based",
-    "related",
-    "specific",
-    "native",
-    "powered",
-    "like",
-    "compatible",
-    "only",
-    "enabled",
-    "style",
-    "side",
-    "hosted",
-];
+/// Small words after a hyphen that make no name of their own.
+const PLAIN_SUFFIXES: [&str; 6] = ["related", "specific", "native", "only", "side", "enabled"];
+/// Words after a hyphen that speak of something else than the name before it.
+const OTHERS_SUFFIXES: [&str; 7] = ["based", "like", "compatible", "style", "powered", "hosted", "free"];
+/// Words before a hyphen that do so for the name after it.
+const OTHERS_PREFIXES: [&str; 3] = ["non", "anti", "pre"];
 /// A version may hang on a name of so many letters without anything between.
 const MIN_VERSIONED: usize = 4;
 /// How far an address is looked for before a word, in bytes.
@@ -105,7 +96,7 @@ impl<'a> Spot<'a> {
             _ if !is_joined => true,
             '.' => self.is_capital(),
             '@' => false,
-            _ if is_hyphen(previous) => is_subject || self.is_capital(),
+            _ if is_hyphen(previous) => is_subject || (self.is_capital() && !self.comes_after_others_prefix()),
             _ => true,
         }
     }
@@ -119,9 +110,15 @@ impl<'a> Spot<'a> {
         match next {
             '.' => second.is_uppercase() && following.next().is_none_or(|third| !third.is_uppercase() && third != '.'),
             '@' => false,
-            _ if is_hyphen(next) => is_subject || self.is_capital() || self.goes_on_as_prose(next.len_utf8(), second),
+            _ if is_hyphen(next) => is_subject || self.goes_on_as_prose(next.len_utf8(), second),
             _ => true,
         }
+    }
+
+    fn comes_after_others_prefix(&self) -> bool {
+        let before = self.before().trim_end_matches(is_hyphen);
+        let word = before.rsplit(|c: char| !is_word(c)).next().unwrap_or_default();
+        OTHERS_PREFIXES.iter().any(|prefix| prefix.eq_ignore_ascii_case(word))
     }
 
     /// Whether what stands after the hyphen is no package's name.
@@ -129,7 +126,10 @@ impl<'a> Spot<'a> {
         let word = self.after().get(hyphen..).unwrap_or_default();
         let word = word.split(|c: char| !is_word(c)).next().unwrap_or_default();
         let is_version = word.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-        first.is_uppercase() || !first.is_ascii() || is_version || PLAIN_SUFFIXES.contains(&word)
+        if OTHERS_SUFFIXES.contains(&word) {
+            return false;
+        }
+        self.is_capital() || first.is_uppercase() || !first.is_ascii() || is_version || PLAIN_SUFFIXES.contains(&word)
     }
 
     /// Whether it stands within an address of the web.
@@ -152,11 +152,16 @@ fn ends_address(c: char) -> bool {
         || !c.is_ascii()
 }
 
-/// Whether it looks like the name of a host: labels and a last label of letters.
+/// Whether it looks like the name of a host as addresses are written: small labels and a last one of letters. `node.js`
+/// looks like one and is none.
 fn is_host(text: &str) -> bool {
     let Some((labels, last)) = text.rsplit_once('.') else { return false };
-    let is_label = |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    last.len() >= 2 && last.bytes().all(|b| b.is_ascii_lowercase()) && labels.split('.').all(is_label)
+    let is_small = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let is_label = |label: &str| !label.is_empty() && label.bytes().all(is_small);
+    last.len() >= 2
+        && !matches!(last, "js" | "ts" | "py")
+        && last.bytes().all(|b| b.is_ascii_lowercase())
+        && labels.split('.').all(is_label)
 }
 
 /// Letters, digits and the underscore.
@@ -169,7 +174,7 @@ fn is_hyphen(c: char) -> bool {
 }
 
 /// Whether the character belongs to a script that puts no space between words, or none before what is attached to them.
-fn is_unspaced(c: char) -> bool {
+pub(crate) fn is_unspaced(c: char) -> bool {
     matches!(u32::from(c), 0x0E00..=0x0EFF | 0x1000..=0x109F | 0x1100..=0x11FF | 0x1780..=0x17FF | 0x2E80..=0xD7FF
         | 0xF900..=0xFAFF | 0xFE30..=0xFE4F | 0xFF66..=0xFFDC | 0x20000..=0x3FFFF)
 }
@@ -208,18 +213,22 @@ mod tests {
             "[nginx]-v1.2",
             "[log4j]2",
             "[python]3.11",
-            "[Windows]-based",
-            "[nginx]-based",
             "[openssl]-Lücke",
             "[OpenSSL]の脆弱性",
             "脆弱な[OpenSSL]を",
             "[脆弱性]について",
             "[OpenSSL]-уязвимость",
-            "non-[Windows]",
+            "[Windows]-specific",
+            "Microsoft-[Windows]",
             "#[openssl]",
             "[chrome]+edge",
             "[nginx]#123",
             "[windows]10",
+            "...[openssl]",
+            "Node.js/[express]",
+            "node.js/[express]",
+            "ASP.NET/[windows]",
+            "and/[openssl]",
             "- [nginx] -",
             "[OpenSSL]-related",
             "...[openssl]",
@@ -255,6 +264,10 @@ mod tests {
             "github.com/[docker]/cli",
             "[fast]api",
             "é[tor]",
+            "for .[net]",
+            "[Windows]-based",
+            "[nginx]-based",
+            "non-[Windows]",
         ] {
             assert!(!counts(text, false), "{text}");
         }

@@ -12,9 +12,9 @@
 //! * A version may hang on it: `openssl-3.0`, `openssl_3.0`, `openssl@3`, `nginx-v1.2`, and after four letters or more
 //!   also without anything between: `log4j2`, `python3.11`.
 //! * A hyphen and a small word make another name of a component, because packages are named so (`django-cms`,
-//!   `rust-openssl`). The name counts where it begins with a capital letter (`Windows-based`), where the other half does
-//!   (`openssl-Lücke`) and before the likes of `-based` and `-related`. Topics are ordinary words and count in any compound
-//!   (`spear-phishing`).
+//!   `rust-openssl`). The name counts where it begins with a capital letter (`Windows-Nutzer`), where the other half does
+//!   (`openssl-Lücke`) and before the likes of `-related`; not where the compound speaks of something else (`Kubernetes-based`,
+//!   `non-Windows`). Topics are ordinary words and count in any compound (`spear-phishing`).
 //! * A dot and a letter make another name (`example.github`, `github.com`), unless a sentence ends there. An address of
 //!   the web names what it leads to, not what the entry is about: words within one do not count.
 //! * A term with a dot, hyphen, slash or colon of its own (`node.js`, `openssl.org`, `org.example:lib`) is so particular
@@ -37,12 +37,15 @@
 //! word, begin at 70.
 
 mod bounds;
+mod compile;
 mod feed;
 mod fold;
 mod matcher;
 mod pattern;
 mod snippet;
 
+pub(crate) use bounds::is_unspaced;
+pub use compile::{Matcher, MatcherError};
 pub use feed::feed_tags;
-pub use matcher::{Considered, Matcher, MatcherError, Verdict};
+pub use matcher::{Considered, Verdict};
 pub use pattern::check_regex;

@@ -90,7 +90,7 @@ mod tests {
             ("[z-a]", "invalid character class range"),
         ] {
             let refusal = check_regex(pattern).unwrap_err();
-            assert!(refusal.contains(said), "{}: {refusal}", &pattern[..pattern.len().min(40)]);
+            assert!(refusal.contains(said), "{}: {refusal}", pattern.get(..40).unwrap_or(pattern));
             assert!(!refusal.contains('\n'));
         }
     }

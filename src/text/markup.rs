@@ -3,11 +3,12 @@
 use super::{
     Plain,
     reference::{Reference, reference},
+    search::Search,
 };
 
 /// The text that a person would read in this HTML, as [`clean`](super::clean) leaves it.
 ///
-/// Tags of HTML, SVG and MathML, comments, declarations and the content of `script` and `style` vanish, character references are
+/// Tags of HTML, SVG and `MathML`, comments, declarations and the content of `script` and `style` vanish, character references are
 /// decoded once. What only looks like a tag (`<T>`, `a < b`, `<maria@example.com>`) is text and stays.
 pub fn from_html(html: &str, max: usize) -> String {
     let mut stripper = Stripper { html, at: 0, plain: Plain::new(html.len(), max), searches: Searches::default() };
@@ -15,14 +16,14 @@ pub fn from_html(html: &str, max: usize) -> String {
     stripper.plain.finish()
 }
 
-/// What was searched for to the end of the text in vain, so that it is not searched for again.
+/// The ends of things, each searched for until that was once in vain.
 #[derive(Default)]
 struct Searches {
-    no_quoted_end: bool,
-    no_end: bool,
-    no_comment_end: bool,
-    no_script_end: bool,
-    no_style_end: bool,
+    quoted_end: Search,
+    end: Search,
+    comment_end: Search,
+    script_end: Search,
+    style_end: Search,
 }
 
 struct Stripper<'a> {
@@ -94,56 +95,30 @@ impl Stripper<'_> {
     /// The place after the `>` that ends a tag, quotes respected where they are balanced.
     fn tag_end(&mut self, from: usize) -> Option<usize> {
         let rest = self.html.get(from..)?.as_bytes();
-        if !self.searches.no_quoted_end {
-            let mut quote = None;
-            for (offset, &byte) in rest.iter().enumerate() {
-                match (quote, byte) {
-                    (None, b'>') => return Some(from + offset + 1),
-                    (None, b'"' | b'\'')
-                        if rest.get(offset.wrapping_sub(1)).is_some_and(|&before| before == b'=' || before == b' ') =>
-                    {
-                        quote = Some(byte)
-                    }
-                    (Some(open), _) if open == byte => quote = None,
-                    _ => {}
-                }
-            }
-            self.searches.no_quoted_end = true;
-        }
-        if self.searches.no_end {
-            return None;
-        }
-        let found = rest.iter().position(|&byte| byte == b'>');
-        self.searches.no_end = found.is_none();
+        let quoted = self.searches.quoted_end.run(|| quoted_end(rest));
+        let found = quoted.or_else(|| self.searches.end.run(|| rest.iter().position(|&byte| byte == b'>')));
         found.map(|offset| from + offset + 1)
     }
 
     fn skip_content(&mut self, kind: Kind) {
-        let (needle, in_vain) = match kind {
-            Kind::Script => ("</script", &mut self.searches.no_script_end),
-            Kind::Style => ("</style", &mut self.searches.no_style_end),
+        let (needle, search) = match kind {
+            Kind::Script => ("</script", &mut self.searches.script_end),
+            Kind::Style => ("</style", &mut self.searches.style_end),
             Kind::Inline | Kind::Block => return,
         };
-        if *in_vain {
-            return;
-        }
         let rest = self.html.get(self.at..).unwrap_or_default().as_bytes();
-        match rest.windows(needle.len()).position(|window| window.eq_ignore_ascii_case(needle.as_bytes())) {
-            Some(offset) => self.at += offset,
-            None => *in_vain = true,
-        }
+        let mut windows = rest.windows(needle.len());
+        let end = search.run(|| windows.position(|window| window.eq_ignore_ascii_case(needle.as_bytes())));
+        self.at += end.unwrap_or(0);
     }
 
     fn declaration(&mut self) {
-        let rest = self.rest();
+        let rest = self.html.get(self.at..).unwrap_or_default();
         if rest.starts_with("<!--") {
-            let end =
-                (!self.searches.no_comment_end).then(|| rest.get(2..).and_then(|rest| rest.find("-->"))).flatten();
-            self.searches.no_comment_end |= end.is_none();
-            if let Some(offset) = end {
-                self.at += 2 + offset + 3;
-                return;
-            }
+            let end = self.searches.comment_end.run(|| rest.get(2..)?.find("-->"));
+            // One that never ends hides nothing but its own sign.
+            self.at += end.map_or(4, |offset| 2 + offset + 3);
+            return;
         } else if let Some(inside) = rest.strip_prefix("<![CDATA[") {
             // Its content is read as markup: what HTML would have hidden, the writer meant to be read.
             self.at += rest.len() - inside.len();
@@ -160,6 +135,21 @@ impl Stripper<'_> {
             None => self.literal('<'),
         }
     }
+}
+
+/// The place of the first `>` outside of a quoted value.
+fn quoted_end(bytes: &[u8]) -> Option<usize> {
+    let (mut quote, mut before) = (None, b' ');
+    for (at, &byte) in bytes.iter().enumerate() {
+        match (quote, byte) {
+            (None, b'>') => return Some(at),
+            (None, b'"' | b'\'') if before == b'=' || before == b' ' => quote = Some(byte),
+            (Some(open), _) if open == byte => quote = None,
+            _ => {}
+        }
+        before = byte;
+    }
+    None
 }
 
 /// The length of a name that white space, `/` or `>` ends; 0 where there is none.
@@ -248,7 +238,7 @@ const BLOCKS: &[&str] = &[
     "xmp",
 ];
 
-/// The elements that do not, sorted: of HTML, and those of SVG and MathML that turn up in feeds.
+/// The elements that do not, sorted: of HTML, and those of SVG and `MathML` that turn up in feeds.
 const INLINES: &[&str] = &[
     "a",
     "abbr",

@@ -57,7 +57,7 @@ pub(crate) enum Reference {
 
 /// The reference that the text after an `&` begins with, and its length without the `&`.
 ///
-/// A name needs its semicolon, a number does not. Anything else is no reference: the `&` stands for itself.
+/// A name needs its semicolon, a number that names a character does not. Anything else is no reference: the `&` stands for itself.
 pub(crate) fn reference(after: &str) -> Option<(Reference, usize)> {
     match after.as_bytes().first()? {
         b'#' => numeric(after),
@@ -94,6 +94,9 @@ fn numeric(after: &str) -> Option<(Reference, usize)> {
     let semicolon = usize::from(digits.as_bytes().get(count) == Some(&b';'));
     let code = u32::from_str_radix(digits.get(..count)?, radix).ok();
     let found = code.and_then(character).map_or(Reference::Nothing, Reference::Char);
+    if found == Reference::Nothing && semicolon == 0 {
+        return None;
+    }
     Some((found, prefix + count + semicolon))
 }
 

@@ -120,8 +120,10 @@ struct Behind {
     token: String,
     /// Whether the link is for every story of its digest.
     whole: bool,
-    /// The number of the one story that the address names.
+    /// The number of the one story that the link or the address names.
     number: Option<usize>,
+    /// Whether the address names it.
+    is_named: bool,
     root: String,
     page: AnswerPage,
 }
@@ -152,19 +154,19 @@ async fn load(desk: &Desk, place: Place, now: Time) -> Result<Behind, Box<Respon
     let page = match loaded {
         Ok(Ok(Some(page))) => page,
         Ok(Ok(None)) => return Err(wrong()),
-        Ok(Err(error)) => return Err(unreadable(&root, &error)),
-        Err(error) => return Err(unreadable(&root, &error)),
+        Ok(Err(error)) => return Err(Box::new(unreadable(&root, &error))),
+        Err(error) => return Err(Box::new(unreadable(&root, &error))),
     };
     if number.is_some_and(|number| page.stories.iter().all(|story| story.number != number)) {
         return Err(wrong());
     }
-    Ok(Behind { token: token.to_owned(), whole: scope.story.is_none(), number, root, page })
+    Ok(Behind { token: token.to_owned(), whole: scope.story.is_none(), number, is_named: named.is_some(), root, page })
 }
 
-fn unreadable(root: &str, error: &dyn std::error::Error) -> Box<Response> {
+fn unreadable(root: &str, error: &dyn std::error::Error) -> Response {
     tracing::error!(target: "acknowledge", %error, "an answer page could not be read");
     let words = "This page cannot be shown now. Nothing is lost; try again later.";
-    Box::new(page::notice(StatusCode::SERVICE_UNAVAILABLE, root, words, ""))
+    page::notice(StatusCode::SERVICE_UNAVAILABLE, root, words, "")
 }
 
 /// A story's number in its one spelling: no sign, no zero in front.
@@ -199,7 +201,7 @@ fn is_foreign(headers: &HeaderMap, base_url: &Url) -> bool {
 impl Behind {
     fn path(&self) -> String {
         match self.number {
-            Some(number) if self.whole => format!("{}/a/{}/{number}", self.root, self.token),
+            Some(number) if self.is_named => format!("{}/a/{}/{number}", self.root, self.token),
             _ => format!("{}/a/{}", self.root, self.token),
         }
     }
@@ -235,11 +237,13 @@ impl Behind {
         }
     }
 
-    /// What the address says was done: believed only where an answer with that record stands.
+    /// What the address says was done: believed only where an answer of this owner with that record
+    /// stands.
     fn outcome(&self, wish: &Wish) -> Outcome {
         let shown = |record: u64| {
             let stories = self.page.stories.iter().filter(|one| self.number.is_none_or(|number| one.number == number));
-            stories.flat_map(|one| &one.answers).find(|answer| answer.record == record).map(|answer| answer.at)
+            let mut own = stories.flat_map(|one| &one.answers).filter(|one| one.owner_name == self.page.owner_name);
+            own.find(|answer| answer.record == record).map(|answer| answer.at)
         };
         let found = |record: Option<u64>| record.and_then(|record| Some((record, shown(record)?)));
         if let Some((record, _)) = found(wish.recorded) {

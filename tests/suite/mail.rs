@@ -1,6 +1,9 @@
 //! The mail door against a server that misbehaves on request, and against a real one.
 
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use jiff::SignedDuration;
 use sigtrail::{
@@ -14,7 +17,10 @@ use sigtrail::{
     },
 };
 
-use crate::harness::smtp_server::{Act, Offers, SmtpServer, Stage};
+use crate::harness::{
+    postfix::Postfix,
+    smtp_server::{Act, Certificate, Offers, SmtpServer, Stage},
+};
 
 const MARIA: &str = "maria@example.com";
 const BODY: &[u8] = b"Subject: digest\r\n\r\nOne story.\r\n";
@@ -23,14 +29,24 @@ const BODY: &[u8] = b"Subject: digest\r\n\r\nOne story.\r\n";
 fn short() -> Limits {
     Limits {
         connect: Duration::from_secs(5),
-        command: Duration::from_millis(700),
-        dot: Duration::from_millis(1500),
+        command: Duration::from_millis(1500),
+        dot: Duration::from_millis(2500),
         hurry: Duration::from_millis(300),
     }
 }
 
+/// An outbox that no test by SMTP may touch.
+fn nowhere() -> &'static Path {
+    Path::new("/nonexistent")
+}
+
 fn mailer_for(settings: &MailSettings) -> Mailer {
-    Mailer::open(settings, std::path::Path::new("/nonexistent")).unwrap()
+    Mailer::open(settings, nowhere()).unwrap()
+}
+
+/// A mailer that gives up soon.
+fn impatient(settings: &MailSettings) -> Mailer {
+    Mailer::with_limits(settings, nowhere(), short()).unwrap()
 }
 
 fn plain(server: &SmtpServer) -> Mailer {
@@ -54,7 +70,7 @@ fn unreachable(outcome: &SendOutcome, words: &str) {
     }
 }
 
-fn with_login(mut settings: MailSettings, user: &str, file: std::path::PathBuf) -> MailSettings {
+fn with_login(mut settings: MailSettings, user: &str, file: PathBuf) -> MailSettings {
     if let MailTransport::Smtp { login, .. } = &mut settings.transport {
         *login = Some((user.to_owned(), file));
     }
@@ -132,10 +148,7 @@ fn m_03_a_reply_to_the_final_dot_that_is_not_smtp_is_uncertain() {
         server.script(Stage::Dot, Act::Reply(nonsense.into()));
         let mailer = match nonsense {
             // No end comes to this reply: the limit ends the wait.
-            "250-half" => {
-                Mailer::with_limits(&server.settings(MailTls::None), std::path::Path::new("/nonexistent"), short())
-                    .unwrap()
-            }
+            "250-half" => impatient(&server.settings(MailTls::None)),
             _ => mailer_for(&server.settings(MailTls::None)),
         };
         let outcome = send(&mailer);
@@ -167,6 +180,10 @@ fn m_11_a_4xx_at_any_of_five_stages_is_deferred_with_its_code_and_text() {
         let mut session = mailer.session();
         let outcome = session.send(MARIA, BODY, "");
         assert_eq!(outcome, SendOutcome::Deferred { code: 451, reply: "4.7.1 try 4.7.1 later".into() }, "{stage:?}");
+        if stage == Stage::Ehlo {
+            unreachable(&session.send(MARIA, BODY, ""), "not tried again in this burst");
+            session = mailer.session();
+        }
         accepted(&session.send(MARIA, BODY, ""));
         assert_eq!(server.mailbox(MARIA).len(), 1, "{stage:?}");
     }
@@ -181,6 +198,9 @@ fn m_11_a_server_that_shuts_down_in_the_middle_is_deferred_and_asked_again_on_a_
         let mut session = mailer.session();
         let outcome = session.send(MARIA, BODY, "");
         assert!(matches!(outcome, SendOutcome::Deferred { code: 421, .. }), "{stage:?}: {outcome:?}");
+        if matches!(stage, Stage::Greeting | Stage::Ehlo) {
+            session = mailer.session();
+        }
         accepted(&session.send(MARIA, BODY, ""));
         assert_eq!(server.connections(), 2, "{stage:?}");
     }
@@ -230,13 +250,14 @@ fn a_connection_that_died_of_old_age_is_made_anew_without_a_word() {
 
 #[test]
 fn a_server_that_is_not_there_is_tried_once_in_a_burst_and_named() {
-    let server = SmtpServer::start();
-    let settings = server.settings(MailTls::None);
-    let port = server.port();
-    drop(server);
+    let mut settings = SmtpServer::start().settings(MailTls::None);
+    if let MailTransport::Smtp { port, .. } = &mut settings.transport {
+        // Nobody listens there, and no test that runs beside this one is given it.
+        *port = 1;
+    }
     let mailer = mailer_for(&settings);
     let mut session = mailer.session();
-    unreachable(&session.send(MARIA, BODY, ""), &format!("no connection to 127.0.0.1:{port}"));
+    unreachable(&session.send(MARIA, BODY, ""), "no connection to 127.0.0.1:1: Connection refused");
     unreachable(&session.send(MARIA, BODY, ""), "not tried again in this burst");
 }
 
@@ -244,25 +265,34 @@ fn a_server_that_is_not_there_is_tried_once_in_a_burst_and_named() {
 fn m_17_a_slow_reply_to_the_final_dot_is_waited_for_and_then_uncertain() {
     let server = SmtpServer::start();
     let settings = server.settings(MailTls::None);
-    let mailer = Mailer::with_limits(&settings, std::path::Path::new("/nonexistent"), short()).unwrap();
+    let mailer = impatient(&settings);
     // Longer than a command may take, shorter than the final dot may.
-    server.script(Stage::Dot, Act::Delay(Duration::from_secs(1)));
+    server.script(Stage::Dot, Act::Delay(Duration::from_secs(2)));
     accepted(&send(&mailer));
-    server.script(Stage::Dot, Act::Stall);
-    let outcome = send(&mailer);
-    assert!(matches!(&outcome, SendOutcome::Uncertain { cause } if cause.contains("1500 ms")), "{outcome:?}");
+    for act in [Act::Stall, Act::Drip] {
+        server.script(Stage::Dot, act);
+        let outcome = send(&mailer);
+        assert!(matches!(&outcome, SendOutcome::Uncertain { cause } if cause.contains("2500 ms")), "{outcome:?}");
+    }
     accepted(&send(&mailer));
 }
 
 #[test]
 fn m_17_a_server_that_falls_silent_at_any_stage_is_left_after_the_limit() {
-    for stage in [Stage::Greeting, Stage::Ehlo, Stage::Mail, Stage::Rcpt, Stage::Data] {
+    let silent = |stage, act| {
         let server = SmtpServer::start();
         let settings = server.settings(MailTls::None);
-        let mailer = Mailer::with_limits(&settings, std::path::Path::new("/nonexistent"), short()).unwrap();
-        server.script(stage, Act::Stall);
-        unreachable(&send(&mailer), "nothing came within 700 ms");
-    }
+        let mailer = impatient(&settings);
+        server.script(stage, act);
+        unreachable(&send(&mailer), "nothing came within 1500 ms");
+    };
+    std::thread::scope(|scope| {
+        for stage in [Stage::Greeting, Stage::Ehlo, Stage::Mail, Stage::Rcpt, Stage::Data] {
+            for act in [Act::Stall, Act::Drip] {
+                scope.spawn(move || silent(stage, act));
+            }
+        }
+    });
 }
 
 #[test]
@@ -270,7 +300,7 @@ fn m_17_when_the_service_stops_an_open_final_dot_becomes_uncertain_soon() {
     let server = SmtpServer::start();
     let settings = server.settings(MailTls::None);
     let limits = Limits { hurry: Duration::from_millis(200), ..Limits::default() };
-    let mailer = Mailer::with_limits(&settings, std::path::Path::new("/nonexistent"), limits).unwrap();
+    let mailer = Mailer::with_limits(&settings, nowhere(), limits).unwrap();
     server.script(Stage::Dot, Act::Stall);
     let outcome = std::thread::scope(|scope| {
         let sending = scope.spawn(|| send(&mailer));
@@ -281,6 +311,8 @@ fn m_17_when_the_service_stops_an_open_final_dot_becomes_uncertain_soon() {
         sending.join().unwrap()
     });
     assert!(matches!(&outcome, SendOutcome::Uncertain { cause } if cause.contains("stopped")), "{outcome:?}");
+    server.script(Stage::Rcpt, Act::Stall);
+    unreachable(&send(&mailer), "stopped");
 }
 
 #[test]
@@ -323,10 +355,17 @@ fn m_22_a_server_without_starttls_gets_nothing_when_it_is_asked_for() {
 #[test]
 fn m_22_a_certificate_for_another_name_is_refused() {
     for (tls, offers) in [(MailTls::Starttls, starttls()), (MailTls::Tls, Offers { tls: true, ..Offers::default() })] {
-        let server = SmtpServer::offering(Offers { certificate_name: "mail.example.com", ..offers });
+        let server = SmtpServer::offering(Offers { certificate: Certificate::For("mail.example.com"), ..offers });
         unreachable(&send(&mailer_for(&server.settings(tls))), "no TLS with");
         assert_eq!((server.count("MAIL"), server.count("AUTH")), (0, 0));
     }
+}
+
+#[test]
+fn m_22_a_certificate_that_has_expired_is_refused() {
+    let server = SmtpServer::offering(Offers { certificate: Certificate::ExpiredFor("127.0.0.1"), ..starttls() });
+    unreachable(&send(&mailer_for(&server.settings(MailTls::Starttls))), "expired");
+    assert_eq!(server.count("MAIL"), 0);
 }
 
 #[test]
@@ -361,6 +400,17 @@ fn m_22_replies_that_were_slipped_in_before_the_handshake_are_refused() {
     accepted(&send(&mailer));
 }
 
+#[test]
+fn a_port_of_the_other_kind_of_tls_is_told_in_words_that_help() {
+    let server = SmtpServer::start();
+    let mut settings = server.settings(MailTls::Tls);
+    unreachable(&send(&mailer_for(&settings)), "tls = \"starttls\"");
+    let server = SmtpServer::offering(Offers { tls: true, ..Offers::default() });
+    settings = server.settings(MailTls::Starttls);
+    let mailer = impatient(&settings);
+    unreachable(&send(&mailer), "tls = \"tls\"");
+}
+
 fn with_password() -> Offers {
     Offers { login: Some(("sigtrail".into(), "s3cret word".into())), ..starttls() }
 }
@@ -391,6 +441,27 @@ fn m_23_a_refused_login_is_told_in_words_and_tried_once_in_a_burst() {
         assert!(!outcome.text().contains("wrong"));
     }
     assert_eq!((server.count("AUTH"), server.mails().len()), (1, 0));
+}
+
+#[test]
+fn m_23_a_login_that_is_refused_for_now_is_deferred_and_one_that_falls_silent_unreachable() {
+    let server = SmtpServer::offering(with_password());
+    let file = server.password_file("s3cret word");
+    let settings = with_login(server.settings(MailTls::Starttls), "sigtrail", file);
+    let mailer = impatient(&settings);
+    server.script(Stage::Auth, Act::reply(454, "4.7.0 temporary failure"));
+    assert_eq!(send(&mailer), SendOutcome::Deferred { code: 454, reply: "4.7.0 temporary failure".into() });
+    server.script(Stage::Auth, Act::Stall);
+    unreachable(&send(&mailer), "broke off at the login: nothing came within 1500 ms");
+    accepted(&send(&mailer));
+}
+
+#[test]
+fn a_server_that_knows_no_ehlo_gets_nothing_where_tls_is_asked_for() {
+    let server = SmtpServer::offering(starttls());
+    server.script(Stage::Ehlo, Act::reply(502, "5.5.1 what?"));
+    unreachable(&send(&mailer_for(&server.settings(MailTls::Starttls))), "does not know EHLO (502 5.5.1 what?)");
+    assert_eq!((server.count("HELO"), server.count("MAIL")), (0, 0));
 }
 
 #[test]
@@ -607,21 +678,20 @@ fn the_mailer_waits_on_any_thread_and_ends_on_any_thread() {
 #[test]
 fn settings_that_cannot_work_are_told_at_once() {
     let server = SmtpServer::offering(starttls());
-    let nowhere = std::path::Path::new("/nonexistent");
     let mut settings = server.settings(MailTls::Starttls);
     settings.from_address = "sigtrail".into();
-    assert!(matches!(Mailer::open(&settings, nowhere), Err(MailError::From(_))));
+    assert!(matches!(Mailer::open(&settings, nowhere()), Err(MailError::From(_))));
     let file = server.password_file("no certificate");
     let mut settings = server.settings(MailTls::Starttls);
     if let MailTransport::Smtp { ca_file, .. } = &mut settings.transport {
         *ca_file = Some(file);
     }
-    let Err(error) = Mailer::open(&settings, nowhere) else { panic!("it is no certificate") };
+    let Err(error) = Mailer::open(&settings, nowhere()) else { panic!("it is no certificate") };
     assert!(error.to_string().contains("holds no PEM certificate"), "{error}");
     if let MailTransport::Smtp { host, .. } = &mut settings.transport {
         *host = "not a host".into();
     }
-    assert!(matches!(Mailer::open(&settings, nowhere), Err(MailError::Host(_))));
+    assert!(matches!(Mailer::open(&settings, nowhere()), Err(MailError::Host(_))));
     settings.transport = MailTransport::Directory;
     assert!(matches!(Mailer::open(&settings, &server.ca_file()), Err(MailError::Outbox { .. })));
 }
@@ -643,4 +713,34 @@ fn the_directory_transport_writes_one_file_for_one_message() {
     assert_eq!(std::fs::read(outbox.join("7-maria.eml")).unwrap(), BODY);
     unreachable(&session.send(MARIA, b"bare\nline", "8.eml"), "not canonical");
     assert_eq!(std::fs::read_dir(&outbox).unwrap().count(), 1);
+}
+
+#[test]
+fn a_real_server_delivers_what_was_sent_in_the_clear_and_under_starttls() {
+    let Some(postfix) = Postfix::start() else { return };
+    let body =
+        b"Subject: digest\r\nMessage-ID: <d1.abc@example.com>\r\n\r\nOne story.\r\n.\r\n..two dots\r\n\r\nEnd.\r\n";
+    for tls in [MailTls::None, MailTls::Starttls] {
+        let mailer = mailer_for(&postfix.settings(tls));
+        let mut session = mailer.session();
+        for to in [MARIA, "jon@example.com"] {
+            let outcome = session.send(to, body, "");
+            assert!(outcome.text().contains("queued as"), "{outcome:?}");
+            accepted(&outcome);
+        }
+        let outcome = session.send("nobody@other.example", body, "");
+        assert!(matches!(outcome, SendOutcome::Rejected { code: 550, .. }), "{outcome:?}");
+    }
+    let sent = String::from_utf8_lossy(body).replace("\r\n", "\n");
+    for owner in [MARIA, "jon@example.com"] {
+        let mailbox = postfix.wait_for(owner, 2);
+        assert_eq!(mailbox.len(), 2);
+        for mail in mailbox {
+            let stored = String::from_utf8(mail).unwrap();
+            assert!(stored.ends_with(&sent), "{stored}");
+        }
+    }
+    let under_tls =
+        postfix.mailbox(MARIA).iter().filter(|mail| String::from_utf8_lossy(mail).contains("with ESMTPS")).count();
+    assert_eq!(under_tls, 1);
 }

@@ -15,6 +15,7 @@ mod crash;
 mod digest;
 mod evidence;
 mod fetch;
+mod fetch_tls;
 mod harness;
 mod mail;
 mod matching;

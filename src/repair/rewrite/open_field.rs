@@ -15,6 +15,26 @@ use crate::text::reference::{Reference, reference};
 /// The most bytes of one value that are kept before its markup is removed.
 const MAX_RAW: usize = 1024 * 1024;
 
+/// Fields that stand beside one another in an entry and never inside a title, link, identifier or date.
+const SIBLINGS: [&str; 16] = [
+    "title",
+    "link",
+    "guid",
+    "pubDate",
+    "description",
+    "category",
+    "author",
+    "id",
+    "updated",
+    "published",
+    "summary",
+    "content",
+    "content:encoded",
+    "dc:date",
+    "dc:creator",
+    "enclosure",
+];
+
 /// How the text of a field is meant.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -31,6 +51,7 @@ enum Mode {
 }
 
 /// A field that is being read.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the field")]
 pub struct OpenField<'a> {
     /// What it says.
     pub field: Field,
@@ -38,14 +59,17 @@ pub struct OpenField<'a> {
     pub rank: u8,
     /// Whether it is a `guid` that may serve as a link.
     pub is_permalink: bool,
+    /// What a link says of its target.
+    pub relation: Option<&'a str>,
     name: &'a str,
     value: String,
     mode: Mode,
     has_markup: bool,
-    /// In a person: whether the part that counts has been read.
-    is_closed: bool,
+    /// In a person: whether a part is being read that does not count.
+    is_passed: bool,
     has_name: bool,
-    is_cut: bool,
+    /// Whether there was more of it than is kept.
+    pub is_cut: bool,
 }
 
 impl<'a> OpenField<'a> {
@@ -58,11 +82,12 @@ impl<'a> OpenField<'a> {
             field,
             rank,
             is_permalink,
+            relation: tag.relation(),
             name: tag.name,
             value: String::new(),
             mode: mode(tag, field, is_atom),
             has_markup: false,
-            is_closed: false,
+            is_passed: false,
             has_name: false,
             is_cut: false,
         }
@@ -70,58 +95,34 @@ impl<'a> OpenField<'a> {
 
     /// Whether this opening tag shows that the field's own end is missing: a date cannot hold a title.
     pub fn is_ended_by(&self, name: &str) -> bool {
-        let is_short =
-            !matches!(self.field, Field::Summary | Field::Content | Field::Author) && self.mode != Mode::Xhtml;
-        is_short
-            && self.name != name
-            && matches!(
-                name,
-                "title"
-                    | "link"
-                    | "guid"
-                    | "pubDate"
-                    | "description"
-                    | "category"
-                    | "author"
-                    | "id"
-                    | "updated"
-                    | "published"
-                    | "summary"
-                    | "content"
-                    | "content:encoded"
-                    | "dc:date"
-                    | "dc:creator"
-                    | "enclosure"
-            )
-            && !(self.field == Field::Title
-                && matches!(name, "link" | "title" | "content" | "summary")
-                && self.has_markup)
+        let is_long = matches!(self.field, Field::Summary | Field::Content | Field::Author) || self.mode == Mode::Xhtml;
+        !is_long && self.name != name && SIBLINGS.iter().any(|sibling| sibling.eq_ignore_ascii_case(name))
     }
 
-    fn has_room(&mut self, length: usize) -> bool {
-        self.is_cut |= self.value.len() + length > MAX_RAW;
-        !self.is_cut && !self.is_closed && self.mode != Mode::Binary
+    /// As much of a text as is still kept.
+    fn kept<'t>(&mut self, text: &'t str) -> &'t str {
+        if self.is_passed || self.mode == Mode::Binary {
+            return "";
+        }
+        let room = text.floor_char_boundary(MAX_RAW.saturating_sub(self.value.len()));
+        self.is_cut |= room < text.len();
+        text.get(..room).unwrap_or_default()
+    }
+
+    fn push(&mut self, text: &str) {
+        if self.mode == Mode::Xhtml { push_escaped(&mut self.value, text) } else { self.value.push_str(text) }
     }
 
     /// Text with its references as written.
     pub fn text(&mut self, text: &str, at: usize, notes: &mut Notes) {
-        if !self.has_room(text.len()) {
-            return;
-        }
-        if self.mode == Mode::Xhtml {
-            let decoded = decode(text, Some((at, notes)));
-            push_escaped(&mut self.value, &decoded);
-        } else {
-            self.value.push_str(&decode(text, Some((at, notes))));
-        }
+        let text = self.kept(text);
+        self.push(&decode(text, Some((at, notes))));
     }
 
     /// The inside of a CDATA section.
     pub fn cdata(&mut self, text: &str) {
-        if !self.has_room(text.len()) {
-            return;
-        }
-        if self.mode == Mode::Xhtml { push_escaped(&mut self.value, text) } else { self.value.push_str(text) }
+        let text = self.kept(text);
+        self.push(text);
     }
 
     /// A tag that opens inside the field.
@@ -130,10 +131,10 @@ impl<'a> OpenField<'a> {
             match tag.local().to_ascii_lowercase().as_str() {
                 "name" => self.has_name = true,
                 "email" if !self.has_name => {}
-                _ => return self.is_closed = true,
+                _ => return self.is_passed = true,
             }
             self.value.clear();
-            self.is_closed = false;
+            self.is_passed = false;
             return;
         }
         self.markup(tag);
@@ -142,15 +143,16 @@ impl<'a> OpenField<'a> {
     /// A tag that closes inside the field.
     pub fn close(&mut self, tag: &Tag<'a>) {
         if self.field == Field::Author {
-            self.is_closed = self.has_name;
+            self.is_passed = self.has_name;
         } else {
             self.markup(tag);
         }
     }
 
     fn markup(&mut self, tag: &Tag<'a>) {
-        self.has_markup = true;
-        if self.has_room(tag.whole.len()) {
+        let is_text = matches!(self.field, Field::Title | Field::Summary | Field::Content | Field::Category);
+        self.has_markup |= is_text;
+        if is_text && !self.kept(tag.whole).is_empty() {
             // Without its prefix: `<xhtml:p>` is a paragraph.
             let closing = if tag.whole.starts_with("</") { "</" } else { "<" };
             self.value.push_str(closing);
@@ -161,7 +163,8 @@ impl<'a> OpenField<'a> {
 
     /// The value, or nothing where it is empty.
     pub fn finish(self) -> Option<(TextKind, String)> {
-        let value = if self.mode == Mode::Base64 { from_base64(&self.value)? } else { self.value };
+        let unpacked = if self.mode == Mode::Base64 { from_base64(&self.value) } else { None };
+        let value = unpacked.unwrap_or(self.value);
         if value.trim().is_empty() {
             return None;
         }
@@ -179,8 +182,7 @@ fn mode(tag: &Tag<'_>, field: Field, is_atom: bool) -> Mode {
     match (kind.as_str(), mode.as_str()) {
         (_, "base64") => Mode::Base64,
         (_, "escaped") if kind != "text/plain" => Mode::Html,
-        ("xhtml" | "application/xhtml+xml", _) => Mode::Xhtml,
-        ("html" | "text/html", "xml") => Mode::Xhtml,
+        ("xhtml" | "application/xhtml+xml", _) | ("html" | "text/html", "xml") => Mode::Xhtml,
         ("html" | "text/html", _) => Mode::Html,
         ("" | "text" | "text/plain" | "plain", _) if is_atom => Mode::Plain,
         ("text" | "text/plain", _) => Mode::Plain,
@@ -188,7 +190,7 @@ fn mode(tag: &Tag<'_>, field: Field, is_atom: bool) -> Mode {
             if field == Field::Content {
                 Mode::Binary
             } else {
-                Mode::Html
+                Mode::Base64
             }
         }
         _ => Mode::Html,
@@ -234,18 +236,15 @@ fn decode<'t>(text: &'t str, mut notes: Option<(usize, &mut Notes)>) -> Cow<'t, 
         if let Some((start, notes)) = &mut notes {
             note(*start, found.map(|(found, _)| found), after, notes);
         }
-        rest = match found {
-            Some((found, length)) => {
-                if let Reference::Char(one) = found {
-                    out.push(one);
-                }
-                after.get(length..).unwrap_or_default()
+        rest = after;
+        match found {
+            Some((Reference::Char(one), length)) => {
+                out.push(one);
+                rest = after.get(length..).unwrap_or_default();
             }
-            None => {
-                out.push('&');
-                after
-            }
-        };
+            Some((Reference::Nothing, length)) => rest = after.get(length..).unwrap_or_default(),
+            None => out.push('&'),
+        }
         next = rest.find('&');
     }
     out.push_str(rest);

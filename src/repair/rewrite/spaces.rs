@@ -14,21 +14,18 @@ const MAX_BINDINGS: usize = 256;
 pub struct Spaces<'a> {
     bindings: Vec<(&'a str, &'a str, Space)>,
     own: Option<&'a str>,
+    is_rss: bool,
 }
 
 impl<'a> Spaces<'a> {
     /// Takes in a tag's declarations; gives what [`Spaces::release`] wants at its end.
     pub fn bind(&mut self, tag: &Tag<'a>, notes: &mut Notes) -> usize {
         let before = self.bindings.len();
-        if !tag.rest.contains("xmlns") {
-            return before;
-        }
-        for (name, uri) in tag.attributes() {
-            let prefix = if name == "xmlns" { Some("") } else { name.strip_prefix("xmlns:") };
-            match prefix {
-                Some(_) if self.bindings.len() >= MAX_BINDINGS => notes.add(Repair::Namespaces, None),
-                Some(prefix) => self.bindings.push((prefix, uri, Space::of(uri))),
-                None => {}
+        for (prefix, uri) in declarations(tag) {
+            if self.bindings.len() >= MAX_BINDINGS {
+                notes.add(Repair::Namespaces, None);
+            } else {
+                self.bindings.push((prefix, uri, Space::of(uri)));
             }
         }
         before
@@ -39,13 +36,10 @@ impl<'a> Spaces<'a> {
         self.bindings.truncate(before);
     }
 
-    /// Makes the namespace of the root the feed's own.
-    pub fn own(&mut self, root: &Tag<'a>) {
-        self.own = self.uri(root.prefix());
-    }
-
-    fn uri(&self, prefix: &str) -> Option<&'a str> {
-        self.bindings.iter().rev().find_map(|&(known, uri, _)| (known == prefix).then_some(uri))
+    /// Makes the namespace of the root the feed's own. RSS has no namespace, so there whatever has no prefix is its own too.
+    pub fn own(&mut self, root: &Tag<'a>, is_rss: bool) {
+        self.own = declarations(root).find_map(|(prefix, uri)| (prefix == root.prefix()).then_some(uri));
+        self.is_rss = is_rss;
     }
 
     /// The namespace and the local name, in lower case, of a tag that stands here.
@@ -56,21 +50,15 @@ impl<'a> Spaces<'a> {
 
     fn space(&self, tag: &Tag<'a>, notes: &mut Notes) -> Space {
         let prefix = tag.prefix();
-        // A declaration of the tag's own counts for its own name.
-        let declared = if tag.rest.contains("xmlns") {
-            let mut wanted = tag.attributes();
-            wanted.find_map(|(name, uri)| {
-                let known = if name == "xmlns" { "" } else { name.strip_prefix("xmlns:")? };
-                (known == prefix).then_some((uri, Space::of(uri)))
-            })
-        } else {
-            None
-        };
+        // A tag's own declarations count for its own name.
+        let declared = declarations(tag).find_map(|(known, uri)| (known == prefix).then(|| (uri, Space::of(uri))));
         let bound = declared.or_else(|| {
-            self.bindings.iter().rev().find_map(|&(known, uri, space)| (known == prefix).then_some((uri, space)))
+            let mut inward = self.bindings.iter().rev();
+            inward.find_map(|&(known, uri, space)| (known == prefix).then_some((uri, space)))
         });
         match bound {
             Some((uri, _)) if self.own == Some(uri) => Space::Own,
+            Some((_, Space::Other)) if prefix.is_empty() && self.is_rss => Space::Own,
             Some((_, space)) => space,
             None if prefix.is_empty() => Space::Own,
             None => {
@@ -82,4 +70,13 @@ impl<'a> Spaces<'a> {
             }
         }
     }
+}
+
+/// The prefixes that a tag declares, with their namespaces; the empty prefix is the default.
+fn declarations<'a>(tag: &Tag<'a>) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let attributes = tag.rest.contains("xmlns").then(|| tag.attributes()).into_iter().flatten();
+    attributes.filter_map(|(name, uri)| match name {
+        "xmlns" => Some(("", uri)),
+        _ => Some((name.strip_prefix("xmlns:")?, uri)),
+    })
 }

@@ -18,6 +18,7 @@ use std::{
     time::Duration,
 };
 
+use rcgen::{CertificateParams, KeyPair};
 use rustls::{
     ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject},
@@ -63,6 +64,8 @@ pub enum Act {
     ReplyThenDrop,
     /// Says nothing more, and leaves the line open until the other side has enough.
     Stall,
+    /// Replies one byte every 50 ms and never comes to an end.
+    Drip,
     /// Waits, then replies as it should.
     Delay(Duration),
     /// At `Data`: asks for the message, hangs up after this many bytes of it. Elsewhere like `Drop`.
@@ -91,6 +94,15 @@ pub struct Mail {
     pub raw: Vec<u8>,
 }
 
+/// A self-signed certificate.
+#[derive(Debug, Clone, Copy)]
+pub enum Certificate {
+    /// For this name or address.
+    For(&'static str),
+    /// The same, but no longer valid.
+    ExpiredFor(&'static str),
+}
+
 /// What the server offers.
 #[derive(Debug, Clone)]
 pub struct Offers {
@@ -98,8 +110,8 @@ pub struct Offers {
     pub starttls: bool,
     /// Whether it speaks TLS from the first byte.
     pub tls: bool,
-    /// The name or address that its certificate is for.
-    pub certificate_name: &'static str,
+    /// The certificate that it shows.
+    pub certificate: Certificate,
     /// User and password; asked for when set.
     pub login: Option<(String, String)>,
     /// The words behind AUTH.
@@ -115,7 +127,7 @@ impl Default for Offers {
         Self {
             starttls: false,
             tls: false,
-            certificate_name: "127.0.0.1",
+            certificate: Certificate::For("127.0.0.1"),
             login: None,
             mechanisms: "PLAIN LOGIN",
             size: None,
@@ -163,7 +175,7 @@ impl SmtpServer {
     /// A server that offers this.
     pub fn offering(offers: Offers) -> SmtpServer {
         let folder = tempfile::tempdir().unwrap();
-        let (certificate, key) = certificate(folder.path(), offers.certificate_name);
+        let (certificate, key) = certificate(folder.path(), offers.certificate);
         let tls = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
@@ -324,15 +336,21 @@ impl Inner {
     }
 }
 
-/// A self-signed certificate for this name; writes `ca.pem`, `cert.pem` and `key.pem` into the folder.
-pub fn certificate(folder: &Path, name: &str) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
-    let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
-    let key = made.signing_key.serialize_pem();
-    std::fs::write(folder.join("ca.pem"), made.cert.pem()).unwrap();
-    std::fs::write(folder.join("cert.pem"), made.cert.pem()).unwrap();
+/// Makes a certificate and its key; writes `ca.pem`, `cert.pem` and `key.pem` into the folder.
+pub fn certificate(folder: &Path, kind: Certificate) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
+    let (Certificate::For(name) | Certificate::ExpiredFor(name)) = kind;
+    let mut wanted = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    if matches!(kind, Certificate::ExpiredFor(_)) {
+        wanted.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    }
+    let pair = KeyPair::generate().unwrap();
+    let made = wanted.self_signed(&pair).unwrap();
+    let key = pair.serialize_pem();
+    std::fs::write(folder.join("ca.pem"), made.pem()).unwrap();
+    std::fs::write(folder.join("cert.pem"), made.pem()).unwrap();
     std::fs::write(folder.join("key.pem"), &key).unwrap();
     let key = PrivatePkcs8KeyDer::from_pem_slice(key.as_bytes()).unwrap();
-    (made.cert.der().clone(), key.into())
+    (made.der().clone(), key.into())
 }
 
 fn accept(listener: &TcpListener, shared: &Arc<Shared>) {

@@ -207,7 +207,7 @@ impl Dialogue {
         let kept = match &act {
             Act::Good | Act::LoseReply | Act::ReplyThenDrop | Act::Delay(_) | Act::Inject(_) => true,
             Act::Reply(reply) => reply.starts_with('2'),
-            Act::Drop | Act::Stall | Act::DropInside(_) => false,
+            Act::Drop | Act::Stall | Act::Drip | Act::DropInside(_) => false,
         };
         let number = {
             let mut inner = self.shared.lock();
@@ -255,6 +255,7 @@ impl Dialogue {
                 io::copy(self.reader()?, &mut io::sink())?;
                 Ok(Went::Over)
             }
+            Act::Drip => self.drip(),
             Act::Delay(time) => {
                 thread::sleep(time);
                 self.say(good).map(|()| Went::Well)
@@ -263,16 +264,27 @@ impl Dialogue {
         }
     }
 
+    fn drip(&mut self) -> io::Result<Went> {
+        for byte in b"250-".iter().chain(std::iter::repeat(&b'x')) {
+            self.write(&[*byte])?;
+            thread::sleep(Duration::from_millis(50));
+        }
+        Ok(Went::Over)
+    }
+
     fn refuse(&mut self, reply: &str) -> io::Result<Went> {
         self.say(reply).map(|()| Went::Refused)
     }
 
     fn say(&mut self, reply: &str) -> io::Result<()> {
-        let reply = format!("{reply}\r\n");
+        self.write(format!("{reply}\r\n").as_bytes())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match &mut self.line {
-            Line::Plain(stream) => stream.get_mut().write_all(reply.as_bytes()),
+            Line::Plain(stream) => stream.get_mut().write_all(bytes),
             Line::Tls(stream) => {
-                stream.get_mut().write_all(reply.as_bytes())?;
+                stream.get_mut().write_all(bytes)?;
                 stream.get_mut().flush()
             }
             Line::Closed => Err(io::ErrorKind::NotConnected.into()),

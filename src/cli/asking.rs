@@ -1,0 +1,114 @@
+//! `sigtrail match`: get the text or the entry, and the stack to hold it against. What is said is `matching`'s.
+
+use std::io::{BufRead as _, Write};
+
+use super::{args::MatchArgs, failure::Failure, matching, place::Place};
+use crate::{
+    advisory,
+    clock::Clock,
+    config,
+    jobs::Fault,
+    marks,
+    model::{
+        entry::Entry,
+        feed::Feed,
+        id::{EntryNo, FeedId},
+        settings::Config,
+        stack::Tag,
+    },
+    route, story,
+    tag::{self, Matcher},
+};
+
+/// Explains a text or an entry; with `json` and no text, answers JSON Lines on standard input.
+pub fn run(place: &Place, args: &MatchArgs, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
+    let matcher = matcher(place, args)?;
+    if json && args.text.is_none() && args.entry.is_none() {
+        return answer_lines(&matcher, out);
+    }
+    let config = place.config()?;
+    let (entry, feed) = asked(place, args, &config)?;
+    if json {
+        let key = args.entry.map_or(serde_json::Value::Null, serde_json::Value::from);
+        let text = [&entry.summary, &entry.body].into_iter().flatten().cloned().collect::<Vec<_>>().join("\n");
+        let line = serde_json::json!({ "key": key, "title": entry.title, "text": text }).to_string();
+        writeln!(out, "{}", matching::json_line(&matcher, &line).map_err(Failure::Mistake)?)?;
+        return Ok(0);
+    }
+    let from_feed = tag::feed_tags(&config, &feed);
+    let mut tags: Vec<Tag> = matcher.tags(&entry);
+    tags.extend(from_feed.iter().cloned());
+    let marks = marks::marks(&entry);
+    let mut text = String::new();
+    for part in [&entry.title, &entry.summary, &entry.body].into_iter().flatten() {
+        text.push_str(part);
+        text.push('\n');
+    }
+    let findings = matching::Findings {
+        considered: &matcher.explain(&entry),
+        feed_tags: &from_feed,
+        mentions: &advisory::ids(&text),
+        marks: &marks,
+        judgement: &route::route(&config, &feed, &tags, &marks, Clock::System.now()),
+    };
+    write!(out, "{}", matching::report(&config, &findings))?;
+    let keys = story::keys(&entry);
+    for key in &keys.joins {
+        writeln!(out, "joins stories by {key}")?;
+    }
+    Ok(0)
+}
+
+fn matcher(place: &Place, args: &MatchArgs) -> Result<Matcher, Failure> {
+    let (components, topics) = match &args.stack {
+        Some(file) => config::load_stack(file).map_err(|problems| {
+            let color = super::place::color_on(&std::io::stderr());
+            Failure::Configuration(config::render(&problems.problems, &problems.files, color))
+        })?,
+        None => {
+            let config = place.config()?;
+            (config.components, config.topics)
+        }
+    };
+    Ok(Matcher::new(&components, &topics).map_err(Fault::Matcher)?)
+}
+
+fn answer_lines(matcher: &Matcher, out: &mut dyn Write) -> Result<u8, Failure> {
+    for (number, line) in std::io::stdin().lock().lines().enumerate() {
+        let line = line.map_err(|error| Failure::Mistake(format!("standard input: {error}")))?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let answer = matching::json_line(matcher, &line)
+            .map_err(|error| Failure::Mistake(format!("line {} of standard input: {error}", number + 1)))?;
+        writeln!(out, "{answer}")?;
+    }
+    Ok(0)
+}
+
+fn asked(place: &Place, args: &MatchArgs, config: &Config) -> Result<(Entry, Feed), Failure> {
+    let named = match &args.feed {
+        None => None,
+        Some(id) => {
+            let feed = config.feed(&FeedId::new(id.clone())).cloned();
+            Some(feed.ok_or_else(|| Failure::Mistake(format!("no feed `{id}` in feeds.toml")))?)
+        }
+    };
+    if let Some(number) = args.entry {
+        let store = place.store(Some(config))?;
+        let found = store.read(|read| {
+            let Some(row) = read.entry(EntryNo(number))? else { return Ok(None) };
+            let feed = read.feed_status(row.feed)?.map(|status| status.id);
+            Ok(Some((row.entry, feed)))
+        })?;
+        let Some((entry, feed)) = found else {
+            return Err(Failure::Mistake(format!("no entry {number}; `sigtrail stories --json` lists them")));
+        };
+        let own = feed.and_then(|id| config.feed(&id).cloned());
+        return Ok((entry, named.or(own).unwrap_or_else(|| matching::feed_of_text(config))));
+    }
+    let Some(text) = &args.text else {
+        return Err(Failure::Mistake("say which text: sigtrail match \"TEXT\", or --entry ID".to_owned()));
+    };
+    Ok((matching::entry_of(text), named.unwrap_or_else(|| matching::feed_of_text(config))))
+}
