@@ -265,6 +265,42 @@ fn in_flight(site: &Site, server: &FeedServer, mails: &SmtpServer) -> Daemon {
 }
 
 #[test]
+fn s_06_a_database_that_somebody_else_holds_does_not_hold_up_a_stop() {
+    let site = Site::new("", "");
+    let mut daemon = site.run();
+    let other = rusqlite::Connection::open(site.state().join("sigtrail.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (code, took) = daemon.stop();
+    assert_eq!(code, Some(0), "{}", daemon.log());
+    assert!(took < Duration::from_secs(10), "{took:?}\n{}", daemon.log());
+    drop(other);
+    assert_eq!(site.run().stop().0, Some(0));
+}
+
+#[test]
+fn s_06_a_stop_in_the_middle_of_many_requests_waits_for_none_of_them() {
+    // It listens at every address of the machine; only loopback is asked.
+    let server = FeedServer::start_at(std::net::Ipv4Addr::UNSPECIFIED);
+    let mut feeds = String::new();
+    for number in 1..=60 {
+        let path = format!("/{number}.xml");
+        server.serve(&path, Answer::silence());
+        // Each at an address of its own, so that all are asked at once.
+        let url = format!("http://127.0.1.{number}:{}{path}", server.port());
+        feeds += &feed(&format!("feed {number}"), &url);
+    }
+    let site = Site::new(&feeds, "");
+    let text = site.read("config/sigtrail.toml").replace("127.0.0.2/32", "127.0.0.0/8");
+    site.write("config/sigtrail.toml", &text);
+    let mut daemon = site.run();
+    wait_until("many feeds were asked", || server.all_requests().len() >= 30);
+    let (code, took) = daemon.stop();
+    assert_eq!(code, Some(0), "{}", daemon.log());
+    assert!(took < Duration::from_secs(10), "{took:?}\n{}", daemon.log());
+    assert_eq!(site.number("SELECT count(*) FROM feed_state WHERE attempt > 0 AND last_poll_at IS NULL"), 0);
+}
+
+#[test]
 fn a_stop_is_told_to_the_supervisor_and_stands_in_the_evidence() {
     let site = Site::new("", "");
     for signal in ["TERM", "INT"] {
