@@ -215,7 +215,7 @@ impl Service<'_> {
         let failure = self.wait_for_loops(inbox, failure, clock);
         let done = finish(self.parts.context(), why, LAST_RECORD.saturating_sub(clock.elapsed()));
         self.runtime.shutdown_timeout(Duration::from_millis(200));
-        match failure.map(Err).unwrap_or(done) {
+        match failure.map_or(done, Err) {
             Ok(()) => {
                 info!(target: "run", "stopped");
                 Ok(())

@@ -16,7 +16,7 @@ use sigtrail::clock::Stopwatch;
 use tempfile::TempDir;
 
 /// A hang ceiling: far longer than anything that a test waits for takes.
-pub const CEILING: Duration = Duration::from_secs(60);
+pub const CEILING: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// The files of a small company on loopback: Maria, a component of hers, and what a test adds.
@@ -156,6 +156,11 @@ impl Daemon {
     /// Everything that it logged so far.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// What it logged after so many bytes of its log.
+    pub fn log_from(&self, bytes: usize) -> String {
+        self.log().get(bytes..).unwrap_or_default().to_owned()
     }
 
     /// Everything that the supervisor was told so far, one `NAME=value` each.
