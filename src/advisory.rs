@@ -9,6 +9,8 @@ use std::{borrow::Cow, collections::HashSet, fmt, sync::LazyLock};
 
 use regex::Regex;
 
+use crate::tag::is_unspaced;
+
 /// The longest identifier that is recognised, in bytes.
 const MAX_LEN: usize = 96;
 /// The longest run of letters and digits before the first separator of an identifier, in bytes.
@@ -175,7 +177,8 @@ pub fn ids(text: &str) -> Vec<AdvisoryId> {
 /// The text with every typographic hyphen as `-`; borrowed when there is none.
 fn with_plain_hyphens(text: &str) -> Cow<'_, str> {
     let is_hyphen = |c: char| ('\u{2010}'..='\u{2015}').contains(&c);
-    if text.is_ascii() || !text.contains(is_hyphen) {
+    // All of them begin with this byte in UTF-8.
+    if !text.as_bytes().contains(&0xE2) || !text.contains(is_hyphen) {
         return Cow::Borrowed(text);
     }
     Cow::Owned(text.replace(is_hyphen, "-"))
@@ -209,12 +212,6 @@ fn family_of(head: &str) -> Option<usize> {
 fn is_inside_word(text: &str, start: usize) -> bool {
     let before = text.get(..start).and_then(|before| before.chars().next_back());
     before.is_some_and(|c| c.is_ascii_alphanumeric() || (c.is_alphabetic() && !is_unspaced(c)))
-}
-
-/// Whether the character belongs to a script that puts no space between words.
-fn is_unspaced(c: char) -> bool {
-    matches!(u32::from(c), 0x0E00..=0x0EFF | 0x1000..=0x109F | 0x1100..=0x11FF | 0x2E80..=0xD7FF | 0xF900..=0xFAFF
-        | 0xFE30..=0xFE4F | 0xFF66..=0xFFDC | 0x20000..=0x3FFFF)
 }
 
 /// The identifier of this family that begins here, if one does.

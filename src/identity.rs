@@ -20,7 +20,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
 
-use crate::model::{entry::Entry, id::EntryNo};
+use crate::{
+    link,
+    model::{entry::Entry, id::EntryNo},
+};
 
 /// What an entry is known by within its feed: the first half of a SHA-256.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -111,31 +114,12 @@ pub fn identify<E>(
 
 /// Where an entry leads, as far as identity is concerned: the canonical link with its fragment, because a page of
 /// bulletins tells its items apart by fragments only; the text itself where it is no address.
-pub(crate) fn link_identity(link: &str) -> String {
-    let canonical = canonical(link).unwrap_or_else(|| link.trim().to_owned());
-    match link.split_once('#') {
+pub(crate) fn link_identity(text: &str) -> String {
+    let canonical = link::canonical(text).unwrap_or_else(|| text.trim().to_owned());
+    match text.split_once('#') {
         Some((_, fragment)) if !fragment.is_empty() && !canonical.contains('#') => format!("{canonical}#{fragment}"),
         _ => canonical,
     }
-}
-
-/// Stands in for `crate::link::canonical` until that is merged.
-fn canonical(link: &str) -> Option<String> {
-    let mut url = url::Url::parse(link.trim()).ok()?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return None;
-    }
-    url.set_fragment(None);
-    let kept: Vec<(String, String)> = url
-        .query_pairs()
-        .filter(|(name, _)| !name.starts_with("utm_"))
-        .map(|(name, value)| (name.into_owned(), value.into_owned()))
-        .collect();
-    url.set_query(None);
-    if !kept.is_empty() {
-        url.query_pairs_mut().extend_pairs(kept);
-    }
-    Some(url.into())
 }
 
 /// A hash over fields that cannot run into each other: each carries its length.
@@ -162,12 +146,14 @@ impl Fields {
     /// A field whose white space does not matter. Words cannot hold the separator, so no length is needed.
     fn words(&mut self, text: Option<&str>) {
         let Some(text) = text else { return self.0.update([0]) };
-        self.0.update([2]);
+        let mut line = String::with_capacity(text.len() + 3);
+        line.push('\u{2}');
         for word in text.split_whitespace() {
-            self.0.update(word.as_bytes());
-            self.0.update(b" ");
+            line.push_str(word);
+            line.push(' ');
         }
-        self.0.update(b"\n");
+        line.push('\n');
+        self.0.update(line.as_bytes());
     }
 
     fn finish(self) -> [u8; 32] {

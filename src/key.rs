@@ -15,13 +15,11 @@ use ed25519_dalek::{
 
 use crate::evidence::{
     hex::hex,
-    note::{NoteError, VerifierKey},
+    note::{NoteError, PUBLIC_KEY_FILE, VerifierKey},
 };
 
 /// The file of the key that signs the log: PKCS#8 in PEM (RFC 5958, RFC 8410, RFC 7468).
 pub const EVIDENCE_KEY: &str = "evidence-key";
-/// The file of its public half: one line, a C2SP verifier key.
-pub const PUBLIC_KEY: &str = "evidence-key.pub";
 /// The file of the key that signs links: 32 random bytes.
 pub const LINK_KEY: &str = "link-key";
 
@@ -100,7 +98,7 @@ pub fn evidence_key(state: &Path, origin: &str, log_exists: bool) -> Result<Evid
     };
     let verifier = VerifierKey::new(origin, signing.verifying_key())
         .map_err(|error| KeyError::Name { name: origin.to_owned(), error })?;
-    keep_public(&state.join(PUBLIC_KEY), &verifier)?;
+    keep_public(&state.join(PUBLIC_KEY_FILE), &verifier)?;
     Ok(EvidenceKey { signing, verifier })
 }
 
@@ -166,7 +164,7 @@ fn make_once(path: &Path, bytes: &[u8], mode: u32) -> Result<Vec<u8>, KeyError> 
     let mut draft = path.as_os_str().to_owned();
     draft.push(format!(".{}", hex(&suffix)));
     let draft = PathBuf::from(draft);
-    let made = (|| {
+    let outcome = (|| {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&draft)?;
         file.write_all(bytes)?;
         file.sync_all()?;
@@ -174,13 +172,13 @@ fn make_once(path: &Path, bytes: &[u8], mode: u32) -> Result<Vec<u8>, KeyError> 
         std::fs::hard_link(&draft, path)
     })();
     let removed = std::fs::remove_file(&draft);
-    match made {
+    match outcome {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return std::fs::read(path).map_err(failed),
         Err(error) => return Err(failed(error)),
     }
     removed.map_err(failed)?;
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
     Ok(bytes.to_vec())
 }
@@ -207,12 +205,12 @@ mod tests {
         let link = link_key(state.path()).unwrap();
         assert_eq!(evidence_key(state.path(), ORIGIN, true).unwrap().verifier, key.verifier);
         assert_eq!(link_key(state.path()).unwrap(), link);
-        assert_eq!(names(state.path()), [EVIDENCE_KEY, PUBLIC_KEY, LINK_KEY]);
+        assert_eq!(names(state.path()), [EVIDENCE_KEY, PUBLIC_KEY_FILE, LINK_KEY]);
         for secret in [EVIDENCE_KEY, LINK_KEY] {
             let mode = fs::metadata(state.path().join(secret)).unwrap().mode() & 0o777;
             assert_eq!(mode, 0o400, "{secret}");
         }
-        let public = fs::read_to_string(state.path().join(PUBLIC_KEY)).unwrap();
+        let public = fs::read_to_string(state.path().join(PUBLIC_KEY_FILE)).unwrap();
         assert_eq!(VerifierKey::parse(&public).unwrap(), key.verifier);
         let pem = fs::read_to_string(state.path().join(EVIDENCE_KEY)).unwrap();
         assert!(pem.starts_with("-----BEGIN PRIVATE KEY-----\n"));

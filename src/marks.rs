@@ -64,7 +64,7 @@ fn word_severity(word: &str) -> Option<Severity> {
 static STATED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let word = "(critical|high|important|medium|moderate|low)";
     Regex::new(&format!(
-        r"(?i)(?-u:\b)severity(?:\s+(?:rating|level|score))?\s*(?:[:=]|(?-u:\b)is(?-u:\b)|(?-u:\b)of(?-u:\b)|(?-u:\b)rated(?-u:\b))\s*(?:as\s+)?\W{{0,2}}{word}(?-u:\b)|(?-u:\b){word}[\s-]+severity(?-u:\b)|(?-u:\b)rated\s+(?:as\s+)?\W{{0,2}}{word}(?-u:\b)"
+        r"(?i)(?-u:\b)severity(?:\s+(?:rating|level|score))?\s*(?:[:=]|(?-u:\b)is(?-u:\b)|(?-u:\b)of(?-u:\b)|(?-u:\b)rated(?-u:\b)|\n)\s*(?:as\s+)?\W{{0,2}}{word}(?-u:\b)|(?-u:\b){word}[\s-]+severity(?-u:\b)|(?-u:\b)rated\s+(?:as\s+)?\W{{0,2}}{word}(?-u:\b)"
     ))
     .ok()
 });
@@ -115,6 +115,7 @@ mod tests {
             ("rated Important by the vendor", Some(Severity::High)),
             ("rated as critical", Some(Severity::Critical)),
             ("SEVERITY=LOW", Some(Severity::Low)),
+            ("Severity\n\nMedium (Moderate + Likely)", Some(Severity::Medium)),
             ("severity is high", Some(Severity::High)),
             ("critical infrastructure in high demand", None),
             ("This is important, and severity varies", None),

@@ -65,6 +65,14 @@ pub enum PackError {
         /// Why it is neither.
         why: &'static str,
     },
+    /// A database without its public key beside it, and none was given.
+    #[error("{path}: no signature can be checked without a key; give --key FILE ({why})")]
+    NoKey {
+        /// The database.
+        path: PathBuf,
+        /// Why the key beside it is of no use.
+        why: String,
+    },
     /// The key that was given is none.
     #[error("{path}: {error}")]
     Key {

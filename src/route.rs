@@ -332,7 +332,7 @@ fn listed(names: &[&str]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use jiff::{SignedDuration, Span, civil::date, tz::TimeZone};
 
     use super::*;
@@ -380,7 +380,8 @@ mod tests {
         }
     }
 
-    fn config() -> Config {
+    /// A small company: Maria and her deputy Jon, Ada, and Fay as the fallback.
+    pub(crate) fn config() -> Config {
         Config {
             files: Vec::new(),
             hash: String::new(),

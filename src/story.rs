@@ -4,6 +4,7 @@
 //! **Rules.** An entry's *own* identifiers are those of its title, of its publisher's id and of its link. With one to three
 //! of them it joins by each; when it names at most three identifiers in all, it joins by those of its text too, unless it has
 //! one of its own of the same family: an advisory on one CVE that names another (a cause, a twin) is not about the other.
+//! Having one of its own, it also joins by the one that it calls itself a "duplicate of".
 //! An entry that has none of its own joins by those of its text when they are at most three. More than three, in the title or in
 //! the text of an entry without one of its own, make a *round-up*: it joins by no identifier, so it never glues. Every
 //! entry joins by its canonical link, unless that is the front page of a site.
@@ -22,6 +23,9 @@ use crate::{
 
 /// The most identifiers by which an entry may join stories.
 pub const MAX_JOINING_IDS: usize = 3;
+
+/// The most identifiers of one entry that are kept; only hostile text has more.
+pub const MAX_MENTIONS: usize = 1_000;
 
 /// Something that two entries of one story have in common.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,16 +52,21 @@ impl fmt::Display for StoryKey {
 pub struct StoryKeys {
     /// The keys by which it may join a story and be joined, the deciding ones first.
     pub joins: Vec<StoryKey>,
-    /// Every identifier that it names, in order of appearance, for showing.
+    /// Every identifier that it names, in order of appearance, for showing; at most [`MAX_MENTIONS`].
     pub mentions: Vec<AdvisoryId>,
 }
 
 /// The keys of an entry.
 pub fn keys(entry: &Entry) -> StoryKeys {
-    let title = ids(entry.title.as_deref().unwrap_or_default());
+    let mut title = Vec::new();
+    append(&mut title, entry.title.as_deref());
     let mut own = title.clone();
     append(&mut own, entry.guid.as_deref());
     append(&mut own, entry.link.as_deref());
+    let mut twins = Vec::new();
+    for text in [&entry.summary, &entry.body].into_iter().flatten() {
+        twins.extend(declared_twin(text).filter(|id| !own.contains(id)));
+    }
     let mut mentions = own.clone();
     append(&mut mentions, entry.summary.as_deref());
     append(&mut mentions, entry.body.as_deref());
@@ -67,6 +76,11 @@ pub fn keys(entry: &Entry) -> StoryKeys {
     if mentions.len() <= MAX_JOINING_IDS {
         let is_twin = |id: &AdvisoryId| own.iter().any(|own| own.family() == id.family());
         joining.extend(mentions.iter().filter(|id| !own.contains(id) && !is_twin(id)).cloned());
+    }
+    if !is_round_up && !own.is_empty() {
+        twins.dedup();
+        twins.retain(|id| !joining.contains(id));
+        joining.append(&mut twins);
     }
     let mut joins: Vec<StoryKey> = joining.into_iter().map(StoryKey::Advisory).collect();
     joins.extend(entry.link.as_deref().and_then(link_key));
@@ -106,8 +120,18 @@ pub fn first_held<S, E>(
     Ok(None)
 }
 
+/// The identifier that a text says it is a duplicate of.
+fn declared_twin(text: &str) -> Option<AdvisoryId> {
+    let (_, after) = text.split_once("duplicate of ")?;
+    let end = after.char_indices().nth(40).map_or(after.len(), |(at, _)| at);
+    ids(after.get(..end)?).into_iter().next()
+}
+
 fn append(found: &mut Vec<AdvisoryId>, text: Option<&str>) {
     for id in ids(text.unwrap_or_default()) {
+        if found.len() >= MAX_MENTIONS {
+            break;
+        }
         if !found.contains(&id) {
             found.push(id);
         }
@@ -154,6 +178,13 @@ mod tests {
     }
 
     #[test]
+    fn a_declared_duplicate_joins_what_it_duplicates() {
+        let text = "This advisory has been withdrawn because it is a duplicate of GHSA-jfh8-c2jp-5v3q. CVE-2099-0001";
+        let joined = joins("Duplicate: flaw GHSA-2222-3333-4444", text, "");
+        assert_eq!(joined, ["id:GHSA-2222-3333-4444", "cve:CVE-2099-0001", "id:GHSA-jfh8-c2jp-5v3q"]);
+    }
+
+    #[test]
     fn the_text_of_an_entry_that_names_more_than_three_joins_nothing() {
         let four = "CVE-2099-0001 CVE-2099-0002 CVE-2099-0003 CVE-2099-0004";
         assert_eq!(joins("Patch day", four, ""), Vec::<String>::new());
@@ -173,6 +204,14 @@ mod tests {
         let keys = keys(&entry);
         assert_eq!(keys.joins.iter().map(ToString::to_string).collect::<Vec<_>>(), ["id:GHSA-jfh8-c2jp-5v3q"]);
         assert_eq!(keys.mentions.len(), 5);
+    }
+
+    #[test]
+    fn an_entry_of_nothing_but_ids_is_read_in_time() {
+        let many = |from: u32| (from..from + 4_500).map(|n| format!("CVE-2099-{n:05} ")).collect::<String>();
+        let entry = Entry { summary: Some(many(10_000)), body: Some(many(20_000)), ..Entry::default() };
+        let keys = keys(&entry);
+        assert_eq!((keys.joins.len(), keys.mentions.len()), (0, MAX_MENTIONS));
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub(crate) mod search;
 pub use markup::from_html;
 
 /// Plain text made presentable: Unicode normalisation form C, one space for any white space and line end, none at the ends, no
-/// control, bidirectional control, zero-width, tag or other invisible character, at most `max` bytes, cut at a character.
+/// control, bidirectional control, zero-width, tag or other invisible character (joiners stay where a script or an emoji needs them), at most `max` bytes, cut at a character.
 pub fn clean(text: &str, max: usize) -> String {
     let mut plain = Plain::new(text.len(), max);
     plain.push(text);
@@ -23,11 +23,13 @@ struct Plain {
     max: usize,
     gap: bool,
     ascii: bool,
+    /// A joiner that waits for the character after it.
+    joiner: Option<char>,
 }
 
 impl Plain {
     fn new(expected: usize, max: usize) -> Self {
-        Self { out: String::with_capacity(expected.min(max)), max, gap: false, ascii: true }
+        Self { out: String::with_capacity(expected.min(max)), max, gap: false, ascii: true, joiner: None }
     }
 
     fn is_full(&self) -> bool {
@@ -37,6 +39,7 @@ impl Plain {
     /// White space, or what separates as white space does.
     fn gap(&mut self) {
         self.gap = true;
+        self.joiner = None;
     }
 
     fn close_gap(&mut self) {
@@ -51,9 +54,15 @@ impl Plain {
             Fate::Keep => {
                 self.close_gap();
                 self.ascii &= one.is_ascii();
+                if let Some(joiner) = self.joiner.take().filter(|_| joins(one)) {
+                    self.out.push(joiner);
+                }
                 self.out.push(one);
             }
             Fate::Gap => self.gap(),
+            Fate::Join => {
+                self.joiner = Some(one).filter(|_| !self.gap && self.out.chars().next_back().is_some_and(joins));
+            }
             Fate::Drop => {}
         }
     }
@@ -64,6 +73,7 @@ impl Plain {
             let run = plain_run(rest.as_bytes()).min(self.max);
             if let Some((words, after)) = rest.split_at_checked(run).filter(|_| run > 0) {
                 self.close_gap();
+                self.joiner = None;
                 self.out.push_str(words);
                 rest = after;
             }
@@ -81,7 +91,10 @@ impl Plain {
             out = out.nfc().collect();
         }
         out.truncate(out.floor_char_boundary(self.max));
-        out.truncate(out.trim_end().len());
+        out.truncate(out.trim_end_matches([' ', '\u{200c}', '\u{200d}']).len());
+        if out.capacity() > 2 * out.len() {
+            out.shrink_to_fit();
+        }
         out
     }
 }
@@ -105,6 +118,7 @@ fn plain_run(bytes: &[u8]) -> usize {
 enum Fate {
     Keep,
     Gap,
+    Join,
     Drop,
 }
 
@@ -113,10 +127,17 @@ fn fate(one: char) -> Fate {
         '!'..='~' => Fate::Keep,
         '\t'..='\r' | ' ' | '\u{85}' => Fate::Gap,
         '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' => Fate::Drop,
+        '\u{200c}' | '\u{200d}' => Fate::Join,
         _ if one.is_whitespace() => Fate::Gap,
         _ if is_hidden(one) => Fate::Drop,
         _ => Fate::Keep,
     }
+}
+
+/// Whether a joiner (U+200C, U+200D) beside this character has a meaning: Arabic to Khmer, Mongolian, and what emoji are made of.
+fn joins(one: char) -> bool {
+    matches!(one, '\u{600}'..='\u{8ff}' | '\u{900}'..='\u{109f}' | '\u{1780}'..='\u{18af}' | '\u{2190}'..='\u{2bff}' | '\u{fe0f}'
+        | '\u{fb50}'..='\u{fdcf}' | '\u{fdf0}'..='\u{fdff}' | '\u{fe70}'..='\u{fefe}' | '\u{1f000}'..='\u{1faff}')
 }
 
 /// Characters that show nothing, reorder what stands around them, or are none: bidirectional controls (UAX 9), default

@@ -34,6 +34,9 @@ pub enum Failure {
         /// What the system said.
         error: io::Error,
     },
+    /// The service cannot begin or go on.
+    #[error("{0}")]
+    Service(String),
     /// Nobody reads our output.
     #[error("the output: {0}")]
     Output(#[from] io::Error),
@@ -48,7 +51,7 @@ impl Failure {
             Failure::Running(_) => 75,
             Failure::File { .. } => 74,
             Failure::Fault(fault) => fault_code(fault),
-            Failure::Output(_) => 1,
+            Failure::Service(_) | Failure::Output(_) => 1,
         }
     }
 }

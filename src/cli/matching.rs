@@ -210,3 +210,63 @@ fn write_judgement(out: &mut String, config: &Config, judgement: &Judgement) {
 fn person(config: &Config, id: &OwnerId) -> String {
     config.owner(id).map_or_else(|| id.to_string(), |owner| format!("{id} ({})", owner.name))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        advisory::ids,
+        marks::marks,
+        model::stack::{Case, Pattern, Term},
+        route::{route, tests::config},
+    };
+
+    #[test]
+    fn a_report_says_what_counts_what_does_not_and_who_gets_it() {
+        let mut config = config();
+        let term = |text: &str, near: &[&str], not: &[&str]| Term {
+            pattern: Pattern::Text { text: text.into(), case: Case::Any },
+            near: near.iter().map(|text| (*text).into()).collect(),
+            not: not.iter().map(|text| (*text).into()).collect(),
+        };
+        config.components[0].terms = vec![term("quillgate", &[], &[]), term("portal", &[], &["web portal"])];
+        config.components[1].terms = vec![term("marrow", &["libmarrow.example", "archive"], &[])];
+        let matcher = Matcher::new(&config.components, &config.topics).unwrap();
+        let entry = entry_of("Quillgate: sign-in bypass (CVE-2099-10007)\nCVSS 9.8. The web portal; bone marrow.\n");
+        let (considered, marks) = (matcher.explain(&entry), marks(&entry));
+        let tags = matcher.tags(&entry);
+        let judgement = route(&config, &feed_of_text(&config), &tags, &marks, "2099-01-02T08:00:00Z".parse().unwrap());
+        let mentions = ids(entry.title.as_deref().unwrap());
+        let findings = Findings {
+            considered: &considered,
+            feed_tags: &[],
+            mentions: &mentions,
+            marks: &marks,
+            judgement: &judgement,
+        };
+        assert_eq!(
+            report(&config, &findings),
+            "Quillgate VPN (component quillgate): term `quillgate` in the title, confidence 50\n    \
+             Quillgate: sign-in bypass (CVE-2099-10007)\n\
+             libmarrow (component libmarrow): term `marrow` in the summary, not counted: `libmarrow.example` or `archive` is nowhere in it\n    \
+             CVSS 9.8. The web portal; bone marrow.\n\
+             Quillgate VPN (component quillgate): term `portal` in the summary, not counted: inside `web portal`\n    \
+             CVSS 9.8. The web portal; bone marrow.\n\
+             states CVSS 9.8, severity critical, CVE-2099-10007\n\
+             goes to maria (Maria Example): Quillgate VPN is yours.\n"
+        );
+    }
+
+    #[test]
+    fn a_report_of_nothing_says_so() {
+        let config = config();
+        let matcher = Matcher::new(&[], &[]).unwrap();
+        let entry = entry_of("nothing at all");
+        let judgement = route(&config, &feed_of_text(&config), &[], &Marks::default(), jiff::Timestamp::UNIX_EPOCH);
+        let considered = matcher.explain(&entry);
+        let marks = Marks::default();
+        let findings =
+            Findings { considered: &considered, feed_tags: &[], mentions: &[], marks: &marks, judgement: &judgement };
+        assert_eq!(report(&config, &findings), "no component and no topic\nnot for us\n");
+    }
+}

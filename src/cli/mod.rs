@@ -25,15 +25,22 @@ use std::{
 };
 
 use clap::{CommandFactory as _, Parser as _};
+use tracing::Level;
 
 use self::args::{Args, Command, FeedsCommand};
-pub use self::{failure::Failure, place::Place};
+pub use self::{
+    failure::Failure,
+    place::{Place, color_on},
+};
 use crate::{clock::Clock, daemon};
 
 /// Reads the command line, does what it says, and tells the exit status.
 pub fn run() -> ExitCode {
     let args = Args::parse();
-    daemon::start_logging();
+    // Only the first call counts; a second provider cannot be there yet.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    // A command tells its own story; only the daemon writes one.
+    daemon::start_logging(if matches!(args.command, Command::Run) { Level::INFO } else { Level::WARN });
     let out = &mut io::stdout().lock();
     match dispatch(&args, out).and_then(|code| {
         out.flush()?;
@@ -55,7 +62,7 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<u8, Failure> {
         Command::Demo(demo) => demo::run(demo, out),
         Command::Init { dir } => Ok(init::run(dir, args.json, out, &mut io::stderr())?),
         Command::Check => {
-            let color = place::color_on(&io::stdout());
+            let color = color_on(&io::stdout());
             Ok(check::run(&args.root, Clock::System.now(), args.json, color, out)?)
         }
         Command::Run => daemon::run(&place),

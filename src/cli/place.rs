@@ -1,7 +1,7 @@
 //! Where the configuration and the state are, and how a command gets at them.
 
 use std::{
-    io::IsTerminal as _,
+    io::{IsTerminal as _, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -41,14 +41,18 @@ impl Place {
         if let Some(directory) = std::env::var_os("STATE_DIRECTORY").filter(|value| !value.is_empty()) {
             return PathBuf::from(directory);
         }
-        self.root.join(config.map_or_else(|| Path::new("var").to_owned(), |config| config.state.clone()))
+        config.map_or_else(|| self.root.join("var"), |config| config.state.clone())
     }
 
     /// The checked configuration; its warnings go to standard error.
     pub fn config(&self) -> Result<Config, Failure> {
         let color = color_on(&std::io::stderr());
         match config::load(&self.root) {
-            Ok((config, _)) => Ok(config),
+            Ok((config, warnings)) => {
+                // Warnings are no reason to stop, and standard error may be closed.
+                let _ = write!(std::io::stderr(), "{}", config::render(&warnings, &config.files, color));
+                Ok(config)
+            }
             Err(problems) => Err(Failure::Configuration(config::render(&problems.problems, &problems.files, color))),
         }
     }

@@ -70,6 +70,14 @@ struct Amount {
 
 /// Renders the HTML part, at most [`MAX_HTML`] bytes as encoded; line ends are CR LF.
 pub(super) fn html(said: &Said, subject: &str) -> Result<String, ComposeError> {
+    let stories: usize = said.groups.iter().map(|group| group.stories.len()).sum();
+    if stories <= MAX_STORIES && said.also.len() <= MAX_LINES {
+        // Nearly every digest fits whole, and is rendered once.
+        let whole = render(said, subject, Amount { stories: usize::MAX, list: usize::MAX, lines: usize::MAX })?;
+        if message::encoded_len(&whole)? <= MAX_HTML {
+            return Ok(whole);
+        }
+    }
     let mut amount = Amount { stories: 0, list: 0, lines: 0 };
     for list in LIST_LENGTHS {
         amount.list = list;
@@ -77,7 +85,6 @@ pub(super) fn html(said: &Said, subject: &str) -> Result<String, ComposeError> {
             break;
         }
     }
-    let stories: usize = said.groups.iter().map(|group| group.stories.len()).sum();
     amount.stories = most(stories.min(MAX_STORIES), |n| fits(said, subject, Amount { stories: n, ..amount }))?;
     amount.lines = most(said.also.len().min(MAX_LINES), |n| fits(said, subject, Amount { lines: n, ..amount }))?;
     render(said, subject, amount)
@@ -161,14 +168,13 @@ impl Story {
         self.exploited.is_some() || self.severity.is_some() || !self.cves.is_empty()
     }
 
-    /// The first CVE ids, and how many more there are.
-    fn shown_cves(&self) -> Option<String> {
-        let shown = self.cves.get(..SHOWN_CVES).unwrap_or(&self.cves);
-        let more = match self.cves.len() - shown.len() {
-            0 => String::new(),
-            left => format!(" and {} more", grouped(left as u64)),
-        };
-        (!shown.is_empty()).then(|| format!("{}{more}", shown.join(", ")))
+    fn shown_cves(&self) -> &[String] {
+        self.cves.get(..SHOWN_CVES).unwrap_or(&self.cves)
+    }
+
+    fn more_cves(&self) -> Option<String> {
+        let more = self.cves.len().saturating_sub(SHOWN_CVES);
+        (more > 0).then(|| format!(" and {} more", grouped(more as u64)))
     }
 
     fn shown_proofs(&self) -> &[String] {
@@ -181,7 +187,7 @@ impl Story {
 
     fn more_sources(&self) -> Option<String> {
         let more = self.sources.len().saturating_sub(SHOWN);
-        (more > 0).then(|| count(more, "more in the text part", "more in the text part"))
+        (more > 0).then(|| format!("and {} more in the text part", grouped(more as u64)))
     }
 
     /// Five answers, each an address and its word.

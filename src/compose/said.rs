@@ -133,16 +133,14 @@ pub(super) fn said(content: &DigestContent) -> Said {
         blindness: (blind > 0).then(|| format!("{} could not be seen.", count(blind, "feed", "feeds"))),
         answer_all: match stories {
             0 => None,
-            1 => Some("Answer it on one page".to_owned()),
+            1 => Some("Answer it".to_owned()),
+            2 => Some("Answer both on one page".to_owned()),
             n => Some(format!("Answer all {} on one page", grouped(n as u64))),
         },
         answer_all_url: content.answer_all_url.clone(),
         groups: groups(content, &judge),
         not_seen: content.not_seen.iter().map(|feed| not_seen(feed, content, &judge)).collect(),
-        feeds_seen: (content.feeds_total > 0).then(|| {
-            let seen = content.feeds_total.saturating_sub(blind);
-            format!("{} of {} seen.", grouped(seen as u64), count(content.feeds_total, "feed was", "feeds were"))
-        }),
+        feeds_seen: feeds_seen(content.feeds_total, blind),
         first_looks: content.baselines.iter().map(first_look).collect(),
         restricted: content.restricted.iter().map(restricted).collect(),
         also: content.also_published.iter().flat_map(|feed| also(feed, &judge)).collect(),
@@ -150,6 +148,12 @@ pub(super) fn said(content: &DigestContent) -> Said {
         owns: owns(&content.owns),
         checkpoint: content.checkpoint.clone(),
     }
+}
+
+fn feeds_seen(total: usize, blind: usize) -> Option<String> {
+    let seen = total.saturating_sub(blind);
+    let were = if seen == 1 { "was" } else { "were" };
+    (total > 0).then(|| format!("{} of {} {were} seen.", grouped(seen as u64), count(total, "feed", "feeds")))
 }
 
 /// What a story is called where there is room for few characters: its best tag, else the beginning of its title.
@@ -290,12 +294,12 @@ fn not_seen(feed: &NotSeen, content: &DigestContent, judge: &Judge) -> String {
     let tries =
         if feed.tries > 0 { format!(", {}", count(feed.tries as usize, "try", "tries")) } else { String::new() };
     let opening = format!("{}: {} since {}{tries}", cut(&feed.feed, MAX_NAME), line(state), since(feed.since, content));
-    if cause.is_empty() || cause == state { format!("{opening}.") } else { format!("{opening} ({cause}).") }
+    if cause.is_empty() || cause == state { format!("{opening}.") } else { format!("{opening}; {cause}.") }
 }
 
 fn first_look(note: &BaselineNote) -> String {
     let recorded = count(note.recorded, "older entry was", "older entries were");
-    let opening = format!("First look at {}: {recorded} recorded and not mailed", cut(&note.feed, MAX_NAME));
+    let opening = format!("{}: {recorded} recorded and not mailed", cut(&note.feed, MAX_NAME));
     if note.matched.is_empty() {
         return format!("{opening}; none of them matches the stack.");
     }

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use url::Url;
 
 use super::{
+    fields::{Fields, RESERVED, Shape},
     names::{Names, declared},
     owners::tlp_words,
     problem::{At, Report},
-    raw::{Fields, RESERVED, Shape},
     values::{self, Flaw},
 };
 use crate::model::{

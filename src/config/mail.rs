@@ -10,8 +10,8 @@ use std::{
 use url::Host;
 
 use super::{
+    fields::{Fields, Shape},
     problem::Report,
-    raw::{Fields, Shape},
     settings::below,
     values::{self, Flaw},
 };

@@ -1,7 +1,8 @@
 //! The configuration: four files of TOML, read whole, judged whole and turned into their meaning.
 //!
-//! `raw` is the spanned document tree; the files named after the configuration's own files judge it; everything
-//! wrong in all of them is reported at once. Nothing is fetched, mailed or stored here.
+//! `raw` is the spanned document tree, `fields` takes keys out of it, and the files named after the configuration's
+//! own files judge what they say; everything wrong in all of them is reported at once. Nothing is fetched, mailed
+//! or stored here.
 
 use std::path::Path;
 
@@ -17,6 +18,7 @@ use crate::{
 };
 
 mod feeds;
+mod fields;
 mod init;
 mod mail;
 mod names;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 
 use super::{
+    fields::{Fields, Text},
     problem::{At, Report},
-    raw::{Fields, Text},
     spelling::nearest,
     values::identifier,
 };

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use jiff::{civil::Date, tz::TimeZone};
 
 use super::{
+    fields::{Fields, Shape, Text},
     names::{Names, declared},
     problem::{At, Report},
-    raw::{Fields, Shape, Text},
     values,
 };
 use crate::model::{feed::Tlp, id::OwnerId, owner::Owner, time::Time};

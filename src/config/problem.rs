@@ -69,8 +69,12 @@ impl Problem {
 
 /// Whether a line may hold a secret, which must reach neither a terminal nor a log.
 pub(super) fn may_hold_secret(line: &str) -> bool {
-    let key = line.split_once('=').map_or("", |(key, _)| key).trim().to_ascii_lowercase();
-    let names_one = ["pass", "secret", "token"].iter().any(|word| key.contains(word)) && !key.ends_with("_file");
+    let mut before_signs = line.split('=').rev().skip(1);
+    let names_one = before_signs.any(|before| {
+        let key = before.trim_end().trim_end_matches(['"', '\'']).to_ascii_lowercase();
+        let key = key.rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-').next().unwrap_or_default();
+        ["pass", "secret", "token"].iter().any(|word| key.contains(word)) && !key.ends_with("_file")
+    });
     names_one || has_user_info(line)
 }
 
@@ -239,4 +243,29 @@ impl<'t> Report<'t> {
 fn line_starts(text: &str) -> Vec<usize> {
     let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
     std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_with_a_secret_are_known_by_their_keys_and_urls() {
+        for line in [
+            "password = \"hunter2\"",
+            "\"pass\" = \"hunter2\"",
+            "mail.password=\"hunter2\"",
+            "mail = { from = \"a\", secret = \"hunter2\" }",
+            "api_token = 'hunter2'",
+            "url = \"https://me:hunter2@example.com/\"",
+            "url = \"https://example.com/?token=hunter2\"",
+        ] {
+            assert!(may_hold_secret(line), "{line}");
+        }
+        for line in
+            ["password_file = \"x\"", "from = \"a <a@example.com>\"", "url = \"https://example.com/@a\"", "[mail]"]
+        {
+            assert!(!may_hold_secret(line), "{line}");
+        }
+    }
 }

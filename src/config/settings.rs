@@ -10,9 +10,9 @@ use toml::de::{DeTable, DeValue};
 use url::Url;
 
 use super::{
+    fields::{Fields, RESERVED, Shape, number_in},
     mail,
     problem::{At, Report},
-    raw::{Fields, RESERVED, Shape, number_in},
     values::{self, Flaw},
 };
 use crate::model::settings::{
@@ -271,4 +271,23 @@ fn ports(table: &Fields<'_>, report: &mut Report<'_>) -> Option<Vec<u16>> {
         }
     }
     Some(ports)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_meant_from_the_root_unless_they_are_absolute() {
+        assert_eq!(below(Path::new("."), "var"), Path::new("var"));
+        assert_eq!(below(Path::new("demo"), "var"), Path::new("demo/var"));
+        assert_eq!(below(Path::new("/etc/sigtrail"), "/var/lib/sigtrail"), Path::new("/var/lib/sigtrail"));
+    }
+
+    #[test]
+    fn links_begin_without_a_slash_at_the_end_of_their_path() {
+        assert_eq!(base_address("https://example.com/trail/").map(String::from).unwrap(), "https://example.com/trail");
+        assert!(base_address("http://[::1]:8090/").is_ok());
+        assert!(base_address("http://127.0.0.1.example.com/").is_err());
+    }
 }

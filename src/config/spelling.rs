@@ -3,7 +3,7 @@
 /// The known word that a mistyped one is nearest to, if any is near: about one letter in three may differ.
 pub(super) fn nearest<'w>(typed: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     let typed: Vec<char> = typed.to_lowercase().chars().take(80).collect();
-    let allowed = (typed.len() / 3).clamp(1, 4);
+    let allowed = ((typed.len() + 1) / 3).clamp(1, 4);
     known
         .into_iter()
         .map(|word| (distance(&typed, &word.to_lowercase().chars().take(80).collect::<Vec<_>>()), word))
@@ -43,6 +43,7 @@ mod tests {
         assert_eq!(nearest("amria", known), Some("maria"));
         assert_eq!(nearest("head-of-enginering", known), Some("head-of-engineering"));
         assert_eq!(nearest("JON", known), Some("jon"));
+        assert_eq!(nearest("grupo", ["url", "group", "topics"]), Some("group"));
     }
 
     #[test]

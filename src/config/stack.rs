@@ -1,9 +1,9 @@
 //! `config/stack.toml`: components, topics and routes. Their terms are `terms`' business.
 
 use super::{
+    fields::{Fields, RESERVED, Shape},
     names::{Known, Names, declared, resolve_among},
     problem::{At, Report},
-    raw::{Fields, RESERVED, Shape},
     terms,
 };
 use crate::model::{

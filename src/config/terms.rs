@@ -10,8 +10,8 @@ use toml::{
 };
 
 use super::{
+    fields::{Fields, Shape, Text, type_in_words, unseen},
     problem::{At, Report},
-    raw::{Fields, Shape, Text, type_in_words},
 };
 use crate::model::stack::{Case, Pattern, Term};
 
@@ -22,7 +22,7 @@ const LONGEST_REGEX: usize = 1_000;
 /// The most bytes that a compiled regular expression may take.
 const REGEX_SIZE: usize = 1 << 20;
 /// How deep the groups of a regular expression may be nested.
-const REGEX_NESTING: u32 = 32;
+const REGEX_NESTING: u32 = 50;
 /// A term with fewer letters and digits than this means too many things.
 const SHORT: usize = 4;
 
@@ -118,7 +118,7 @@ fn structured<'t>(table: &'t DeTable<'t>, at: &At, report: &mut Report<'_>) -> O
             let hint = "begin the expression with (?i) for any case";
             report.error(&fields.key_at("case"), "`case` has no effect on a `regex`").label("no effect").hint(hint);
         }
-        let text = fields.text("regex", report)?;
+        let text = fields.prose("regex", report)?;
         let regex = compiled(&text, report)?;
         useless_exclusions(&fields, report, |phrase| regex.is_match(phrase));
         let pattern = Pattern::Regex(text.text.to_owned());
@@ -127,9 +127,10 @@ fn structured<'t>(table: &'t DeTable<'t>, at: &At, report: &mut Report<'_>) -> O
     let text = fields.need("text", report)?;
     let case = fields.word("case", &[("any", Case::Any), ("exact", Case::Exact)], report).unwrap_or_default();
     let found = words(&text, report)?;
-    let lower = found.to_lowercase();
-    useless_exclusions(&fields, report, |phrase| phrase.to_lowercase().contains(&lower));
-    if let Some(same) = near.iter().find(|near| near.to_lowercase() == lower) {
+    // A hyphen and a blank are the same when terms are looked for.
+    let lower = found.to_lowercase().replace('-', " ");
+    useless_exclusions(&fields, report, |phrase| phrase.to_lowercase().replace('-', " ").contains(&lower));
+    if let Some(same) = near.iter().find(|near| near.to_lowercase().replace('-', " ") == lower) {
         let hint = "name another word that stands in entries that are meant";
         let at = &fields.key_at("near");
         report.error(at, format!("`near` names the term `{same}` itself")).label("always met").hint(hint);
@@ -138,8 +139,9 @@ fn structured<'t>(table: &'t DeTable<'t>, at: &At, report: &mut Report<'_>) -> O
 }
 
 fn words(text: &Text<'_>, report: &mut Report<'_>) -> Option<String> {
-    let problem = if text.text.chars().any(char::is_control) {
-        report.error(&text.at, "a control character or line break in a term").hint("remove it")
+    let problem = if let Some(unseen) = unseen(text.text) {
+        let message = format!("a character that nobody sees in a term, U+{:04X}", u32::from(unseen));
+        report.error(&text.at, message).hint("remove it")
     } else if !text.text.chars().any(char::is_alphanumeric) {
         report.error(&text.at, format!("term `{}` has no letter and no digit", text.text)).hint("remove it")
     } else if text.text.chars().count() > LONGEST_TERM {

@@ -177,20 +177,21 @@ fn network_of(address: IpAddr, prefix: u8) -> IpAddr {
 
 /// An http or https address with a host and without user name or password.
 pub(super) fn web_address(text: &str) -> Result<Url, Flaw> {
-    let invalid = |label: &str, hint: String| Flaw::new(format!("invalid URL `{text}`"), label, hint);
+    // What follows a ? may be a secret as well.
+    let shown = text.split('?').next().unwrap_or_default();
+    let invalid = |label: &str, hint: String| Flaw::new(format!("invalid URL `{shown}`"), label, hint);
     if has_user_info(text) {
         // The secret itself is not repeated in the message.
         let label = "secrets do not belong in this file";
         return Err(Flaw::new("a URL with a user name or password", label, "remove the part before the @"));
     }
-    let url = Url::parse(text).map_err(|error| {
-        let hint = if text.contains("://") {
-            "write something like \"https://example.com/feed.xml\"".to_owned()
-        } else {
-            format!("write \"https://{text}\"")
-        };
-        invalid(&error.to_string(), hint)
-    })?;
+    let url = match Url::parse(text) {
+        Ok(url) => url,
+        Err(_) if !text.contains("://") => {
+            return Err(invalid("no https:// in front of it", format!("write \"https://{shown}\"")));
+        }
+        Err(error) => return Err(invalid(&error.to_string(), "write something like \"https://example.com/\"".into())),
+    };
     if !matches!(url.scheme(), "http" | "https") {
         return Err(invalid(&format!("the scheme is `{}`", url.scheme()), "only http and https can be fetched".into()));
     }
@@ -212,8 +213,7 @@ pub(super) fn feed_address(text: &str) -> Result<Url, Flaw> {
         return Ok(url);
     }
     let at = text.find('#').unwrap_or(0);
-    let message = format!("URL `{text}` has a fragment");
-    let flaw = Flaw::new(message, "never sent to the server", "remove `#` and what follows");
+    let flaw = Flaw::new("a URL with a fragment", "never sent to the server", "remove `#` and what follows");
     Err(Flaw { part: Some(at..text.len()), ..flaw })
 }
 

@@ -99,7 +99,7 @@ mod tests {
     fn a_checkpoint_is_found_however_the_mail_is_encoded() {
         let text = format!("You own: libmarrow.\n{}\nGreetings, 3 of — us\n", note());
         let base64 = STANDARD.encode(&text);
-        let quoted: String = text.lines().map(|line| format!("> > {line}\n")).collect();
+        let quoted = format!("> > {}", text.replace('\n', "\n> > "));
         let html = format!("<html><head><title>x</title></head><body><p>Hello</p><pre>{}</pre></body></html>", note());
         let broken = format!("<div>{}</div>", note().replace('\n', "<br>").replace('+', "&#43;"));
         for (what, mail) in [

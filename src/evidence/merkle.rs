@@ -305,7 +305,7 @@ mod tests {
         for (n, leaf) in (1_usize..).zip(&leaves) {
             edge.push(*leaf, &mut |_, _, _| {});
             let near_a_power = (n - 1).is_power_of_two() || n.is_power_of_two() || (n + 1).is_power_of_two();
-            if near_a_power && (n <= 1 << 17 || n > 1 << 20) {
+            if near_a_power && (n <= 1 << 15 || n > 1 << 20) {
                 assert_eq!(edge.root(), defined(&leaves[..n]), "size {n}");
             }
         }

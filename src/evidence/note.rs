@@ -13,6 +13,8 @@ use super::{hex::hex, merkle::Hash};
 pub const MAX_NOTE_BYTES: usize = 128 * 1024;
 /// The most signature lines of a note that are read.
 pub const MAX_SIGNATURES: usize = 64;
+/// The file beside the database that holds the log's verifier key: one line, readable for all.
+pub const PUBLIC_KEY_FILE: &str = "evidence-key.pub";
 /// What a signature line starts with: an em dash and a space.
 pub const SIGNATURE_MARK: &str = "\u{2014} ";
 /// The signature type of Ed25519 in key ids and verifier keys.
@@ -301,7 +303,7 @@ mod tests {
         let note = checkpoint().sign(&signing(1));
         let (text, signature) = note.split_once("\n\n").unwrap();
         let root = "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s=";
-        let mut vectors: Vec<String> = vec![
+        let vectors: Vec<String> = vec![
             String::new(),
             "\n".into(),
             note.trim_end().to_owned(),
@@ -336,7 +338,15 @@ mod tests {
             format!("{text}\n\n— {ORIGIN} {}\n", STANDARD.encode([verifier().id().as_slice(), &[0; 64]].concat())),
             format!("{text}\n\n— {ORIGIN} {}\n", STANDARD.encode([verifier().id().as_slice(), &[0; 63]].concat())),
         ];
-        // Signed by the right key, and still no checkpoint.
+        for vector in vectors {
+            assert!(open(&vector, &verifier()).is_err(), "{vector:?}");
+        }
+    }
+
+    #[test]
+    fn e_06_what_is_well_signed_and_no_checkpoint_of_this_log_is_refused() {
+        let root = "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s=";
+        let mut vectors = Vec::new();
         for body in [
             format!("{ORIGIN}\n0118\n{root}\n"),
             format!("{ORIGIN}\n-1\n{root}\n"),
@@ -367,7 +377,6 @@ mod tests {
         for (name, seed) in [(ORIGIN, 2), ("example.com/other", 1), ("example.com/witness", 3)] {
             vectors.push(sign_text(&checkpoint().text(), name, seed));
         }
-        assert!(vectors.len() >= 55, "{}", vectors.len());
         for vector in vectors {
             assert!(open(&vector, &verifier()).is_err(), "{vector:?}");
         }

@@ -164,8 +164,13 @@ mod tests {
     use crate::{
         evidence::event::{Event, Personal},
         model::{
+            acknowledgement::{Disposition, Via},
             delivery::SendOutcome,
-            id::{DeliveryNo, EntryNo, StoryNo},
+            digest::DigestKind,
+            entry::Format,
+            feed::FeedState,
+            id::{AcknowledgementNo, ConfigVersion, DeliveryNo, DigestNo, EntryNo, StoryNo},
+            stack::{Field, Method, Tag, TagKind},
             time::from_millis,
         },
     };
@@ -221,7 +226,7 @@ mod tests {
             owner: Personal::owner(&owner),
             reason: Personal::of(&owner, "maria"),
             urgent: false,
-            config: crate::model::id::ConfigVersion(1),
+            config: ConfigVersion(1),
         };
         let record = encoded(event, 0);
         let salts: Vec<_> = record.personal.iter().map(|row| row.salt).collect();
@@ -274,5 +279,138 @@ mod tests {
         }
         assert_eq!(read(good.replacen(",\"kind\"", ",\"j\":1,\"kind\"", 1).as_bytes()), Err(RecordError::Unknown));
         assert!(read(b"[]").is_err());
+    }
+
+    /// One event of every kind, with everything that may be left out.
+    #[expect(clippy::too_many_lines, reason = "one a kind: the list is the format")]
+    fn one_of_each() -> Vec<Event> {
+        let config = ConfigVersion(2);
+        let maria = OwnerId::new("maria");
+        let tag = Tag {
+            kind: TagKind::Component,
+            id: "quillgate-vpn".into(),
+            term: "Quillgate".into(),
+            field: Field::Title,
+            start: 0,
+            end: 9,
+            snippet: "Quillgate \"VPN\"\u{2028}é".into(),
+            method: Method::Term,
+            confidence: 90,
+        };
+        vec![
+            Event::LogBegun { origin: "example.com/sigtrail".into() },
+            Event::Started { version: "0.1.0".into(), verb: "run".into() },
+            Event::Stopped { reason: "signal".into() },
+            Event::ConfigurationLoaded {
+                version: config,
+                files: vec![
+                    ("feeds.toml".into(), Personal::shared("a")),
+                    ("owners.toml".into(), Personal::shared("b")),
+                ],
+                counts: [1, 2, 3, 4],
+            },
+            Event::FeedRenamed { from: "a".into(), to: "b".into(), config },
+            Event::Poll {
+                feed: "a".into(),
+                format: Format::Atom,
+                document: hex(&[1; 32]),
+                bytes: 4_096,
+                url: "https://psirt.quillgate.example/feed".into(),
+                counts: [3, 2, 1],
+                partial: false,
+                baseline: true,
+                config,
+            },
+            Event::QuietPolls { day: "2026-11-20".into(), feeds: vec![("b".into(), 2), ("a".into(), 24)] },
+            Event::FeedStateChanged {
+                feed: "a".into(),
+                from: FeedState::Ok,
+                to: FeedState::Refused,
+                status: Some(403),
+                cause: "403".into(),
+            },
+            Event::EntryReceived {
+                feed: "a".into(),
+                entry: EntryNo(1),
+                revision: 1,
+                key: hex(&[2; 32]),
+                content: hex(&[3; 32]),
+                guid: Some("urn:x".into()),
+                link: Some("https://psirt.quillgate.example/1".into()),
+                title: Some("Fix 9.1.4\t\u{1f}".into()),
+                story: StoryNo(1),
+            },
+            Event::EntryTagged { entry: EntryNo(1), revision: 1, tags: vec![tag], config },
+            Event::EntryRouted {
+                entry: EntryNo(1),
+                revision: 1,
+                story: StoryNo(1),
+                owner: Personal::owner(&maria),
+                reason: Personal::of(&maria, "Quillgate VPN is yours."),
+                urgent: true,
+                config,
+            },
+            Event::EntriesListed {
+                feed: "a".into(),
+                entries: vec![(EntryNo(1), 1)],
+                owner: Personal::owner(&maria),
+                config,
+            },
+            Event::NotForUs { feed: "a".into(), entries: vec![(EntryNo(1), 1)], config },
+            Event::Baseline { feed: "a".into(), entries: vec![EntryNo(1)], matched: vec![("x".into(), 2)], config },
+            Event::DigestComposed {
+                digest: DigestNo(1),
+                owner: Personal::owner(&maria),
+                kind: DigestKind::Scheduled,
+                message_id: "x@example.com".into(),
+                sha256: hex(&[4; 32]),
+                bytes: 9,
+                stories: vec![StoryNo(1)],
+                listed: vec![EntryNo(2)],
+                checkpoint: Some(4),
+            },
+            Event::DeliveryStarted {
+                delivery: DeliveryNo(1),
+                digest: DigestNo(1),
+                attempt: 1,
+                address: Personal::of(&maria, "maria@example.com"),
+            },
+            Event::DeliveryFinished {
+                delivery: DeliveryNo(1),
+                attempt: 1,
+                outcome: SendOutcome::Accepted { code: 250, reply: String::new() }.as_str().into(),
+                code: Some(250),
+                reply: Personal::of(&maria, "2.0.0 Ok"),
+            },
+            Event::DeliveryEnded { delivery: DeliveryNo(1), state: "given-up".into(), reason: "five days".into() },
+            Event::Acknowledged {
+                acknowledgement: AcknowledgementNo(1),
+                digest: Some(DigestNo(1)),
+                stories: vec![StoryNo(1)],
+                disposition: Disposition::Watching,
+                via: Via::Link,
+                owner: Personal::owner(&maria),
+                note: Some(Personal::of(&maria, "next week")),
+                reference: Some(Personal::of(&maria, "TICKET-1")),
+            },
+            Event::EntriesPurged { before: from_millis(0), count: 3 },
+        ]
+    }
+
+    #[test]
+    fn every_kind_of_record_reads_back_and_is_described_in_the_format() {
+        let format = include_str!("../../docs/evidence-format.md");
+        for event in one_of_each() {
+            let kind = event.clone().into_draft().kind;
+            let record = encoded(event, 5);
+            let read = read(&record.bytes).unwrap();
+            assert_eq!((read.index, read.kind.as_str()), (5, kind));
+            assert_eq!(read.commitments().count(), record.personal.len(), "{kind}");
+            let row = format.lines().find(|line| line.starts_with(&format!("| `{kind}` |")));
+            let row = row.unwrap_or_else(|| panic!("{kind} is not described"));
+            for name in read.fields.keys() {
+                assert!(row.contains(&format!("`{name}`")), "{kind}: {name} is not described");
+            }
+        }
     }
 }

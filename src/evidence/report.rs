@@ -6,6 +6,9 @@ use jiff::tz::TimeZone;
 use super::{merkle::Hash, verify::grouped};
 use crate::model::time::Time;
 
+/// The longest line of a verdict, in characters.
+const MAX_LINE: usize = 400;
+
 /// Something that is wrong.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Problem {
@@ -96,8 +99,17 @@ pub fn render(report: &Report) -> String {
         anchor_lines(report, &mut lines);
     }
     lines.extend(report.notices.iter().map(|notice| format!("note: {notice}")));
-    lines.push(String::new());
-    lines.join("\n")
+    lines.iter().map(|line| clean(line) + "\n").collect()
+}
+
+/// A line that can go to a terminal: names of files and logs in a forged pack are not to be trusted with it.
+fn clean(line: &str) -> String {
+    let shown = line.chars().take(MAX_LINE).map(|c| match c {
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => '\u{fffd}',
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    });
+    shown.collect()
 }
 
 fn good_line(report: &Report) -> String {
@@ -211,6 +223,15 @@ mod tests {
              \u{20} records before 31,000 still prove against the checkpoint of 2 Sep 2026\n\
              and 2 more\n"
         );
+    }
+
+    #[test]
+    fn a_forged_name_cannot_write_lines_nor_colours_of_its_own() {
+        let what = "x\nok: 9 records\u{1b}[2J\u{9b}2J\u{202e}".to_owned() + &"y".repeat(9_000);
+        let text = render(&Report { problems: vec![Problem { what, ..Problem::default() }], ..report() });
+        assert_eq!(text.lines().count(), 1);
+        assert!(text.starts_with("broken: x\u{fffd}ok: 9 records\u{fffd}[2J\u{fffd}2J\u{fffd}yyy"), "{text}");
+        assert!(text.chars().count() <= MAX_LINE + 1);
     }
 
     #[test]

@@ -217,7 +217,7 @@ impl Verifier {
     /// Takes a text that opens a commitment of the record taken last.
     pub fn opening(&mut self, opening: Opening<'_>, place: &dyn Fn() -> String) {
         let Opening { index, field, salt, text } = opening;
-        let current = index + 1 == self.tree.size();
+        let current = index.checked_add(1) == Some(self.tree.size());
         let position = if current { self.open.iter().position(|(name, _)| name == field) } else { None };
         let Some(position) = position else {
             let (count, first) = self.strays.take().unwrap_or_else(|| (0, place()));

@@ -16,7 +16,7 @@ use super::{
 use crate::clock::Stopwatch;
 
 /// From this size on, in decoded bytes, only one document at a time is read.
-const LARGE: usize = 1024 * 1024;
+const LARGE: usize = 512 * 1024;
 
 /// The most that one body may cost.
 #[derive(Debug, Clone, Copy)]

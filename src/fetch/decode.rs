@@ -273,7 +273,7 @@ mod tests {
             }
             Coding::Brotli => {
                 let mut packed = Vec::new();
-                let mut encoder = brotli::CompressorWriter::new(&mut packed, BUFFER, 9, 22);
+                let mut encoder = brotli::CompressorWriter::new(&mut packed, BUFFER, 3, 18);
                 encoder.write_all(bytes).unwrap();
                 drop(encoder);
                 packed
@@ -303,14 +303,14 @@ mod tests {
     fn text() -> Vec<u8> {
         (0..4_000_u32)
             .flat_map(|n| format!("line {}\n", n.wrapping_mul(2_654_435_761)).into_bytes())
-            .take(50_000)
+            .take(20_000)
             .collect()
     }
 
     #[test]
     fn every_coding_and_every_pair_of_them_is_undone_in_pieces_of_any_size() {
         let all = [Coding::Gzip, Coding::Deflate, Coding::Brotli];
-        for piece in [1, 7, 1_000, 1_000_000] {
+        for piece in [1, 1_000, 1_000_000] {
             assert_eq!(decode(&[], &text(), piece), (text(), Ok(())));
             assert_eq!(decode(&[Coding::Deflate], &bare(&text()), piece), (text(), Ok(())));
             for outer in all {
@@ -360,7 +360,7 @@ mod tests {
             assert!(!bytes.is_empty() && text().starts_with(&bytes), "{coding:?}");
             let (bytes, result) = decode(&[coding], &wire[..wire.len() - 1], 100);
             assert_eq!(result, Err(Stop::Damaged), "{coding:?}");
-            assert!(bytes.len() > 40_000, "{coding:?}: {}", bytes.len());
+            assert!(bytes.len() > 15_000, "{coding:?}: {}", bytes.len());
             assert_eq!(decode(&[coding], b"<rss>this is not packed at all</rss>", 100).1, Err(Stop::Damaged));
         }
     }
@@ -374,9 +374,10 @@ mod tests {
             seed ^= seed << 17;
             seed
         };
-        for _ in 0..2_000 {
-            for coding in [Coding::Gzip, Coding::Deflate, Coding::Brotli] {
-                let mut wire = encode(coding, b"<rss><channel><title>Example</title></channel></rss>");
+        for coding in [Coding::Gzip, Coding::Deflate, Coding::Brotli] {
+            let whole = encode(coding, b"<rss><channel><title>Example</title></channel></rss>");
+            for _ in 0..3_000 {
+                let mut wire = whole.clone();
                 for _ in 0..=random() % 4 {
                     let at = usize::try_from(random()).unwrap() % wire.len();
                     wire[at] ^= 1 << (random() % 8);

@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::SignedDuration;
 use reqwest::{
     Client, Response, StatusCode,
     header::{self, HeaderMap, HeaderValue},
@@ -12,7 +13,9 @@ use url::Url;
 
 use super::{
     body::{self, Body, Budget, Caps},
-    cause, decode,
+    cause,
+    client::Clients,
+    decode,
     fetcher::FetchRequest,
     gate::Gates,
     head,
@@ -35,7 +38,7 @@ const ACCEPT: &str = "application/atom+xml, application/rss+xml, application/fee
 
 /// Everything that a request needs; shared by all of them.
 pub(super) struct Door {
-    pub(super) client: Client,
+    pub(super) clients: Clients,
     pub(super) user_agent: HeaderValue,
     pub(super) gates: Gates,
     pub(super) clock: Clock,
@@ -44,8 +47,6 @@ pub(super) struct Door {
     pub(super) caps: Caps,
     pub(super) timeout: Duration,
     pub(super) connect_timeout: Duration,
-    /// Whether there is any certificate authority to trust.
-    pub(super) has_roots: bool,
 }
 
 /// How many requests of one batch run at once, and how many of its large documents.
@@ -67,6 +68,10 @@ impl Parcel {
         Self { outcome: FetchOutcome::Failed { state, status, cause, hints }, room: Vec::new() }
     }
 
+    fn not_modified(validators: Validators, hints: CacheHints) -> Self {
+        Self { outcome: FetchOutcome::NotModified { validators, hints }, room: Vec::new() }
+    }
+
     fn without_answer((state, cause): (FeedState, String)) -> Self {
         Self::failed(state, None, cause, CacheHints::default())
     }
@@ -78,7 +83,7 @@ struct Journey<'a> {
     known: &'a Validators,
     redirects: u32,
     moved_permanently: bool,
-    retry_after: Option<jiff::SignedDuration>,
+    retry_after: Option<SignedDuration>,
     budget: Budget,
 }
 
@@ -108,10 +113,10 @@ impl Door {
             return Some(Parcel::without_answer(refused));
         }
         // The turn comes before the slot: a request that waits for its host takes no slot from the others.
-        let mut turn = self.gates.enter(host(&journey.url)).await;
+        let mut turn = self.gates.enter(journey.url.host_str().unwrap_or_default()).await;
         let slot = Arc::clone(&lane.slots).acquire_owned().await.ok();
-        turn.start();
-        let mut parcel = match self.send(journey).await {
+        let client = turn.start(|| self.clients.new_client());
+        let mut parcel = match self.send(client, journey).await {
             Err(failure) => Parcel::without_answer(failure),
             Ok(response) => self.judge(response, journey, lane).await?,
         };
@@ -132,16 +137,22 @@ impl Door {
         }
     }
 
-    async fn send(&self, journey: &mut Journey<'_>) -> Result<Response, (FeedState, String)> {
+    async fn send(
+        &self,
+        client: reqwest::Result<Client>,
+        journey: &mut Journey<'_>,
+    ) -> Result<Response, (FeedState, String)> {
+        let failure = |error: &reqwest::Error| cause::of(error, self.connect_timeout, self.clients.has_roots);
+        let client = client.map_err(|error| failure(&error))?;
         let mut headers = HeaderMap::with_capacity(5);
         headers.insert(header::USER_AGENT, self.user_agent.clone());
         headers.insert(header::ACCEPT, HeaderValue::from_static(ACCEPT));
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(decode::ACCEPTED));
         headers.extend(head::conditions(journey.known));
-        let request = self.client.get(journey.url.clone()).headers(headers).send();
+        let request = client.get(journey.url.clone()).headers(headers).send();
         let response = match journey.budget.spend(request).await {
             Err(_) => return Err((FeedState::Broken, journey.budget.no_answer())),
-            Ok(Err(error)) => return Err(cause::of(&error, self.connect_timeout, self.has_roots)),
+            Ok(Err(error)) => return Err(failure(&error)),
             Ok(Ok(response)) => response,
         };
         // The resolver has filtered what was dialled; this holds even if a later version of the client dials by
@@ -201,19 +212,14 @@ impl Door {
         let body = body::read(&mut response, &codings, self.caps, &mut journey.budget, &lane.large).await;
         let Body { bytes, wire_bytes, cut, large } = body;
         if let (true, Some(words)) = (bytes.is_empty(), &cut) {
-            return Parcel::failed(FeedState::Broken, Some(status), words.clone(), hints);
+            let words = format!("nothing of the document came: {words}");
+            return Parcel::failed(FeedState::Broken, Some(status), words, hints);
         }
         let moved_permanently = journey.redirects > 0 && journey.moved_permanently;
         let final_url = journey.url.clone();
         let document = Fetched { bytes, wire_bytes, cut, charset, validators, final_url, moved_permanently, remote };
         let outcome = FetchOutcome::Fetched { document: Box::new(document), hints };
         Parcel { outcome, room: large.into_iter().collect() }
-    }
-}
-
-impl Parcel {
-    fn not_modified(validators: Validators, hints: CacheHints) -> Self {
-        Self { outcome: FetchOutcome::NotModified { validators, hints }, room: Vec::new() }
     }
 }
 
@@ -228,10 +234,4 @@ impl Journey<'_> {
         self.moved_permanently &= permanent;
         Ok(())
     }
-}
-
-/// The host that manners are shown to; a dot at its end makes no other host.
-fn host(url: &Url) -> &str {
-    let host = url.host_str().unwrap_or_default();
-    host.strip_suffix('.').unwrap_or(host)
 }

@@ -1,6 +1,7 @@
 //! The door as the verbs see it: blocking calls in front of a small runtime of its own.
 
 use std::{
+    fmt,
     sync::{
         Arc,
         mpsc::{Receiver, SyncSender, sync_channel},
@@ -9,8 +10,8 @@ use std::{
 };
 
 use jiff::SignedDuration;
-use reqwest::{Client, header::HeaderValue, redirect, retry};
-use rustls::{ClientConfig, RootCertStore};
+use reqwest::header::HeaderValue;
+use rustls::RootCertStore;
 use tokio::{
     runtime::{Builder, Handle, Runtime},
     sync::{Semaphore, mpsc},
@@ -19,6 +20,7 @@ use url::Url;
 
 use super::{
     body::Caps,
+    client::Clients,
     dial::{PolicyResolver, Resolver},
     door::{Door, Lane, Parcel},
     gate::Gates,
@@ -38,8 +40,6 @@ const CONCURRENT: usize = 32;
 const WAITING: usize = 8;
 /// The most time that a connection may take, the TLS handshake included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// An idle connection is kept for this long, which spans the gap between two feeds of one host.
-const KEEP_IDLE: Duration = Duration::from_secs(5);
 /// Threads for lookups of names; one that hangs cannot be stopped, only left alone.
 const LOOKUP_THREADS: usize = 128;
 
@@ -74,6 +74,12 @@ pub struct FetchRequest {
 pub struct Fetcher {
     door: Arc<Door>,
     runtime: Arc<Background>,
+}
+
+impl fmt::Debug for Fetcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fetcher").finish_non_exhaustive()
+    }
 }
 
 /// A runtime that can be dropped anywhere, also inside another one.
@@ -111,10 +117,12 @@ impl Fetcher {
         let timeout = std_duration(settings.timeout);
         let connect_timeout = CONNECT_TIMEOUT.min(timeout);
         let allow: Arc<[_]> = settings.allow_addresses.as_slice().into();
-        let has_roots = !roots.is_empty();
         let policy = PolicyResolver { resolver, allow: Arc::clone(&allow) };
+        let clients = Clients::new(roots, policy, connect_timeout)?;
+        // What is wrong with the machine shows now, and not at the first poll.
+        clients.new_client()?;
         let door = Door {
-            client: client(policy, roots, connect_timeout)?,
+            clients,
             user_agent: user_agent(settings.contact.as_deref())?,
             gates: Gates::new(std_duration(settings.per_host_gap)),
             clock,
@@ -123,7 +131,6 @@ impl Fetcher {
             caps: Caps { wire: settings.max_wire, decoded: settings.max_decoded },
             timeout,
             connect_timeout,
-            has_roots,
         };
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
@@ -216,26 +223,6 @@ fn given_up() -> FetchOutcome {
 
 fn lane(slots: usize) -> Lane {
     Lane { slots: Arc::new(Semaphore::new(slots)), large: Arc::new(Semaphore::new(1)) }
-}
-
-fn client(resolver: PolicyResolver, roots: RootCertStore, connect_timeout: Duration) -> Result<Client, FetchError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut tls = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Client::builder()
-        .tls_backend_preconfigured(tls)
-        .dns_resolver(resolver)
-        .redirect(redirect::Policy::none())
-        .retry(retry::never())
-        .no_proxy()
-        .referer(false)
-        .connect_timeout(connect_timeout)
-        .pool_max_idle_per_host(1)
-        .pool_idle_timeout(KEEP_IDLE)
-        .build()?)
 }
 
 /// `sigtrail/1.2.3 (+contact)`: who asks, and whom to write to.

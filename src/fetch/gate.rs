@@ -1,5 +1,6 @@
-//! Manners towards a host: one request at a time and a gap between two starts, for everybody who asks through
-//! the same door. The time spent waiting here does not count against a request.
+//! Manners towards a host: one request at a time, a gap between two starts, and one connection for those who
+//! stand in line, for everybody who asks through the same door. The time spent waiting here does not count
+//! against a request.
 
 use std::{
     collections::HashMap,
@@ -7,17 +8,34 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::OwnedMutexGuard;
+use reqwest::Client;
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use crate::clock::Stopwatch;
 
-/// When the newest request to one host started.
-type Gate = tokio::sync::Mutex<Option<Stopwatch>>;
+/// At most this many connections are kept for those in line. Each costs some 100 KiB while it is idle, and with
+/// hundreds of hosts at once that is worth more than a connection made anew.
+const KEPT: usize = 32;
+
+/// arXiv's terms of use: one connection and three seconds between two requests, over all of its names together.
+const ARXIV: &str = "arxiv.org";
+const ARXIV_GAP: Duration = Duration::from_secs(3);
+
+/// What the next request to a host takes over from the one before.
+#[derive(Default)]
+struct Turn {
+    last_start: Option<Stopwatch>,
+    /// The client with its connection.
+    kept: Option<(Client, OwnedSemaphorePermit)>,
+}
+
+type Gate = tokio::sync::Mutex<Turn>;
 
 /// The gates of all hosts.
 pub(super) struct Gates {
     gap: Duration,
     hosts: Mutex<Hosts>,
+    keeping: Arc<Semaphore>,
 }
 
 struct Hosts {
@@ -27,20 +45,30 @@ struct Hosts {
 }
 
 /// The right to send one request to a host; the next one enters when it is dropped.
-pub(super) struct Pass(OwnedMutexGuard<Option<Stopwatch>>);
+pub(super) struct Pass {
+    turn: OwnedMutexGuard<Turn>,
+    client: Option<Client>,
+    keeping: Arc<Semaphore>,
+}
 
 impl Gates {
     pub(super) fn new(gap: Duration) -> Self {
-        Self { gap, hosts: Mutex::new(Hosts { gates: HashMap::new(), tidy_at: 1_024 }) }
+        let hosts = Mutex::new(Hosts { gates: HashMap::new(), tidy_at: 1_024 });
+        Self { gap, hosts, keeping: Arc::new(Semaphore::new(KEPT)) }
     }
 
     /// Waits for the turn at this host, in the order of asking, until the gap since the last start is over.
     pub(super) async fn enter(&self, host: &str) -> Pass {
-        let turn = self.gate(host).lock_owned().await;
-        if let Some(last_start) = *turn {
-            tokio::time::sleep(self.gap.saturating_sub(last_start.elapsed())).await;
+        let publisher = publisher(host);
+        let turn = self.gate(publisher).lock_owned().await;
+        if let Some(last_start) = turn.last_start {
+            tokio::time::sleep(self.gap(publisher).saturating_sub(last_start.elapsed())).await;
         }
-        Pass(turn)
+        Pass { turn, client: None, keeping: Arc::clone(&self.keeping) }
+    }
+
+    fn gap(&self, publisher: &str) -> Duration {
+        if publisher == ARXIV { self.gap.max(ARXIV_GAP) } else { self.gap }
     }
 
     fn gate(&self, host: &str) -> Arc<Gate> {
@@ -49,28 +77,66 @@ impl Gates {
             return Arc::clone(gate);
         }
         if hosts.gates.len() >= hosts.tidy_at {
-            hosts.gates.retain(|_, gate| self.is_needed(gate));
+            hosts.gates.retain(|publisher, gate| self.is_needed(publisher, gate));
             hosts.tidy_at = hosts.gates.len().saturating_mul(2).max(1_024);
         }
         Arc::clone(hosts.gates.entry(host.to_owned()).or_default())
     }
 
-    fn is_needed(&self, gate: &Arc<Gate>) -> bool {
+    fn is_needed(&self, publisher: &str, gate: &Arc<Gate>) -> bool {
+        let gap = self.gap(publisher);
         Arc::strong_count(gate) > 1
-            || gate.try_lock().is_ok_and(|last| last.is_some_and(|last_start| last_start.elapsed() < self.gap))
+            || gate.try_lock().is_ok_and(|turn| turn.last_start.is_some_and(|start| start.elapsed() < gap))
     }
 }
 
+/// Whom manners are shown to: the host, for which a dot at its end makes no difference.
+fn publisher(host: &str) -> &str {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let is_arxiv = host.strip_suffix(ARXIV).is_some_and(|front| front.is_empty() || front.ends_with('.'));
+    if is_arxiv { ARXIV } else { host }
+}
+
 impl Pass {
-    /// The request starts now.
-    pub(super) fn start(&mut self) {
-        *self.0 = Some(Stopwatch::start());
+    /// The request starts now, by the client of the one before or, for the first in line, by a new one.
+    pub(super) fn start<E>(&mut self, new_client: impl FnOnce() -> Result<Client, E>) -> Result<Client, E> {
+        self.turn.last_start = Some(Stopwatch::start());
+        let client = match self.turn.kept.take() {
+            Some((client, _)) => client,
+            None => new_client()?,
+        };
+        self.client = Some(client.clone());
+        Ok(client)
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        // The table holds the gate and so do we; whoever else does stands in line.
+        let in_line = Arc::strong_count(OwnedMutexGuard::mutex(&self.turn)) > 2;
+        if let (true, Some(client)) = (in_line, self.client.take()) {
+            self.turn.kept = Arc::clone(&self.keeping).try_acquire_owned().ok().map(|room| (client, room));
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn p_24_all_names_of_arxiv_are_one_publisher_with_three_seconds_between_requests() {
+        let gates = Gates::new(Duration::from_secs(1));
+        for host in ["arxiv.org", "rss.arxiv.org", "export.arxiv.org."] {
+            assert_eq!(publisher(host), ARXIV);
+            assert_eq!(gates.gap(publisher(host)), Duration::from_secs(3));
+        }
+        for host in ["notarxiv.org", "arxiv.org.example", "feeds.example"] {
+            assert_eq!(publisher(host), host);
+            assert_eq!(gates.gap(publisher(host)), Duration::from_secs(1));
+        }
+        assert_eq!(publisher("feeds.example."), "feeds.example");
+    }
 
     #[test]
     fn gates_that_nobody_needs_do_not_pile_up() {

@@ -19,9 +19,18 @@ use crate::{
 /// The longest name of a character set that is looked at.
 const LONGEST_CHARSET: usize = 40;
 
+/// The longest validator that is kept, in bytes. One that no server would take back (431) would lock the feed out
+/// of its own publisher for ever.
+const LONGEST_VALIDATOR: usize = 2_048;
+/// The longest URL that a redirect may name, in bytes.
+const LONGEST_LOCATION: usize = 8_192;
+
 /// The validators of a response, byte for byte.
 pub(super) fn validators(head: &HeaderMap) -> Validators {
-    let value = |name: HeaderName| head.get(name).map(|value| value.as_bytes().to_vec());
+    let value = |name: HeaderName| {
+        let bytes = head.get(name)?.as_bytes();
+        (1..=LONGEST_VALIDATOR).contains(&bytes.len()).then(|| bytes.to_vec())
+    };
     Validators { etag: value(header::ETAG), last_modified: value(header::LAST_MODIFIED) }
 }
 
@@ -90,6 +99,9 @@ pub(super) fn target(from: &Url, head: &HeaderMap, code: u16) -> Result<Url, (Fe
     let location = head.get(header::LOCATION).ok_or_else(|| broken("a redirect that does not say where to"))?;
     let unreadable = || broken("a redirect whose target cannot be read");
     let text = std::str::from_utf8(location.as_bytes()).map_err(|_| unreadable())?;
+    if text.len() > LONGEST_LOCATION {
+        return Err(unreadable());
+    }
     let mut url = from.join(text.trim()).map_err(|_| unreadable())?;
     url.set_fragment(None);
     if from.scheme() == "https" && url.scheme() == "http" {
@@ -148,6 +160,35 @@ mod tests {
         assert_eq!(to("http://feeds.example/c").unwrap_err().0, FeedState::Refused);
         assert_eq!(to("http://[").unwrap_err().0, FeedState::Broken);
         assert_eq!(target(&from, &HeaderMap::new(), 302).unwrap_err().0, FeedState::Broken);
+    }
+
+    #[test]
+    fn h_50_no_header_makes_its_reader_panic() {
+        let now = "2026-11-20T08:00:00Z".parse().unwrap();
+        let from = Url::parse("https://feeds.example/a/b.xml").unwrap();
+        let alphabet = b"max-age=charset;,\" '09-:/?#[]@.GMT FriNov20\t\x80\xff%;utf";
+        let mut seed = 7_u64;
+        let mut random = || {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            usize::try_from(seed >> 33).unwrap()
+        };
+        for _ in 0..20_000 {
+            let length = random() % 40;
+            let value: Vec<u8> = (0..length).map(|_| alphabet[random() % alphabet.len()]).collect();
+            let value = HeaderValue::from_bytes(&value).unwrap();
+            let names = [header::CACHE_CONTROL, header::RETRY_AFTER, header::CONTENT_TYPE, header::LOCATION];
+            let head: HeaderMap = names.into_iter().map(|name| (name, value.clone())).collect();
+            let hints = hints(&head, now);
+            assert!(hints.retry_after.is_none_or(|wait| wait.is_positive()));
+            assert!(hints.max_age.is_none_or(|age| !age.is_negative()));
+            assert!(charset(&head).is_none_or(|label| label.len() <= LONGEST_CHARSET));
+            match target(&from, &head, 302) {
+                Ok(url) => assert!(url.fragment().is_none() && url.scheme() != "http", "{url}"),
+                Err((_, words)) => assert!(words.is_ascii() && !words.is_empty()),
+            }
+        }
     }
 
     #[test]

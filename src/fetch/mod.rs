@@ -4,6 +4,7 @@
 
 mod body;
 mod cause;
+mod client;
 mod decode;
 mod dial;
 mod door;

@@ -1,5 +1,7 @@
 //! Deliver: hand frozen digests over, one attempt at a time, each committed before and after.
 
+use std::time::Duration;
+
 use super::{Context, Fault};
 use crate::{
     delivery,
@@ -12,6 +14,9 @@ use crate::{
     route::{self, Assigned},
     store::{DueDelivery, Read, StoreError},
 };
+
+/// The longest that one attempt takes: ten minutes for the reply to the final dot, and the dialogue around it.
+const LONGEST_SEND: Duration = Duration::from_mins(20);
 
 /// What one attempt came to, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,12 +51,16 @@ pub fn settle_unfinished(context: &Context) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Tries every delivery whose time has come, oldest first, over one connection.
+/// Tries every delivery whose time has come, oldest first, over one connection. None begins after a stop was asked
+/// for.
 pub fn deliver_due(context: &Context) -> Result<DeliverReport, Fault> {
     let mut report = DeliverReport::default();
     let due = context.store.read(|read| read.due_deliveries(context.now()))?;
     let mut session = context.mailer.session();
     for no in due {
+        if context.stop.is_asked() {
+            break;
+        }
         let due = context.store.read(|read| read.delivery(no))?;
         let now = context.now();
         if let Some(refusal) = context.store.read(|read| refusal(context, read, &due, now))? {
@@ -62,7 +71,9 @@ pub fn deliver_due(context: &Context) -> Result<DeliverReport, Fault> {
         }
         let Some(attempt) = context.store.write(|write| write.start_attempt(&due, now))? else { continue };
         let file = format!("{}-{}.eml", due.owner, due.digest);
+        context.pulse.wait(LONGEST_SEND);
         let outcome = session.send(&due.address, &due.bytes, &file);
+        context.pulse.beat();
         let now = context.now();
         let next = delivery::next(&outcome, attempt, due.queued_at, now, no);
         context.store.write(|write| write.finish_attempt((no, attempt), &due.owner, &outcome, &next, now))?;

@@ -1,7 +1,5 @@
 //! Digest: whose turn it is, what goes in, and freezing the bytes.
 
-use jiff::tz::TimeZone;
-
 use super::{
     Context, Fault,
     story::{SeenStory, feed_name, named_tags},
@@ -41,8 +39,12 @@ pub struct ComposedDigest {
     pub subject: String,
     /// How many stories it has.
     pub stories: usize,
+    /// The name of the owner.
+    pub owner_name: String,
     /// The link that answers the whole of it.
     pub answer_all_url: String,
+    /// The links that answer its stories, in their order.
+    pub answer_urls: Vec<String>,
 }
 
 /// What composing did.
@@ -161,7 +163,9 @@ fn commit(
         owner: owner.id.clone(),
         subject: composed.subject.clone(),
         stories: gathered.stories.len(),
+        owner_name: owner.name.clone(),
         answer_all_url: gathered.content.answer_all_url.clone(),
+        answer_urls: gathered.content.stories.iter().map(|story| story.answer_url.clone()).collect(),
     })
 }
 
@@ -267,20 +271,15 @@ struct Links<'l> {
 }
 
 impl Links<'_> {
-    fn token(&self, story: Option<u16>) -> String {
-        let expires = self.now.saturating_add(jiff::SignedDuration::from_hours(24 * LINK_DAYS)).unwrap_or(self.now);
-        token::mint(self.key, &Scope { digest: self.no, story, expires })
-    }
-
+    /// One link for the whole digest; a story's link adds its number, so that the page can lead on to the next one.
     fn all(&self) -> String {
-        format!("{}/a/{}", self.base, self.token(None))
+        let expires = self.now.saturating_add(jiff::SignedDuration::from_hours(24 * LINK_DAYS)).unwrap_or(self.now);
+        let scope = Scope { digest: self.no, story: None, expires };
+        format!("{}/a/{}", self.base, token::mint(self.key, &scope))
     }
 
     fn story(&self, number: usize) -> String {
-        match u16::try_from(number) {
-            Ok(number) => format!("{}/a/{}/{number}", self.base, self.token(Some(number))),
-            Err(_) => self.all(),
-        }
+        format!("{}/{number}", self.all())
     }
 }
 

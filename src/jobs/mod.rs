@@ -5,12 +5,14 @@ pub mod checkpoint;
 pub mod deliver;
 pub mod digest;
 pub mod poll;
+pub mod pulse;
 pub mod purge;
 pub mod start;
 mod story;
 
 use std::sync::Arc;
 
+pub use self::pulse::{Pulse, Stop};
 use crate::{
     clock::Clock,
     fetch::{FetchError, Fetcher},
@@ -43,6 +45,10 @@ pub struct Context {
     pub link_key: Arc<LinkKey>,
     /// Signs checkpoints.
     pub evidence_key: Arc<EvidenceKey>,
+    /// Whether the verb at work shall come to an end soon.
+    pub stop: Stop,
+    /// Where it shows that it goes on.
+    pub pulse: Pulse,
 }
 
 impl Context {
@@ -110,9 +116,13 @@ pub fn mail_due(context: &Context) -> Result<(digest::DigestReport, deliver::Del
     deliver::settle_unfinished(context)?;
     context.store.write(|write| write.summarise_quiet_polls(now))?;
     checkpoint::checkpoint(context)?;
+    context.pulse.beat();
     let digests = digest::digest_due(context)?;
     let deliveries = deliver::deliver_due(context)?;
-    purge::purge_due(context)?;
+    if !context.stop.is_asked() {
+        context.pulse.beat();
+        purge::purge_due(context)?;
+    }
     checkpoint::checkpoint(context)?;
     Ok((digests, deliveries))
 }

@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Context, Fault};
 use crate::{
+    clock::Stopwatch,
     fetch::FetchRequest,
     hex::hex,
     identity, marks,
@@ -35,6 +36,10 @@ const BATCH_POLLS: usize = 64;
 const BATCH_ENTRIES: usize = 4_000;
 /// For how long a batch waits for company.
 const BATCH_WAIT: Duration = Duration::from_millis(200);
+/// How often a wait for answers looks whether it shall stop.
+const LOOK: Duration = Duration::from_millis(250);
+/// How much longer than one request and the gap behind it all hosts together may be silent.
+const MARGIN: Duration = Duration::from_secs(30);
 
 /// What a poll of one feed came to, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +99,8 @@ struct Understood {
 }
 
 /// Polls every feed that is due, or just these feeds, due or not. Weather is in the report, never an error.
+///
+/// When a stop is asked for, what has not answered is left: such a feed keeps its next poll, one interval from now.
 pub fn poll(
     context: &Context,
     only: Option<&[FeedId]>,
@@ -126,6 +133,11 @@ pub fn poll(
         // By value: when a commit fails, the readers must find nobody listening.
         commit_all(context, &feeds, understood, &mut report, progress)
     })?;
+    if context.stop.is_asked() {
+        let left = |no: &&(FeedStatus, Feed)| report.feeds.iter().all(|polled| polled.feed != no.1.id);
+        let left: Vec<FeedNo> = feeds.iter().filter(left).map(|(status, _)| status.no).collect();
+        context.store.write(|write| write.release_claims(&left))?;
+    }
     Ok(report)
 }
 
@@ -133,16 +145,20 @@ fn workers() -> usize {
     thread::available_parallelism().map_or(2, |n| n.get().clamp(1, 4))
 }
 
-/// Takes outcomes as they come and understands them, until there are no more or nobody listens.
+/// Takes outcomes as they come and understands them, until there are no more, nobody listens or a stop is asked for.
 fn read_answers(
     context: &Context,
     feeds: &[(FeedStatus, Feed)],
     outcomes: &Mutex<Receiver<(usize, FetchOutcome)>>,
     sender: &SyncSender<Understood>,
 ) {
-    loop {
-        let next = outcomes.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok((place, outcome)) = next else { return };
+    while !context.stop.is_asked() {
+        let next = outcomes.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(LOOK);
+        let (place, outcome) = match next {
+            Ok(next) => next,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
         let Some((_, feed)) = feeds.get(place) else { continue };
         if sender.send(understand(context, feed, place, outcome)).is_err() {
             return;
@@ -212,6 +228,7 @@ fn understand_document(context: &Context, feed: &Feed, fetched: Fetched) -> (Ans
 }
 
 /// Commits what was understood, in batches that are bounded in number and in time.
+#[expect(clippy::needless_pass_by_value, reason = "dropping it tells the readers that nobody listens")]
 fn commit_all(
     context: &Context,
     feeds: &[(FeedStatus, Feed)],
@@ -219,7 +236,7 @@ fn commit_all(
     report: &mut PollReport,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<(), Fault> {
-    while let Ok(first) = understood.recv() {
+    while let Some(first) = next(context, &understood) {
         let mut batch = vec![first];
         let mut entries = 0;
         while batch.len() < BATCH_POLLS && entries < BATCH_ENTRIES {
@@ -242,12 +259,28 @@ fn commit_all(
             }
             Ok(polled)
         })?;
+        context.pulse.beat();
         for feed in polled {
             report.feeds.push(feed);
             progress(Progress { done: report.feeds.len(), total: feeds.len(), last: report.feeds.last() });
         }
     }
     Ok(())
+}
+
+/// The next answer; `None`: there are no more. Waiting is a sign of life for as long as some host may still be asked.
+fn next(context: &Context, understood: &Receiver<Understood>) -> Option<Understood> {
+    let fetch = &context.config.fetch;
+    let patience = fetch.timeout.saturating_add(fetch.per_host_gap).unsigned_abs().saturating_add(MARGIN);
+    let waited = Stopwatch::start();
+    loop {
+        match understood.recv_timeout(LOOK) {
+            Ok(one) => return Some(one),
+            Err(RecvTimeoutError::Disconnected) => return None,
+            Err(RecvTimeoutError::Timeout) if waited.elapsed() < patience => context.pulse.beat(),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
 }
 
 /// Plans one answer against the store as it is at this point of the transaction, and writes it.

@@ -1,8 +1,8 @@
 //! Start: open or make the state, check the log against its newest checkpoint, and load the configuration.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
-use super::{Context, Fault, checkpoint};
+use super::{Context, Fault, Pulse, Stop, checkpoint};
 use crate::{
     clock::Clock,
     evidence::event::Event,
@@ -42,6 +42,8 @@ pub fn start(config: Config, state: &Path, around: Surroundings) -> Result<(Cont
         clock: around.clock,
         link_key: Arc::new(link_key),
         evidence_key: Arc::new(evidence_key),
+        stop: Stop::default(),
+        pulse: Pulse::default(),
         store,
     };
     Ok((context, loaded))
@@ -74,6 +76,8 @@ pub fn look(config: Config, state: &Path, around: Surroundings) -> Result<Contex
         clock: around.clock,
         link_key: Arc::new(LinkKey::new(key::link_key(state)?)),
         evidence_key: Arc::new(evidence_key),
+        stop: Stop::default(),
+        pulse: Pulse::default(),
         store,
     })
 }
@@ -83,7 +87,8 @@ fn open_log(store: &Store, state: &Path, config: &Config) -> Result<(EvidenceKey
     let origin = &config.evidence.origin;
     let evidence_key = key::evidence_key(state, origin, begun)?;
     let link_key = LinkKey::new(key::link_key(state)?);
-    let kept = fs::read_to_string(state.join(checkpoint::FILE)).ok();
+    let path = state.join(checkpoint::FILE);
+    let kept = log::kept_note(&path).map_err(|error| Fault::File { path, error })?;
     store.with_connection(|connection| {
         log::self_check(connection, kept.as_deref(), &evidence_key.verifier).map_err(Fault::from)
     })?;

@@ -60,6 +60,11 @@ impl Outside {
         Ok(outside)
     }
 
+    /// Whether the key must come from inside.
+    pub(super) fn has_no_key(&self) -> bool {
+        self.key.is_none()
+    }
+
     /// Starts the verification with the key from outside, or else the one from inside.
     pub(super) fn start(self, inside: Result<VerifierKey, String>, mut notes: Vec<Given>) -> Verifier {
         notes.extend(self.notes);

@@ -12,13 +12,10 @@ use super::{
     PackError,
     check::{Outside, OwnedOpening, parse_key, whole_file},
 };
-use crate::{
-    evidence::{
-        note::VerifierKey,
-        report::{Problem, Report},
-        verify::{Given, Tail, Verifier},
-    },
-    key,
+use crate::evidence::{
+    note::{PUBLIC_KEY_FILE, VerifierKey},
+    report::{Problem, Report},
+    verify::{Given, Tail, Verifier},
 };
 
 /// Verifies the log in a database. The file is opened for reading only; where no other process has it open, not even
@@ -29,9 +26,9 @@ pub(super) fn verify(path: &Path, outside: &Outside) -> Result<Report, PackError
     if !is_sqlite || &start != b"SQLite format 3\0" {
         return Err(PackError::NotEvidence { path: path.to_owned(), why: "neither a pack nor a database" });
     }
-    let public = path.parent().unwrap_or(Path::new("")).join(key::PUBLIC_KEY);
+    let public = path.parent().unwrap_or(Path::new("")).join(PUBLIC_KEY_FILE);
     let inside = match whole_file(&public) {
-        Ok(bytes) => parse_key(&bytes, key::PUBLIC_KEY),
+        Ok(bytes) => parse_key(&bytes, PUBLIC_KEY_FILE),
         Err(error) => Err(format!("{}: {error}", public.display())),
     };
     let side_file = side_file(path);
@@ -54,6 +51,11 @@ fn verify_open(
     let snapshot = conn.unchecked_transaction()?;
     if !has_log(&snapshot)? {
         return Err(PackError::NotEvidence { path: path.to_owned(), why: "a database without an evidence log" });
+    }
+    if let Err(why) = &inside
+        && outside.has_no_key()
+    {
+        return Err(PackError::NoKey { path: path.to_owned(), why: why.clone() });
     }
     let mut problems = Vec::new();
     let notes = stored_notes(&snapshot, &mut problems)?;
@@ -120,7 +122,12 @@ fn stored_records(conn: &Connection, verifier: &mut Verifier) -> rusqlite::Resul
     while let Some(row) = rows.next()? {
         let index: i64 = row.get(0)?;
         let bytes = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
-        verifier.record(bytes, Some(row.get(2)?), &|| format!("record.idx = {index}"));
+        let leaf = row.get(2).ok();
+        if leaf.is_none() {
+            let what = format!("record {index} has no proper leaf hash beside it");
+            verifier.problem(Problem { what, ..Problem::default() });
+        }
+        verifier.record(bytes, leaf, &|| format!("record.idx = {index}"));
         while let Some(next) = opening.take_if(|next| next.index < verifier.size()) {
             verifier.opening(next.borrow(), &|| format!("personal.idx = {}", next.index));
             opening = stored_opening(&mut personal)?;

@@ -156,8 +156,9 @@ impl Pack {
     }
 
     fn manifest(mut self) -> Result<(), PackError> {
-        let lines: String = self.sums.iter().map(|(name, sum)| format!("{}  {name}\n", hex(sum))).collect();
-        self.whole(MANIFEST, lines.as_bytes())
+        let mut lines: Vec<String> = self.sums.iter().map(|(name, sum)| format!("{}  {name}", hex(sum))).collect();
+        lines.push(String::new());
+        self.whole(MANIFEST, lines.join("\n").as_bytes())
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{
     CHECKPOINTS, LEAVES, MANIFEST, PERSONAL, PUBLIC_KEY, PackError, README, RECORDS,
     check::{Outside, OwnedOpening, parse_key, whole_file},
-    lines::Lines,
+    lines::{Lines, regular_file},
 };
 use crate::evidence::{
     canonical,
@@ -53,7 +53,7 @@ impl Files {
 
     /// The bytes of a file that is read whole; where it cannot be, none and a problem.
     fn whole(&mut self, name: &str) -> Vec<u8> {
-        match whole_file(&self.dir.join(name)) {
+        match regular_file(&self.dir, name).and_then(|path| whole_file(&path)) {
             Ok(bytes) => {
                 self.sums.insert(name.to_owned(), sha256(&bytes));
                 bytes
@@ -111,6 +111,7 @@ pub(super) fn verify(dir: &Path, outside: Outside) -> Result<Report, PackError> 
     records(&mut files, &mut verifier);
     files.whole(README);
     manifest(&mut files, &mut verifier);
+    strangers(&files, &mut verifier);
     for problem in files.unreadable {
         verifier.problem(problem);
     }
@@ -202,6 +203,20 @@ fn next_opening(files: &mut Files, lines: &mut Option<Lines>, verifier: &mut Ver
     None
 }
 
+/// Names what lies in the pack and was not looked at.
+fn strangers(files: &Files, verifier: &mut Verifier) {
+    let known = [README, CHECKPOINTS, LEAVES, MANIFEST, PERSONAL, PUBLIC_KEY, RECORDS];
+    let Ok(entries) = fs::read_dir(&files.dir) else { return };
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
+        .filter(|name| !known.contains(&name.as_str()))
+        .collect();
+    names.sort();
+    for name in names {
+        verifier.notice(format!("{name} is no part of a pack and was not looked at"));
+    }
+}
+
 /// Holds the sums of the files against the manifest, and the folder's names against both.
 fn manifest(files: &mut Files, verifier: &mut Verifier) {
     let text = files.whole(MANIFEST);
@@ -228,7 +243,7 @@ fn manifest(files: &mut Files, verifier: &mut Verifier) {
             // What could not be opened is a problem already.
             None if files.unreadable.iter().any(|problem| problem.what.starts_with(name)) => {}
             None => {
-                let what = format!("{name} stands in {MANIFEST} and is missing");
+                let what = format!("{name} stands in {MANIFEST} and is no file of this pack");
                 verifier.problem(Problem { what, ..Problem::default() });
             }
         }

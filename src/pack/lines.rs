@@ -4,12 +4,22 @@
 use std::{
     fs::File,
     io::{self, BufRead as _, BufReader, Read},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use sha2::{Digest as _, Sha256};
 
 use crate::evidence::{merkle::Hash, record::MAX_RECORD};
+
+/// The path of a file of the pack, which must be a regular one: a pipe would never end, a link leads elsewhere.
+pub(super) fn regular_file(pack: &Path, name: &str) -> io::Result<PathBuf> {
+    let path = pack.join(name);
+    if std::fs::symlink_metadata(&path)?.is_file() {
+        Ok(path)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
+    }
+}
 
 struct Hashing {
     file: File,
@@ -33,12 +43,9 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Opens the file `name` of the pack. Only regular files are read.
+    /// Opens the file `name` of the pack.
     pub(super) fn open(pack: &Path, name: &str) -> io::Result<Self> {
-        let path = pack.join(name);
-        if !std::fs::symlink_metadata(&path)?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
-        }
+        let path = regular_file(pack, name)?;
         let reader = BufReader::with_capacity(1 << 16, Hashing { file: File::open(path)?, sha256: Sha256::new() });
         Ok(Self { name: name.to_owned(), reader, buffer: Vec::new(), number: 0 })
     }

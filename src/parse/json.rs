@@ -13,13 +13,14 @@ use super::{
     csaf::RolieEntry,
     kev::Vulnerability,
     loose::{Each, FromText, LooseList, LooseText},
+    note_long_fields, short_and_full,
     xml::list,
 };
 use crate::{
     date,
     link::http_link,
     model::entry::{Document, DocumentHints, Entry, Format, MAX_ENTRIES, MAX_FIELD},
-    repair::{Notes, Repair},
+    repair::{Notes, Repair, mend},
     text::{clean, from_html},
 };
 
@@ -36,11 +37,16 @@ struct Found {
     odd: usize,
 }
 
-/// Reads a JSON document of a known kind.
+/// Reads a JSON document of a known kind; one that breaks is mended and read once more.
 pub(super) fn parse(text: &str, mut notes: Notes, hint: &Hint<'_>) -> Result<Document, ParseError> {
-    let mut found = Found { base: hint.base.cloned(), ..Found::default() };
-    let mut reader = serde_json::Deserializer::from_str(text);
-    let outcome = Top { found: &mut found }.deserialize(&mut reader);
+    let (mut found, mut outcome) = read(text, hint);
+    if let Some(mended) = outcome.is_err().then(|| mend(text)).flatten() {
+        let (again, second) = read(&mended, hint);
+        if second.is_ok() || again.entries.len() > found.entries.len() {
+            notes.add(Repair::LooseJson, None);
+            (found, outcome) = (again, second);
+        }
+    }
     let Some(format) = found.format else {
         return Err(match outcome {
             Ok(()) => ParseError::UnknownJson,
@@ -50,6 +56,7 @@ pub(super) fn parse(text: &str, mut notes: Notes, hint: &Hint<'_>) -> Result<Doc
     for _ in 0..found.odd {
         notes.add(Repair::WrongType, None);
     }
+    note_long_fields(&found.entries, &mut notes);
     let mut warnings = notes.sentences(text);
     if let Err(error) = &outcome {
         warnings.push(format!(
@@ -73,6 +80,13 @@ pub(super) fn parse(text: &str, mut notes: Notes, hint: &Hint<'_>) -> Result<Doc
         warnings,
         hints: DocumentHints::default(),
     })
+}
+
+fn read(text: &str, hint: &Hint<'_>) -> (Found, Result<(), serde_json::Error>) {
+    let mut found = Found { base: hint.base.cloned(), ..Found::default() };
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let outcome = Top { found: &mut found }.deserialize(&mut reader);
+    (found, outcome)
 }
 
 impl Found {
@@ -242,11 +256,7 @@ impl Item {
     fn entry(self, base: Option<&Url>) -> Entry {
         let html = self.content_html.as_deref().map(|html| from_html(html, MAX_FIELD)).filter(|text| !text.is_empty());
         let body = html.or_else(|| plain(&self.content_text));
-        let (summary, body) = match (plain(&self.summary), body) {
-            (None, only) => (only, None),
-            (summary, body) if summary == body => (summary, None),
-            both => both,
-        };
+        let (summary, body) = short_and_full(plain(&self.summary), body);
         let id = self.id.as_deref().filter(|id| id.starts_with("http"));
         let links = [self.url.as_deref(), self.external_url.as_deref(), id];
         let mut authors = names(&self.authors);

@@ -6,6 +6,8 @@ use serde::{
 };
 use std::fmt;
 
+use crate::model::entry::MAX_LIST;
+
 /// A text, or a number or truth value where a text should be; anything else is nothing.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct LooseText(pub Option<String>);
@@ -17,7 +19,7 @@ impl LooseText {
     }
 }
 
-/// A list, or one thing where a list should be; anything else is an empty one.
+/// A list, or one thing where a list should be; anything else is an empty one. Its things may be bare texts or objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LooseList<T>(pub Vec<T>);
 
@@ -116,16 +118,16 @@ impl<'de, T: Deserialize<'de> + FromText> Visitor<'de> for ListVisitor<T> {
         Ok(LooseList::default())
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<LooseList<T>, E> {
-        Ok(LooseList::default())
+    fn visit_i64<E>(self, number: i64) -> Result<LooseList<T>, E> {
+        Ok(LooseList(vec![T::from_text(&number.to_string())]))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<LooseList<T>, E> {
-        Ok(LooseList::default())
+    fn visit_u64<E>(self, number: u64) -> Result<LooseList<T>, E> {
+        Ok(LooseList(vec![T::from_text(&number.to_string())]))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<LooseList<T>, E> {
-        Ok(LooseList::default())
+    fn visit_f64<E>(self, number: f64) -> Result<LooseList<T>, E> {
+        Ok(LooseList(vec![T::from_text(&number.to_string())]))
     }
 
     fn visit_unit<E>(self) -> Result<LooseList<T>, E> {
@@ -134,10 +136,9 @@ impl<'de, T: Deserialize<'de> + FromText> Visitor<'de> for ListVisitor<T> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<LooseList<T>, A::Error> {
         let mut list = Vec::new();
-        while let Some(one) = seq.next_element::<T>()? {
-            if list.len() < crate::model::entry::MAX_LIST {
-                list.push(one);
-            }
+        while let Some(LooseList(one)) = seq.next_element::<LooseList<T>>()? {
+            list.extend(one);
+            list.truncate(MAX_LIST);
         }
         Ok(LooseList(list))
     }

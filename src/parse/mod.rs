@@ -3,8 +3,8 @@
 use url::Url;
 
 use crate::{
-    model::entry::Document,
-    repair::{Notes, Unreadable, decode},
+    model::entry::{Document, Entry, MAX_FIELD},
+    repair::{Notes, Repair, Unreadable, decode},
 };
 
 mod csaf;
@@ -60,13 +60,28 @@ pub fn parse(bytes: &[u8], hint: &Hint<'_>) -> Result<Document, ParseError> {
     let text = decoded.text.trim_start_matches(|one: char| one.is_whitespace() || one == '\0' || one == '\u{feff}');
     match text.as_bytes().first() {
         None => Err(ParseError::Empty),
-        Some(b'{' | b'[') => json_document(text, decoded.notes, hint),
+        Some(b'{' | b'[') => json::parse(text, decoded.notes, hint),
         Some(_) => xml::parse(&decoded.text, decoded.notes, hint),
     }
 }
 
-fn json_document(text: &str, notes: Notes, hint: &Hint<'_>) -> Result<Document, ParseError> {
-    json::parse(text, notes, hint)
+/// The two texts of an entry: in short, and in full where that says something else.
+fn short_and_full(short: Option<String>, full: Option<String>) -> (Option<String>, Option<String>) {
+    match (short, full) {
+        (None, only) => (only, None),
+        (short, full) if short == full => (short, None),
+        both => both,
+    }
+}
+
+/// Notes the fields that were cut: those that reach the limit but for a character and a space.
+fn note_long_fields(entries: &[Entry], notes: &mut Notes) {
+    for entry in entries {
+        let fields = [&entry.guid, &entry.title, &entry.summary, &entry.body].into_iter().flatten();
+        for _ in fields.filter(|field| field.len() > MAX_FIELD - 8) {
+            notes.add(Repair::LongField, None);
+        }
+    }
 }
 
 impl From<Unreadable> for ParseError {

@@ -6,14 +6,14 @@ use feed_rs::{
 };
 use url::Url;
 
-use super::{Hint, ParseError};
+use super::{Hint, ParseError, note_long_fields, short_and_full};
 use crate::{
     date, link,
     model::{
         entry::{Document, DocumentHints, Entry, Format, MAX_ENTRIES, MAX_FIELD, MAX_LIST},
         time::Time,
     },
-    repair::{Notes, rewrite},
+    repair::{Notes, Rewritten, rewrite},
     text::{clean, from_html},
 };
 
@@ -22,20 +22,23 @@ const LINK_ORDER: [&str; 7] = ["link", "alternate", "guid", "content", "about", 
 
 /// Reads an XML feed.
 pub(super) fn parse(text: &str, mut notes: Notes, hint: &Hint<'_>) -> Result<Document, ParseError> {
-    let rewritten = rewrite(text, hint.base, &mut notes)?;
-    let model = read(&rewritten.atom)?;
-    let base = hint.base.or(rewritten.home.as_ref());
+    let Rewritten { atom, format, ttl, left_out, partial, home } = rewrite(text, hint.base, &mut notes)?;
+    let model = read(&atom)?;
+    drop(atom);
+    let base = hint.base.or(home.as_ref());
+    let entries = model.entries.into_iter().map(|entry| ours(entry, base, format)).collect::<Vec<_>>();
+    note_long_fields(&entries, &mut notes);
     let mut warnings = notes.sentences(text);
-    if rewritten.left_out > 0 {
-        warnings.push(format!("more than {MAX_ENTRIES} entries; {} left out", rewritten.left_out));
+    if left_out > 0 {
+        warnings.push(format!("more than {MAX_ENTRIES} entries; {left_out} left out"));
     }
     Ok(Document {
-        format: rewritten.format,
+        format,
         title: model.title.as_ref().map(plain).filter(|title| !title.is_empty()),
-        entries: model.entries.into_iter().map(|entry| ours(entry, base, rewritten.format)).collect(),
+        entries,
         warnings,
-        partial: rewritten.partial,
-        hints: DocumentHints { ttl: rewritten.ttl },
+        partial,
+        hints: DocumentHints { ttl },
     })
 }
 
@@ -50,27 +53,18 @@ fn read(atom: &str) -> Result<feed::Feed, ParseError> {
 }
 
 fn plain(text: &Text) -> String {
-    if text.content_type.subty().as_str() == "plain" {
-        clean(&text.content, MAX_FIELD)
-    } else {
-        from_html(&text.content, MAX_FIELD)
-    }
+    readable(text.content_type.subty() == "plain", &text.content)
+}
+
+fn readable(is_plain: bool, text: &str) -> String {
+    if is_plain { clean(text, MAX_FIELD) } else { from_html(text, MAX_FIELD) }
 }
 
 fn ours(entry: feed::Entry, base: Option<&Url>, format: Format) -> Entry {
     let link = best_link(&entry, base, format);
-    let summary = some(entry.summary.as_ref().map(plain));
-    let content = entry.content.and_then(|content| {
-        let body = content.body?;
-        let kind = content.content_type.subty().as_str() == "plain";
-        Some(if kind { clean(&body, MAX_FIELD) } else { from_html(&body, MAX_FIELD) })
-    });
-    let content = some(content);
-    let (summary, body) = match (summary, content) {
-        (None, only) => (only, None),
-        (summary, content) if summary == content => (summary, None),
-        both => both,
-    };
+    let content =
+        entry.content.and_then(|content| Some(readable(content.content_type.subty() == "plain", &content.body?)));
+    let (summary, body) = short_and_full(some(entry.summary.as_ref().map(plain)), some(content));
     Entry {
         guid: some(Some(clean(&entry.id, MAX_FIELD))),
         link,
@@ -114,10 +108,14 @@ fn best_link(entry: &feed::Entry, base: Option<&Url>, format: Format) -> Option<
     });
     let mut relative = None;
     for candidate in by_rank {
-        if let Some(link) = link::http_link(&candidate.href, base) {
+        // An identifier is a link only where it is a whole address.
+        let is_identifier = matches!(candidate.rel.as_deref(), Some("guid" | "about"));
+        if let Some(link) = link::http_link(&candidate.href, base.filter(|_| !is_identifier)) {
             return Some(link);
         }
-        relative = relative.or_else(|| link::relative(&candidate.href).filter(|_| base.is_none()));
+        if base.is_none() && !is_identifier && relative.is_none() {
+            relative = link::relative(&candidate.href);
+        }
     }
     let from_id = Some(entry.id.as_str()).filter(|id| format == Format::Atom && id.starts_with("http"));
     from_id.and_then(|id| link::http_link(id, None)).or(relative)

@@ -73,7 +73,7 @@ impl Space {
             "www.w3.org/1999/02/22-rdf-syntax-ns" => Space::Rdf,
             "www.w3.org/1999/xhtml" => Space::Xhtml,
             "search.yahoo.com/mrss" | "video.search.yahoo.com/mrss" => Space::Media,
-            "www.itunes.com/dtds/podcast-1.0.dtd" | "example.com/dtds/podcast-1.0.dtd" => Space::Itunes,
+            "www.itunes.com/dtds/podcast-1.0.dtd" => Space::Itunes,
             _ if uri.starts_with("backend.userland.com/") || uri.starts_with("blogs.law.harvard.edu/tech/rss") => {
                 Space::Rss
             }

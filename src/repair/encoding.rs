@@ -24,7 +24,7 @@ enum Shape {
     Utf32 { big: bool },
 }
 
-/// Decodes a document: by its byte order mark, else by the shape of UTF-32 and UTF-16, else as UTF-8 where it is valid, else by the
+/// Decodes a document: by its byte order mark, else by the shape of UTF-32 and UTF-16, else as UTF-8 where it is valid but for a few bytes, else by the
 /// label of the response, else by its own declaration, else as windows-1252. It is decoded once, and never fails.
 pub fn decode<'a>(bytes: &'a [u8], charset: Option<&str>) -> Decoded<'a> {
     let mut notes = Notes::default();
@@ -56,6 +56,10 @@ fn decode_noting<'a>(bytes: &'a [u8], charset: Option<&str>, notes: &mut Notes) 
         }
         return Cow::Borrowed(text);
     }
+    if is_mostly_utf_8(bytes) {
+        notes.add(Repair::BadBytes, None);
+        return String::from_utf8_lossy(bytes);
+    }
     for encoding in labels.filter_map(known) {
         if encoding != UTF_8 && encoding != UTF_16LE && encoding != UTF_16BE {
             let (text, had_errors) = encoding.decode_without_bom_handling(bytes);
@@ -64,10 +68,6 @@ fn decode_noting<'a>(bytes: &'a [u8], charset: Option<&str>, notes: &mut Notes) 
             }
             return text;
         }
-    }
-    if is_mostly_utf_8(bytes) {
-        notes.add(Repair::BadBytes, None);
-        return String::from_utf8_lossy(bytes);
     }
     notes.add(Repair::GuessedEncoding, None);
     WINDOWS_1252.decode_without_bom_handling(bytes).0

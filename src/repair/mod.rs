@@ -3,11 +3,13 @@
 
 mod dialect;
 mod encoding;
+mod json;
 mod notes;
 mod rewrite;
 mod token;
 mod write;
 
 pub use encoding::{Decoded, decode};
+pub use json::mend;
 pub use notes::{Notes, Repair};
 pub use rewrite::{Rewritten, Unreadable, rewrite};

@@ -39,6 +39,8 @@ pub enum Repair {
     LongList,
     /// A value that is not what its field should hold.
     WrongType,
+    /// JSON that is not quite JSON.
+    LooseJson,
     /// The document ends before its time.
     Truncated,
 }
@@ -64,6 +66,7 @@ impl Repair {
             Repair::LongField => "field longer than 64 KiB, cut",
             Repair::LongList => "more than 64 categories, authors or links in one entry; the rest was left out",
             Repair::WrongType => "value of another type than its field should hold",
+            Repair::LooseJson => "raw control characters, unknown escapes or stray commas, which JSON forbids",
             Repair::Truncated => "the document breaks off; what was complete is kept",
         }
     }

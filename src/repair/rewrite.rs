@@ -100,6 +100,7 @@ struct Walk<'a> {
     feed_authors: Vec<String>,
     ttl: Option<SignedDuration>,
     first: Option<String>,
+    has_whole_channel: bool,
     is_over: bool,
 }
 
@@ -126,6 +127,7 @@ pub fn rewrite(text: &str, base: Option<&Url>, notes: &mut Notes) -> Result<Rewr
         feed_authors: Vec::new(),
         ttl: None,
         first: None,
+        has_whole_channel: false,
         is_over: false,
     };
     let mut tokens = Tokens::new(text);
@@ -376,6 +378,7 @@ impl<'a> Walk<'a> {
             _ => {}
         }
         if let Some(frame) = self.frames.pop() {
+            self.has_whole_channel |= frame.name.eq_ignore_ascii_case("channel");
             self.spaces.release(frame.bindings);
         }
         self.is_over = self.frames.is_empty();
@@ -411,8 +414,9 @@ impl<'a> Walk<'a> {
             self.writer.cut(self.entry_mark);
         }
         // The end of `rss` itself may be missing: nothing stands between it and the end of its channel.
-        let is_open = self.frames.iter().any(|frame| !frame.name.is_empty() && !frame.name.eq_ignore_ascii_case("rss"));
-        let partial = broke_off || is_open;
+        let may_stay_open =
+            |name: &str| name.is_empty() || (self.has_whole_channel && name.eq_ignore_ascii_case("rss"));
+        let partial = broke_off || !self.frames.iter().all(|frame| may_stay_open(frame.name));
         if partial {
             notes.add(Repair::Truncated, None);
         }

@@ -1,6 +1,6 @@
 //! Assignments (story x owner), lines under "also published" and what is withheld: what waits for a digest.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::{Read, StoreError, Write};
 use crate::{
@@ -139,12 +139,14 @@ impl Read<'_> {
         Ok(rows)
     }
 
-    /// Everybody who was ever assigned this story: owner, reason, and the digest that carried it.
+    /// The assignments of this story that stand: owner, reason, the digest that carried it, and its urgency.
     pub fn assignments(&self, story: StoryNo) -> Result<Vec<(OwnerId, String, Option<DigestNo>, bool)>, StoreError> {
         let mut query = self.tx.prepare_cached(
             "SELECT owner, reason, digest_story.digest, urgent FROM assignment
              LEFT JOIN digest_story ON digest_story.assignment = assignment.no
-             WHERE assignment.story = ?1 ORDER BY assignment.no",
+             WHERE assignment.story = ?1
+                 AND NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = assignment.no)
+             ORDER BY assignment.no",
         )?;
         let rows = query
             .query_map([story.0], |row| {
@@ -157,16 +159,39 @@ impl Read<'_> {
 }
 
 impl Write<'_> {
-    /// Assigns a story to an owner who does not have it yet; whether that was new.
+    /// Assigns a story to an owner who does not have it yet, or has it without its urgency; whether that was new.
     pub(super) fn assign(
         &mut self,
         story: StoryNo,
-        (entry, revision): (EntryNo, u32),
+        source: (EntryNo, u32),
         assigned: &Assigned,
         config: ConfigVersion,
         now: Time,
     ) -> Result<bool, StoreError> {
-        self.assign_round(story, (entry, revision), assigned, 1, config, now)
+        let last: Option<(i64, bool)> = self
+            .tx
+            .prepare_cached(
+                "SELECT no, urgent FROM assignment WHERE story = ?1 AND owner = ?2 ORDER BY round DESC LIMIT 1",
+            )?
+            .query_row(params![story.0, assigned.owner.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        match last {
+            None => self.assign_round(story, source, assigned, 1, config, now),
+            Some((before, false)) if assigned.urgent => {
+                // What waits for the hour is told at once; what was told without urgency is told once more.
+                self.supersede(AssignmentNo(before), now)?;
+                self.assign_again(story, source, assigned, config, now)
+            }
+            Some(_) => Ok(false),
+        }
+    }
+
+    fn supersede(&mut self, assignment: AssignmentNo, now: Time) -> Result<(), StoreError> {
+        self.tx.execute(
+            "INSERT INTO reassigned (assignment, at) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            params![assignment.0, millis(now)],
+        )?;
+        Ok(())
     }
 
     /// Assigns a story once more, because the digest that carried it was withdrawn.

@@ -257,7 +257,7 @@ impl Write<'_> {
                 .query_row([entry.0], |row| row.get(0))?;
             (entry, revision, StoryNo(story))
         } else {
-            let story = self.story_for(&plan.judged.story, now)?;
+            let story = self.story_for(&plan.judged.story, no, now)?;
             let inserted: Option<i64> = self
                 .tx
                 .prepare_cached(

@@ -141,6 +141,17 @@ impl Write<'_> {
         Ok(claimed)
     }
 
+    /// Takes back the mark of an unfinished claim from feeds that a stop in order left unasked or unheard. Their next
+    /// poll stays where the claim put it, because a request may have left.
+    pub fn release_claims(&mut self, feeds: &[FeedNo]) -> Result<(), StoreError> {
+        for feed in feeds {
+            self.tx
+                .prepare_cached("UPDATE feed_state SET attempt = attempt - 1 WHERE feed = ?1 AND attempt > 0")?
+                .execute([feed.0])?;
+        }
+        Ok(())
+    }
+
     /// Makes feeds due now; the daemon polls them.
     pub fn make_due(&mut self, ids: &[FeedId], now: Time) -> Result<usize, StoreError> {
         let mut changed = 0;

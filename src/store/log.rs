@@ -2,6 +2,12 @@
 //! people beside it. How a record or a note is spelled is `evidence`'s business; nothing here is kept in memory
 //! from one transaction to the next.
 
+use std::{
+    fs::{self, File},
+    io::{self, Write as _},
+    path::Path,
+};
+
 use ed25519_dalek::SigningKey;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, TransactionBehavior, params};
 
@@ -41,7 +47,7 @@ impl From<LogError> for StoreError {
             LogError::Sqlite(error) => Self::Sqlite(error),
             LogError::Broken(what) => Self::BrokenLog(what),
             LogError::Random(error) => {
-                Self::File { path: "the system's random bytes".into(), error: std::io::Error::other(error) }
+                Self::File { path: "the system's random bytes".into(), error: io::Error::other(error) }
             }
         }
     }
@@ -317,6 +323,34 @@ fn check_note(conn: &Connection, note: &str, key: &VerifierKey, what: &str) -> R
     }
 }
 
+/// Keeps the newest note that leaves the process in a file of its own, on the disk when this returns. A note of more
+/// records that is there already stays.
+pub fn keep_note(path: &Path, note: &str) -> io::Result<()> {
+    if kept_note(path)?.is_some_and(|kept| stated_size(&kept) > stated_size(note)) {
+        return Ok(());
+    }
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".{}", std::process::id()));
+    let mut file = File::create(&draft)?;
+    file.write_all(note.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&draft, path)?;
+    File::open(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// The note that [`keep_note`] kept; `None` where there is none yet. [`self_check`] says whether it is to be believed.
+pub fn kept_note(path: &Path) -> io::Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Ok(note) => Ok(Some(note)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn stated_size(note: &str) -> Option<u64> {
+    note.split('\n').nth(1)?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -531,6 +565,23 @@ mod tests {
         let given_out = checkpoint(&mut new, &key(), ORIGIN).unwrap();
         assert!(broken(self_check(&old, Some(&given_out), &verifier())).contains("older than what was given out"));
         self_check(&new, Some(&given_out), &verifier()).unwrap();
+    }
+
+    #[test]
+    fn the_kept_note_is_the_newest_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("checkpoint");
+        assert_eq!(kept_note(&path).unwrap(), None);
+        let mut conn = log_of(9);
+        let early = checkpoint(&mut conn, &key(), ORIGIN).unwrap();
+        grow(&conn, 1);
+        let late = checkpoint(&mut conn, &key(), ORIGIN).unwrap();
+        keep_note(&path, &early).unwrap();
+        assert_eq!(kept_note(&path).unwrap().as_ref(), Some(&early));
+        keep_note(&path, &late).unwrap();
+        keep_note(&path, &early).unwrap();
+        assert_eq!(kept_note(&path).unwrap(), Some(late));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]

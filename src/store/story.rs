@@ -11,7 +11,7 @@ use crate::{
         id::{FeedId, FeedNo, StoryNo},
         time::{Time, from_millis, millis},
     },
-    story::{StoryKeys, first_held},
+    story::{StoryKey, StoryKeys, first_held},
 };
 
 /// One entry of a story with the feed that brought it.
@@ -91,13 +91,20 @@ impl Read<'_> {
 }
 
 impl Write<'_> {
-    /// The story that an entry with these keys belongs to: the first key that a story has decides, else it is a
-    /// new one. Keys that belong to another story stay there, so that two stories never merge.
-    pub(super) fn story_for(&mut self, keys: &StoryKeys, now: Time) -> Result<StoryNo, StoreError> {
-        let mut find = self.tx.prepare_cached("SELECT story FROM story_key WHERE key = ?1")?;
-        let found: Option<i64> =
-            first_held(keys, &mut |key| find.query_row([key.to_string()], |row| row.get(0)).optional())?;
-        drop(find);
+    /// The story that an entry of this feed with these keys belongs to: the first key that a story has decides, else
+    /// it is a new one. Keys that belong to another story stay there, so that two stories never merge. A link joins
+    /// no two entries of one feed: a bulletin page that all of them lead to says nothing about what they report.
+    pub(super) fn story_for(&mut self, keys: &StoryKeys, feed: FeedNo, now: Time) -> Result<StoryNo, StoreError> {
+        let mut by_id = self.tx.prepare_cached("SELECT story FROM story_key WHERE key = ?1")?;
+        let mut by_link = self.tx.prepare_cached(
+            "SELECT story FROM story_key WHERE key = ?1
+                 AND NOT EXISTS (SELECT 1 FROM entry WHERE entry.story = story_key.story AND entry.feed = ?2)",
+        )?;
+        let found: Option<i64> = first_held(keys, &mut |key| match key {
+            StoryKey::Advisory(_) => by_id.query_row([key.to_string()], |row| row.get(0)).optional(),
+            StoryKey::Link(_) => by_link.query_row(params![key.to_string(), feed.0], |row| row.get(0)).optional(),
+        })?;
+        drop((by_id, by_link));
         let story = if let Some(story) = found {
             story
         } else {

@@ -152,11 +152,16 @@ fn ends_address(c: char) -> bool {
         || !c.is_ascii()
 }
 
-/// Whether it looks like the name of a host: labels and a last label of letters.
+/// Whether it looks like the name of a host as addresses are written: small labels and a last one of letters. `node.js`
+/// looks like one and is none.
 fn is_host(text: &str) -> bool {
     let Some((labels, last)) = text.rsplit_once('.') else { return false };
-    let is_label = |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    last.len() >= 2 && last.bytes().all(|b| b.is_ascii_lowercase()) && labels.split('.').all(is_label)
+    let is_small = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let is_label = |label: &str| !label.is_empty() && label.bytes().all(is_small);
+    last.len() >= 2
+        && !matches!(last, "js" | "ts" | "py")
+        && last.bytes().all(|b| b.is_ascii_lowercase())
+        && labels.split('.').all(is_label)
 }
 
 /// Letters, digits and the underscore.
@@ -169,7 +174,7 @@ fn is_hyphen(c: char) -> bool {
 }
 
 /// Whether the character belongs to a script that puts no space between words, or none before what is attached to them.
-fn is_unspaced(c: char) -> bool {
+pub(crate) fn is_unspaced(c: char) -> bool {
     matches!(u32::from(c), 0x0E00..=0x0EFF | 0x1000..=0x109F | 0x1100..=0x11FF | 0x1780..=0x17FF | 0x2E80..=0xD7FF
         | 0xF900..=0xFAFF | 0xFE30..=0xFE4F | 0xFF66..=0xFFDC | 0x20000..=0x3FFFF)
 }
@@ -220,6 +225,10 @@ mod tests {
             "[nginx]#123",
             "[windows]10",
             "...[openssl]",
+            "Node.js/[express]",
+            "node.js/[express]",
+            "ASP.NET/[windows]",
+            "and/[openssl]",
             "- [nginx] -",
             "[OpenSSL]-related",
             "...[openssl]",

@@ -37,12 +37,15 @@
 //! word, begin at 70.
 
 mod bounds;
+mod compile;
 mod feed;
 mod fold;
 mod matcher;
 mod pattern;
 mod snippet;
 
+pub(crate) use bounds::is_unspaced;
+pub use compile::{Matcher, MatcherError};
 pub use feed::feed_tags;
-pub use matcher::{Considered, Matcher, MatcherError, Verdict};
+pub use matcher::{Considered, Verdict};
 pub use pattern::check_regex;

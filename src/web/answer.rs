@@ -237,11 +237,13 @@ impl Behind {
         }
     }
 
-    /// What the address says was done: believed only where an answer with that record stands.
+    /// What the address says was done: believed only where an answer of this owner with that record
+    /// stands.
     fn outcome(&self, wish: &Wish) -> Outcome {
         let shown = |record: u64| {
             let stories = self.page.stories.iter().filter(|one| self.number.is_none_or(|number| one.number == number));
-            stories.flat_map(|one| &one.answers).find(|answer| answer.record == record).map(|answer| answer.at)
+            let mut own = stories.flat_map(|one| &one.answers).filter(|one| one.owner == self.page.owner);
+            own.find(|answer| answer.record == record).map(|answer| answer.at)
         };
         let found = |record: Option<u64>| record.and_then(|record| Some((record, shown(record)?)));
         if let Some((record, _)) = found(wish.recorded) {

@@ -1,7 +1,7 @@
 //! The server: its routes, its limits and the headers of every response. What a request does is in `answer`.
 
 use std::{
-    future::Future,
+    future::{Future, IntoFuture as _},
     sync::{Arc, LazyLock, PoisonError, RwLock},
     time::Duration,
 };
@@ -18,16 +18,22 @@ use axum::{
     routing::get,
 };
 use sha2::{Digest as _, Sha256};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::oneshot};
 use tower_http::timeout::TimeoutLayer;
 
-use super::{answer, page};
+use super::{answer, door::Door, page};
 use crate::{clock::Clock, model::settings::Config, store::Store, token::LinkKey};
 
 /// The most bytes of a form: two texts of 2,000 characters, twelve bytes a character in the worst spelling.
 const MAX_FORM: usize = 64 * 1024;
 /// The longest that a request may take, its body included.
 const MAX_TIME: Duration = Duration::from_secs(20);
+/// The most connections at once; more wait.
+const MAX_CONNECTIONS: usize = 512;
+/// The longest that a connection may last, however many requests it brings.
+const MAX_STAY: Duration = Duration::from_mins(1);
+/// The longest that requests under way may take after the word to stop.
+const GRACE: Duration = Duration::from_secs(5);
 /// Row A-10: nothing but our own style sheet and our own form.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
                       frame-ancestors 'none'";
@@ -73,13 +79,25 @@ pub fn router(desk: Desk) -> Router {
         .layer(map_response(with_headers))
 }
 
-/// Serves until `stop` is ready, then finishes the requests that are under way.
+/// Serves until `stop` is ready, then finishes the requests that are under way, for at most five seconds.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router).with_graceful_shutdown(stop).await
+    let (tell, told) = oneshot::channel();
+    let server = axum::serve(Door::new(listener, MAX_CONNECTIONS, MAX_STAY), router).with_graceful_shutdown(async {
+        stop.await;
+        let _ = tell.send(());
+    });
+    let patience = async {
+        let _ = told.await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        result = server.into_future() => result,
+        () = patience => Ok(()),
+    }
 }
 
 /// The style sheet's name; it changes with its content.

@@ -71,7 +71,7 @@ pub(super) struct View<'a> {
 
 /// Whether this owner has not answered the story yet.
 pub(super) fn is_open(story: &PageStory, page: &AnswerPage) -> bool {
-    story.answers.iter().all(|answer| answer.owner_name != page.owner_name)
+    story.answers.iter().all(|answer| answer.owner != page.owner)
 }
 
 /// The page of a story or of a whole digest.
@@ -92,7 +92,7 @@ pub(super) fn notice(status: StatusCode, root: &str, words: &str, advice: &str) 
 /// The page of a link that has ended.
 pub(super) fn expired(root: &str, at: Time) -> Response {
     let words = format!("This link ended on {}.", moment(at, &TimeZone::UTC, "%-d %b %Y"));
-    notice(StatusCode::GONE, root, &words, "A newer digest has a link that works.")
+    notice(StatusCode::GONE, root, &words, "Whoever runs sigtrail can record your answer for you.")
 }
 
 fn respond(status: StatusCode, template: &impl Template) -> Response {
@@ -143,7 +143,7 @@ struct Row {
     number: usize,
     title: String,
     path: String,
-    marks: String,
+    marks: Vec<String>,
     exploited: bool,
     said: Option<&'static str>,
 }
@@ -152,7 +152,7 @@ struct Row {
 struct ShownStory {
     title: String,
     exploited: bool,
-    marks: String,
+    marks: Vec<String>,
     summary: String,
     whole_text: Option<String>,
     reason: String,
@@ -226,7 +226,7 @@ fn hint(disposition: Disposition) -> &'static str {
         Disposition::Acted => "something was done",
         Disposition::Covered => "already in place",
         Disposition::NotRelevant => "needs a reason",
-        Disposition::Watching => "kept under observation",
+        Disposition::Watching => "under observation",
         Disposition::Discuss => "for a meeting",
     }
 }
@@ -271,10 +271,13 @@ fn whole_digest<'a>(view: &'a View<'_>, judge: &Judge) -> StoriesPage<'a> {
         heading,
         rows: page.stories.iter().map(|story| row(story, page, &all_path, judge)).collect(),
         form: (open > 0).then(|| {
-            let (heading, button) = if open == 1 {
-                ("Answer the open story".to_owned(), "Record answer".to_owned())
-            } else {
-                (format!("One answer for all {open} open stories"), format!("Record for all {open}"))
+            let (heading, button) = match open {
+                1 => ("Answer the open story".to_owned(), "Record answer".to_owned()),
+                2 => ("One answer for both open stories".to_owned(), "Record for both".to_owned()),
+                n => {
+                    let n = grouped(n as u64);
+                    (format!("One answer for all {n} open stories"), format!("Record for all {n}"))
+                }
             };
             form(view, heading, button)
         }),
@@ -287,7 +290,7 @@ fn title(heading: &str, banner: &Banner) -> String {
 }
 
 fn row(story: &PageStory, page: &AnswerPage, all_path: &str, judge: &Judge) -> Row {
-    let own = story.answers.iter().rev().find(|answer| answer.owner_name == page.owner_name);
+    let own = story.answers.iter().rev().find(|answer| answer.owner == page.owner);
     Row {
         number: story.number,
         title: story_title(story, judge),
@@ -304,9 +307,8 @@ fn story_title(story: &PageStory, judge: &Judge) -> String {
 }
 
 /// Severity and CVE ids; that it is exploited is marked apart.
-fn marks(story: &PageStory) -> String {
-    let severity = said::severity(story.marks);
-    severity.into_iter().chain(story.cves.iter().map(|cve| cut(cve, 40))).collect::<Vec<_>>().join(" · ")
+fn marks(story: &PageStory) -> Vec<String> {
+    said::severity(story.marks).into_iter().chain(story.cves.iter().map(|cve| cut(cve, 40))).collect()
 }
 
 fn shown(story: &PageStory, page: &AnswerPage, judge: &Judge) -> ShownStory {

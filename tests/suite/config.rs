@@ -274,6 +274,7 @@ fn hostile_files_are_judged_quickly_and_without_a_crash() {
         "a.".repeat(100_000) + "b = 1",
         "\"".repeat(99_999),
         "[[feed]]\n".repeat(20_000),
+        "[[feed]]\nname = x\n".repeat(10_000),
         "[[component]]\nterms = [".to_owned() + &"\"x\", ".repeat(50_000) + "]",
     ] {
         for name in [FEEDS, OWNERS, STACK, SETTINGS] {
@@ -515,4 +516,60 @@ fn files_of_other_editors_with_a_mark_in_front_and_other_line_ends_are_read() {
     assert!(
         config::render(&problems, &sources, false).contains("\n30 | owner = \"jhon\"\n   |         ^^^^^^ no such")
     );
+}
+
+#[test]
+fn s_07_no_damage_to_a_file_ever_crashes_the_check() {
+    let files = Files::well();
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = |below: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        usize::try_from(seed % u64::try_from(below.max(1)).unwrap()).unwrap()
+    };
+    let pieces = [
+        "[",
+        "]",
+        "[[",
+        "]]",
+        "{",
+        "}",
+        "\"",
+        "'''",
+        "=",
+        ".",
+        ",",
+        "#",
+        "\n",
+        "\r",
+        "é",
+        "[[owner]]\n",
+        "[mail]\n",
+        "a.b = 1\n",
+        "feed = 1\n",
+    ];
+    for round in 0..300 {
+        let name = [FEEDS, OWNERS, STACK, SETTINGS][round % 4];
+        let well = files.text(name);
+        let mut text: Vec<char> = well.chars().collect();
+        for _ in 0..=random(3) {
+            let at = random(text.len());
+            match random(4) {
+                0 => text.truncate(at),
+                1 => drop(text.drain(at..(at + random(40)).min(text.len()))),
+                2 => drop(text.splice(at..at, pieces[random(pieces.len())].chars())),
+                _ => {
+                    let piece: Vec<char> = text[at..(at + random(200)).min(text.len())].to_vec();
+                    let to = random(text.len());
+                    drop(text.splice(to..to, piece));
+                }
+            }
+        }
+        files.write(name, text.into_iter().collect::<String>());
+        let (problems, sources) = files.problems();
+        let shown = config::render(&problems, &sources, false);
+        assert_eq!(shown.is_empty(), problems.is_empty());
+        files.write(name, well);
+    }
 }

@@ -143,7 +143,7 @@ fn three_stories() -> Vec<DigestStory> {
     second.summary =
         Some("An archive whose names are longer than 4,096 bytes ends the reader. Fixed in 2.8.1.".to_owned());
     second.marks = Marks { cvss_tenths: Some(75), severity: Some(Severity::High), exploited: false };
-    second.reason = "libmarrow is yours.".to_owned();
+    "libmarrow is yours.".clone_into(&mut second.reason);
     second.tags = vec![
         tag(TagKind::Component, "libmarrow", "libmarrow", Field::Title),
         tag(TagKind::Component, "libmarrow", "marrow.h", Field::Body),
@@ -152,9 +152,9 @@ fn three_stories() -> Vec<DigestStory> {
     third.summary = Some("Assistants that read invitations follow what is written in white on white.".to_owned());
     third.cves = Vec::new();
     third.published = None;
-    third.reason = "You follow prompt injection.".to_owned();
+    "You follow prompt injection.".clone_into(&mut third.reason);
     third.tags = vec![tag(TagKind::Topic, "prompt injection", "indirect injection", Field::Summary)];
-    third.tags[0].1.snippet = "a case of indirect injection: the reader never sees the text".to_owned();
+    "a case of indirect injection: the reader never sees the text".clone_into(&mut third.tags[0].1.snippet);
     third.sources.truncate(1);
     vec![first, second, third]
 }
@@ -399,7 +399,7 @@ fn a_quiet_day_and_a_blind_one_do_not_look_the_same() {
     let blind = mail(&DigestContent { not_seen: content().not_seen, ..empty() });
     assert!(blind.text.starts_with("Nothing to answer, and 2 feeds could not be seen"));
     assert!(blind.text.contains("NOT SEEN (2)"));
-    let words = "Tarnbase bulletins: refused since Wed 18 Nov 06:10, 26 tries (the server answers 403 Forbidden).";
+    let words = "Tarnbase bulletins: refused since Wed 18 Nov 06:10, 26 tries; the server answers 403 Forbidden.";
     assert!(blind.text.replace(['\r', '\n'], " ").replace("  ", " ").contains(words), "{}", blind.text);
     assert!(tree(&blind.html).1.contains(words));
 }
@@ -550,7 +550,7 @@ fn m_19_five_thousand_stories_keep_the_html_part_small_and_the_text_part_complet
     assert!(size <= MAX_HTML, "{size}");
     assert!(size > MAX_HTML * 9 / 10, "{size}: there is room for more");
     let shown = tree(&mail.html).0.iter().filter(|(name, _)| name == "h3").count();
-    assert!(shown >= 40, "{shown}");
+    assert!(shown >= 50, "{shown}");
     let left = 5_000 - shown;
     let (thousands, rest) = (left / 1_000, left % 1_000);
     assert!(mail.html.contains(&format!("{thousands},{rest:03} more stories are in the text part")));
@@ -751,6 +751,11 @@ fn m_29_every_colour_has_a_dark_counterpart_and_headings_stand_in_order() {
             });
             assert!(covered, "<{name} class={classes:?}>: {declaration} stays as it is in the dark");
         }
+    }
+    let light = &html[html.find("<style>").unwrap()..html.find("@media").unwrap()];
+    for rule in light.lines().filter(|rule| rule.starts_with('.') && rule.contains('#')) {
+        let class = rule.split('{').next().unwrap();
+        assert!(style.lines().any(|dark| dark.starts_with(&format!("{class}{{"))), "{rule} stays as it is in the dark");
     }
     let headings: Vec<&str> = elements
         .iter()

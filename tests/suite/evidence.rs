@@ -16,11 +16,10 @@ use sigtrail::{
         event::{Event, Personal},
         hex::hex,
         merkle::Edge,
-        note::{Checkpoint, VerifierKey},
+        note::{Checkpoint, PUBLIC_KEY_FILE, VerifierKey},
         record::{self, commitment},
         report::{Report, render},
     },
-    key,
     model::{
         id::{ConfigVersion, DeliveryNo, EntryNo, OwnerId, StoryNo},
         time::{Time, from_millis},
@@ -97,7 +96,7 @@ impl Evidence {
         let dir = Rc::new(tempfile::tempdir().unwrap());
         let conn = Connection::open(dir.path().join("log.db")).unwrap();
         conn.execute_batch(&format!("PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; {}", log::TABLES)).unwrap();
-        fs::write(dir.path().join(key::PUBLIC_KEY), format!("{}\n", verifier())).unwrap();
+        fs::write(dir.path().join(PUBLIC_KEY_FILE), format!("{}\n", verifier())).unwrap();
         Self { dir, conn, salt, people }
     }
 
@@ -288,7 +287,7 @@ fn the_manifest_is_what_sha256sum_reads() {
 
 #[test]
 fn e_01_every_flipped_bit_of_a_record_is_found_at_the_right_index() {
-    let evidence = Evidence::new().grown(30).grown(60);
+    let evidence = Evidence::new().grown(12).grown(25);
     let pack = evidence.export("pack");
     let file = pack.path.join("records/0000.jsonl");
     let good = fs::read(&file).unwrap();
@@ -299,7 +298,7 @@ fn e_01_every_flipped_bit_of_a_record_is_found_at_the_right_index() {
         let mut bad = good.clone();
         bad[byte] ^= 1 << (bit % 8);
         fs::write(&file, &bad).unwrap();
-        let index = good[..byte].iter().filter(|byte| **byte == b'\n').count() as u64;
+        let index = good[..byte].split(|byte| *byte == b'\n').count() as u64 - 1;
         assert_broken_at(&pack.verify(), index);
     }
 }
@@ -321,7 +320,7 @@ fn e_01_a_forger_who_makes_leaves_and_manifest_fit_is_found_by_the_signed_root()
         fs::write(&file, &bad).unwrap();
         pack.cover_up();
         let report = pack.verify();
-        let index = good[..byte].iter().filter(|byte| **byte == b'\n').count() as u64;
+        let index = good[..byte].split(|byte| *byte == b'\n').count() as u64 - 1;
         let (from, to) = report.problems[0].records.unwrap();
         assert!((from..=to).contains(&index), "{index}: {}", render(&report));
         assert_eq!(report.proven.map_or(0, |proven| proven.size), if index < 30 { 0 } else { 30 });
@@ -597,6 +596,22 @@ fn e_18_an_old_checkpoint_offered_as_the_newest_is_called_a_rollback() {
 }
 
 #[test]
+fn a_file_that_is_no_part_of_a_pack_is_named_and_a_missing_one_is_a_problem() {
+    let pack = Evidence::new().grown(1_005).export("pack");
+    fs::write(pack.path.join("notes.txt"), "mine").unwrap();
+    let report = pack.verify();
+    assert_good(&report);
+    assert!(render(&report).contains("note: notes.txt is no part of a pack"), "{}", render(&report));
+    for name in ["README.md", "MANIFEST.sha256", "checkpoints", "key.pub", "leaves.txt", "records/0000.jsonl"] {
+        let bytes = fs::read(pack.path.join(name)).unwrap();
+        fs::remove_file(pack.path.join(name)).unwrap();
+        assert!(!pack.verify().is_good(), "{name}");
+        fs::write(pack.path.join(name), bytes).unwrap();
+    }
+    assert_good(&pack.verify());
+}
+
+#[test]
 fn a_mail_without_a_checkpoint_is_no_anchor_and_no_fault() {
     let evidence = Evidence::new().grown(5);
     let path = evidence.dir.path().join("hello.eml");
@@ -699,6 +714,17 @@ fn an_endless_line_in_a_pack_is_refused_without_being_read_whole() {
     file.set_len(1 << 30).unwrap();
     let text = render(&pack.verify());
     assert!(text.contains("records/0000.jsonl: line 6 is too long"), "{text}");
+}
+
+#[test]
+fn a_database_without_its_key_is_refused_and_not_called_broken() {
+    let evidence = Evidence::new().grown(5);
+    let public = evidence.dir.path().join(PUBLIC_KEY_FILE);
+    let key = evidence.dir.path().join("elsewhere.pub");
+    fs::rename(public, &key).unwrap();
+    let refused = pack::verify(&evidence.database(), None, &[]);
+    assert!(matches!(refused, Err(PackError::NoKey { .. })), "{refused:?}");
+    assert_good(&pack::verify(&evidence.database(), Some(&key), &[]).unwrap());
 }
 
 #[test]

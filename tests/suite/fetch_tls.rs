@@ -73,17 +73,9 @@ struct TlsServer {
 
 impl TlsServer {
     fn start(identity: Identity, answer: String) -> Self {
-        let key = PrivateKeyDer::try_from(identity.key.serialize_der()).unwrap();
-        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![identity.certificate], key)
-            .unwrap();
-        let config = Arc::new(config);
+        let config = Arc::new(server_config(identity));
         Self::answering(move |stream| {
-            let session = ServerConnection::new(Arc::clone(&config)).unwrap();
-            let mut stream = StreamOwned::new(session, stream);
+            let mut stream = accept(&config, stream);
             let mut head = [0; 4_096];
             if stream.read(&mut head).is_ok_and(|read| read > 0) {
                 let _sent = stream.write_all(answer.as_bytes());
@@ -125,6 +117,20 @@ impl Drop for TlsServer {
             let _ended = accepting.join();
         }
     }
+}
+
+fn server_config(identity: Identity) -> ServerConfig {
+    let key = PrivateKeyDer::try_from(identity.key.serialize_der()).unwrap();
+    ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![identity.certificate], key)
+        .unwrap()
+}
+
+fn accept(config: &Arc<ServerConfig>, stream: TcpStream) -> StreamOwned<ServerConnection, TcpStream> {
+    StreamOwned::new(ServerConnection::new(Arc::clone(config)).unwrap(), stream)
 }
 
 fn ok() -> String {
@@ -251,6 +257,81 @@ fn h_27_a_redirect_from_https_to_http_is_refused_and_the_other_way_is_followed()
             assert_eq!(document.final_url.as_str(), server.url());
             assert!(document.moved_permanently);
         }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A frame of HTTP/2 (RFC 9113 section 4.1).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut frame = vec![length[1], length[2], length[3], kind, flags];
+    frame.extend_from_slice(&stream.to_be_bytes());
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// Reads the next frame: its kind and stream.
+fn read_frame(from: &mut impl Read) -> std::io::Result<(u8, u32)> {
+    let mut head = [0; 9];
+    from.read_exact(&mut head)?;
+    let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+    let mut payload = vec![0; usize::try_from(length).unwrap()];
+    from.read_exact(&mut payload)?;
+    Ok((head[3], u32::from_be_bytes([head[5] & 0x7f, head[6], head[7], head[8]])))
+}
+
+/// A publisher that speaks HTTP/2 and answers the first request of each connection with this block of header
+/// fields (RFC 7541) and these frames of a body.
+fn http2_server(identity: Identity, fields: Vec<u8>, body: Vec<Vec<u8>>) -> TlsServer {
+    const DATA: u8 = 0;
+    const HEADERS: u8 = 1;
+    const SETTINGS: u8 = 4;
+    let mut config = server_config(identity);
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let config = Arc::new(config);
+    TlsServer::answering(move |stream| {
+        let mut stream = accept(&config, stream);
+        let mut preface = [0; 24];
+        let mut converse = || -> std::io::Result<()> {
+            stream.read_exact(&mut preface)?;
+            stream.write_all(&frame(SETTINGS, 0, 0, &[]))?;
+            stream.write_all(&frame(SETTINGS, 1, 0, &[]))?;
+            let asked = loop {
+                if let (HEADERS, asked) = read_frame(&mut stream)? {
+                    break asked;
+                }
+            };
+            stream.write_all(&frame(HEADERS, if body.is_empty() { 5 } else { 4 }, asked, &fields))?;
+            for (number, part) in body.iter().enumerate() {
+                stream.write_all(&frame(DATA, u8::from(number + 1 == body.len()), asked, part))?;
+            }
+            stream.flush()?;
+            // The other side hangs up.
+            while read_frame(&mut stream).is_ok() {}
+            Ok(())
+        };
+        let _ended = converse();
+    })
+}
+
+#[test]
+fn a_publisher_that_speaks_http_2_is_read_like_any_other() {
+    let authority = Authority::new();
+    let identity = || authority.certify("feeds.example", (2020, 4_000));
+    // `:status: 200` and `etag: "1"`, by their numbers in the static table.
+    let head = [&[0x88, 0x0f, 34 - 15, 3][..], b"\"1\""].concat();
+    let server = http2_server(identity(), head, vec![FEED[..20].to_vec(), FEED[20..].to_vec()]);
+    match fetch(&server.url(), authority.roots()) {
+        FetchOutcome::Fetched { document, .. } => {
+            assert_eq!((document.bytes.as_slice(), document.cut), (FEED, None));
+            assert_eq!(document.validators.etag.as_deref(), Some(&b"\"1\""[..]));
+            assert_eq!(document.remote, Some(server.address));
+        }
+        other => panic!("{other:?}"),
+    }
+    let server = http2_server(identity(), vec![0x8d], Vec::new());
+    match fetch(&server.url(), authority.roots()) {
+        FetchOutcome::Failed { state: FeedState::Gone, status: Some(404), .. } => {}
         other => panic!("{other:?}"),
     }
 }

@@ -11,6 +11,7 @@ use std::{
 use serde_json::Value;
 use sigtrail::{
     cli::matching::json_line,
+    marks::marks,
     model::{
         entry::Entry,
         stack::{Case, Component, Pattern, Term, Topic},
@@ -280,6 +281,40 @@ fn a_plain_stack_tags_judged_items_better_than_word_boundaries_do() {
 }
 
 #[test]
+fn stated_exploitation_and_severity_of_judged_items_are_read() {
+    let Some(folder) = corpus("marks of judged items") else { return };
+    let (mut exploited, mut severity) = (Score::default(), Score::default());
+    for item in lines(&folder.join("signal/items.jsonl")) {
+        let some = |name: &str| item[name].as_str().map(str::to_owned);
+        let read = marks(&Entry { title: some("title"), summary: some("text"), ..Entry::default() });
+        // The catalogue states exploitation as a field of its own and not in words.
+        if !word(&item, "key").contains("-kev-") {
+            match (read.exploited, item["exploited"] == true) {
+                (true, true) => exploited.right += 1,
+                (true, false) => exploited.wrong += 1,
+                (false, true) => exploited.missed += 1,
+                (false, false) => {}
+            }
+            if read.exploited != (item["exploited"] == true) {
+                println!("exploited read as {}: {} {}", read.exploited, word(&item, "key"), word(&item, "title"));
+            }
+        }
+        match (read.severity.is_some(), item["severity"].is_null()) {
+            (true, false) => severity.right += 1,
+            (true, true) => severity.wrong += 1,
+            (false, false) => severity.missed += 1,
+            (false, true) => {}
+        }
+        if read.severity.is_some() == item["severity"].is_null() {
+            println!("severity read as {:?}, judged {}: {}", read.severity, item["severity"], word(&item, "key"));
+        }
+    }
+    println!("exploited: {}\nseverity: {}", exploited.words(), severity.words());
+    assert!(exploited.precision() > 0.7, "{}", exploited.words());
+    assert!(severity.precision() > 0.7, "{}", severity.words());
+}
+
+#[test]
 fn judged_stories_join_and_judged_strangers_do_not() {
     let Some(folder) = corpus("stories of judged items") else { return };
     let mut keyed: HashMap<String, HashSet<StoryKey>> = HashMap::new();
@@ -320,4 +355,36 @@ fn judged_stories_join_and_judged_strangers_do_not() {
     }
     println!("stories: {}", scores.words());
     assert!(scores.precision() > 0.9 && scores.recall() > 0.7, "{}", scores.words());
+}
+
+#[test]
+fn the_same_item_joins_across_feeds_and_another_story_does_not() {
+    let Some(folder) = corpus("same stories by title, link and id") else { return };
+    let mut counts: BTreeMap<String, (u32, u32)> = BTreeMap::new();
+    for group in lines(&folder.join("real/same-story.jsonl")) {
+        let members: Vec<HashSet<StoryKey>> = group["members"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|member| member["index"].is_number())
+            .map(|member| {
+                let some = |name: &str| member[name].as_str().map(str::to_owned);
+                let entry = Entry { guid: some("id"), link: some("link"), title: some("title"), ..Entry::default() };
+                keys(&entry).joins.into_iter().collect()
+            })
+            .collect();
+        for pair in members.windows(2) {
+            let count = counts.entry(word(&group, "relation").to_owned()).or_default();
+            count.1 += 1;
+            if !pair[0].is_disjoint(&pair[1]) {
+                count.0 += 1;
+            } else if word(&group, "relation").starts_with("same-item") {
+                println!("not joined: {}", word(&group, "group"));
+            }
+        }
+    }
+    for (relation, (joined, all)) in &counts {
+        println!("{relation}: {joined} of {all} joined");
+    }
+    assert_eq!(counts.get("different-story").map(|count| count.0), Some(0));
 }

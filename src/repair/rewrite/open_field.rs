@@ -15,6 +15,26 @@ use crate::text::reference::{Reference, reference};
 /// The most bytes of one value that are kept before its markup is removed.
 const MAX_RAW: usize = 1024 * 1024;
 
+/// Fields that stand beside one another in an entry and never inside a title, link, identifier or date.
+const SIBLINGS: [&str; 16] = [
+    "title",
+    "link",
+    "guid",
+    "pubDate",
+    "description",
+    "category",
+    "author",
+    "id",
+    "updated",
+    "published",
+    "summary",
+    "content",
+    "content:encoded",
+    "dc:date",
+    "dc:creator",
+    "enclosure",
+];
+
 /// How the text of a field is meant.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -75,29 +95,8 @@ impl<'a> OpenField<'a> {
 
     /// Whether this opening tag shows that the field's own end is missing: a date cannot hold a title.
     pub fn is_ended_by(&self, name: &str) -> bool {
-        let is_short =
-            !matches!(self.field, Field::Summary | Field::Content | Field::Author) && self.mode != Mode::Xhtml;
-        is_short
-            && self.name != name
-            && matches!(
-                name,
-                "title"
-                    | "link"
-                    | "guid"
-                    | "pubDate"
-                    | "description"
-                    | "category"
-                    | "author"
-                    | "id"
-                    | "updated"
-                    | "published"
-                    | "summary"
-                    | "content"
-                    | "content:encoded"
-                    | "dc:date"
-                    | "dc:creator"
-                    | "enclosure"
-            )
+        let is_long = matches!(self.field, Field::Summary | Field::Content | Field::Author) || self.mode == Mode::Xhtml;
+        !is_long && self.name != name && SIBLINGS.iter().any(|sibling| sibling.eq_ignore_ascii_case(name))
     }
 
     /// As much of a text as is still kept.

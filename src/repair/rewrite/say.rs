@@ -139,6 +139,8 @@ impl<'a> Walk<'a> {
             return;
         }
         let base = self.frames.iter().rev().find_map(|frame| frame.base.as_ref());
+        // Line ends and tabs inside an address are none of it (URL standard, section 4.4), not even in the middle of its scheme.
+        let href = href.replace(['\t', '\n', '\r'], "");
         let resolved = base.and_then(|base| base.join(href.trim()).ok());
         let href = resolved.as_ref().map_or(href.trim(), Url::as_str);
         self.writer.empty("link", &[("rel", relation), ("href", href)]);

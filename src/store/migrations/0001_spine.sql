@@ -121,7 +121,7 @@ CREATE TABLE assignment (
 ) STRICT;
 CREATE INDEX assignment_owner ON assignment (owner);
 
--- Assignments that somebody else got instead, because their owner is not a living owner any more.
+-- Assignments that another one replaced: their owner left, or the story became urgent.
 CREATE TABLE reassigned (
     assignment INTEGER PRIMARY KEY REFERENCES assignment (no),
     at         INTEGER NOT NULL

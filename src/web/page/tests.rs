@@ -51,6 +51,7 @@ fn story(number: usize, title: &str) -> PageStory {
 fn given(name: &str, record: u64) -> GivenAnswer {
     GivenAnswer {
         at: "2026-11-20T09:31:00Z".parse().unwrap(),
+        owner: if name == "Maria Lopez" { "maria" } else { "jon" }.into(),
         owner_name: name.to_owned(),
         disposition: Disposition::Watching,
         note: Some("only the build image uses it\nand that is rebuilt <weekly>".to_owned()),
@@ -137,7 +138,8 @@ async fn a_story_says_what_it_is_why_it_came_and_what_was_said() {
     for words in [
         "Quillgate VPN: sign-in bypass in the web portal",
         "exploited",
-        "CVSS 9.8 (critical) · CVE-2099-10007",
+        "CVSS 9.8 (critical)",
+        "CVE-2099-10007",
         "Quillgate VPN is yours.",
         "in the summary",
         "psirt.quillgate.example",
@@ -202,7 +204,7 @@ async fn a_whole_digest_lists_its_stories_and_takes_one_answer_for_the_open_ones
     show("stories", &html);
     for words in [
         "2 stories to answer",
-        "One answer for all 2 open stories",
+        "One answer for both open stories",
         "answered: Watching",
         "/a/Zk3vT8wQ1nLr6YpXbC2mGA7uVhE4sJdK0o/3",
     ] {

@@ -14,7 +14,7 @@ pub const ERRORS: &[Fault] = &[
         "in quotes",
     ),
     fault(FEEDS, "baseline = 3", "baseline «»3", "not TOML: key with no value, expected `=`", "write key = value"),
-    fault(FEEDS, "[[group]]\n", "[[group]«»\n", "not TOML: unclosed array table, expected `]`", "one key on a line"),
+    fault(FEEDS, "[[group]]\n", "[[group]«»\n", "not TOML: unclosed array table, expected `]`", "a line of its own"),
     fault(
         FEEDS,
         "\"Tarn advisories\"",
@@ -193,7 +193,7 @@ pub const ERRORS: &[Fault] = &[
         OWNERS,
         "name = \"Jon Bright\"",
         "name = «\"Jon\\r\\nBcc: x\"»",
-        "a control character or line break in `name`",
+        "a character that nobody sees in `name`, U+000D",
         "remove it",
     ),
     fault(
@@ -320,7 +320,7 @@ pub const ERRORS: &[Fault] = &[
         FEEDS,
         "\"https://marrow.example/feed\"",
         "\"https://marrow.example/feed«#top»\"",
-        "URL `https://marrow.example/feed#top` has a fragment",
+        "a URL with a fragment",
         "remove `#`",
     ),
     fault(
@@ -436,6 +436,20 @@ pub const ERRORS: &[Fault] = &[
         "two terms",
     ),
     fault(STACK, "\"libmarrow\", ", "\"libmarrow\", «\"LibMarrow\"», ", "duplicate term `LibMarrow`", "remove it"),
+    fault(
+        STACK,
+        "\"prompt injection\"",
+        "«\"prompt\u{200b} injection\"»",
+        "a character that nobody sees in a term, U+200B",
+        "remove it",
+    ),
+    fault(
+        OWNERS,
+        "\"Jon Bright\"",
+        "«\"Jon \u{202e}Bright\"»",
+        "a character that nobody sees in `name`, U+202E",
+        "remove it",
+    ),
     fault(STACK, "\"prompt injection\"", "«\"...\"»", "term `...` has no letter and no digit", "remove it"),
     fault(STACK, "case = \"exact\"", "case = «\"exactly\"»", "unknown case `exactly`", "did you mean \"exact\"?"),
     fault(

@@ -280,6 +280,7 @@ struct Log {
 struct Shared {
     scripts: Mutex<HashMap<String, Script>>,
     log: Mutex<Log>,
+    /// Every connection so far, to be cut at the end.
     streams: Mutex<Vec<TcpStream>>,
     stopped: Mutex<bool>,
     stop: Condvar,
@@ -327,6 +328,18 @@ impl FeedServer {
         Self { address, shared, accepting: Some(accepting) }
     }
 
+    /// Starts with a canary on the same port of 127.0.0.1.
+    pub fn with_canary() -> (Self, Canary) {
+        // Somebody else may listen on that port already.
+        for _ in 0..50 {
+            let server = Self::start();
+            if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, server.port())) {
+                return (server, Canary::listen(listener));
+            }
+        }
+        panic!("no port is free on both addresses");
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -362,6 +375,11 @@ impl FeedServer {
     /// The requests for a path so far.
     pub fn requests(&self, path: &str) -> Vec<Received> {
         self.all_requests().into_iter().filter(|request| request.target() == path).collect()
+    }
+
+    /// How many connections were made so far.
+    pub fn connections(&self) -> usize {
+        self.shared.streams.lock().unwrap().len()
     }
 
     /// All requests so far, in the order of coming.
@@ -490,9 +508,12 @@ pub struct Canary {
 }
 
 impl Canary {
-    /// Listens on 127.0.0.1 and this port (0: a free one), often the port of a [`FeedServer`].
+    /// Listens on 127.0.0.1 and this port (0: a free one).
     pub fn start(port: u16) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+        Self::listen(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap())
+    }
+
+    fn listen(listener: TcpListener) -> Self {
         let address = listener.local_addr().unwrap();
         let (hits, stopped) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         let accepting = std::thread::spawn({

@@ -1,0 +1,87 @@
+//! What polls, digests and deliveries are worth saying in the log: one line each, identifiers as fields, no addresses
+//! and no feed texts but the cause of a failure.
+
+use tracing::{debug, info, warn};
+
+use crate::{
+    jobs::{deliver::DeliverReport, digest::DigestReport, poll::PolledFeed},
+    model::{delivery::SendOutcome, feed::FeedState},
+};
+
+/// One feed's poll: new entries, and a change of its state.
+pub(super) fn polled(feed: &PolledFeed, before: Option<FeedState>) {
+    let applied = &feed.applied;
+    if applied.new + applied.revised > 0 {
+        info!(
+            target: "poll", { feed.id = %feed.feed, new = applied.new, changed = applied.revised,
+            assigned = applied.assigned, listed = applied.listed, baseline = applied.baseline, urgent = applied.urgent }, "entries arrived",
+        );
+    }
+    let state = feed.state.as_str();
+    match before {
+        Some(before) if before == feed.state => {}
+        _ if !feed.state.is_seen() => warn!(
+            target: "poll", { feed.id = %feed.feed, feed.state = state, next = %format_args!("{:.0}", feed.next_poll_at) }, "cannot be seen: {}", feed.cause,
+        ),
+        Some(before) if !before.is_seen() => {
+            info!(target: "poll", { feed.id = %feed.feed, feed.state = state }, "is seen again");
+        }
+        _ => debug!(target: "poll", { feed.id = %feed.feed, feed.state = state }, "was seen for the first time"),
+    }
+    for warning in &feed.warnings {
+        debug!(target: "poll", { feed.id = %feed.feed }, "{warning}");
+    }
+}
+
+/// The digests that were composed. Their subjects may quote a feed, and stay out.
+pub(super) fn composed(report: &DigestReport) {
+    for digest in &report.digests {
+        info!(
+            target: "digest", { digest.id = digest.no.0, owner.id = %digest.owner, stories = digest.stories }, "composed",
+        );
+    }
+}
+
+/// What became of deliveries. A server's reply may hold addresses; it is in the store and stays out of the log.
+pub(super) fn delivered(report: &DeliverReport) {
+    for one in &report.deliveries {
+        let (delivery, owner) = (one.delivery.0, &one.owner);
+        let Some(outcome) = &one.outcome else {
+            info!(target: "deliver", { delivery.id = delivery, owner.id = %owner }, "withdrawn before it was sent");
+            continue;
+        };
+        let said = outcome.as_str();
+        match outcome {
+            SendOutcome::Accepted { code, .. } => {
+                info!(target: "deliver", { delivery.id = delivery, owner.id = %owner, code }, "{said}");
+            }
+            SendOutcome::Written { file } => {
+                info!(target: "deliver", { delivery.id = delivery, owner.id = %owner, file }, "{said}");
+            }
+            SendOutcome::Deferred { code, .. } | SendOutcome::Rejected { code, .. } => {
+                warn!(target: "deliver", { delivery.id = delivery, owner.id = %owner, code }, "{said} by the mail server");
+            }
+            SendOutcome::Uncertain { cause } | SendOutcome::Unreachable { cause } => {
+                let cause = without_addresses(cause);
+                warn!(target: "deliver", { delivery.id = delivery, owner.id = %owner }, "{said}: {cause}");
+            }
+        }
+    }
+}
+
+/// A server's words without mail addresses.
+fn without_addresses(text: &str) -> String {
+    let words = text.split(' ').map(|word| if word.contains('@') { "(an address)" } else { word });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_address_reaches_the_log() {
+        let said = "smtp.example.com:25 refused RCPT: 550 <maria@example.com>: unknown";
+        assert_eq!(without_addresses(said), "smtp.example.com:25 refused RCPT: 550 (an address) unknown");
+    }
+}
