@@ -271,20 +271,15 @@ struct Links<'l> {
 }
 
 impl Links<'_> {
-    fn token(&self, story: Option<u16>) -> String {
-        let expires = self.now.saturating_add(jiff::SignedDuration::from_hours(24 * LINK_DAYS)).unwrap_or(self.now);
-        token::mint(self.key, &Scope { digest: self.no, story, expires })
-    }
-
+    /// One link for the whole digest; a story's link adds its number, so that the page can lead on to the next one.
     fn all(&self) -> String {
-        format!("{}/a/{}", self.base, self.token(None))
+        let expires = self.now.saturating_add(jiff::SignedDuration::from_hours(24 * LINK_DAYS)).unwrap_or(self.now);
+        let scope = Scope { digest: self.no, story: None, expires };
+        format!("{}/a/{}", self.base, token::mint(self.key, &scope))
     }
 
     fn story(&self, number: usize) -> String {
-        match u16::try_from(number) {
-            Ok(number) => format!("{}/a/{}/{number}", self.base, self.token(Some(number))),
-            Err(_) => self.all(),
-        }
+        format!("{}/{number}", self.all())
     }
 }
 

@@ -242,7 +242,7 @@ impl Behind {
     fn outcome(&self, wish: &Wish) -> Outcome {
         let shown = |record: u64| {
             let stories = self.page.stories.iter().filter(|one| self.number.is_none_or(|number| one.number == number));
-            let mut own = stories.flat_map(|one| &one.answers).filter(|one| one.owner_name == self.page.owner_name);
+            let mut own = stories.flat_map(|one| &one.answers).filter(|one| one.owner == self.page.owner);
             own.find(|answer| answer.record == record).map(|answer| answer.at)
         };
         let found = |record: Option<u64>| record.and_then(|record| Some((record, shown(record)?)));
