@@ -2,13 +2,13 @@
 
 use super::{
     Context, Fault,
-    story::{SeenStory, feed_name, named_tags},
+    story::{SeenStory, feed_label, feed_name, moved, named_tags},
 };
 use crate::{
     compose,
     model::{
         digest::{AlsoPublished, BaselineNote, Composed, DigestContent, DigestKind, DigestStory, NotSeen, Restricted},
-        feed::{FeedStatus, Tlp},
+        feed::FeedStatus,
         id::{AssignmentNo, DigestNo, EntryNo, FeedNo, OwnerId, StoryNo},
         owner::Owner,
         settings::Config,
@@ -52,6 +52,8 @@ pub struct ComposedDigest {
 pub struct DigestReport {
     /// The digests, in the order in which they were composed.
     pub digests: Vec<ComposedDigest>,
+    /// Owners whose digest could not be composed, and why; what waits for them goes on waiting.
+    pub failed: Vec<(OwnerId, String)>,
 }
 
 /// What goes into a digest, with what has to be marked as told.
@@ -59,20 +61,27 @@ struct Gathered {
     content: DigestContent,
     stories: Vec<(StoryNo, AssignmentNo)>,
     listed: Vec<EntryNo>,
+    feeds: Vec<FeedNo>,
     withheld: Vec<StoryNo>,
     baselines: Vec<FeedNo>,
+    /// Whether more waits than one digest holds.
+    is_full: bool,
     checkpoint: Option<u64>,
 }
 
-/// Composes every digest that is due: urgent ones at once, the others at their owner's hour.
+/// Composes every digest that is due: urgent ones at once, the others at their owner's hour. One that cannot be
+/// composed is in the report and stops no other.
 pub fn digest_due(context: &Context) -> Result<DigestReport, Fault> {
     let now = context.now();
     hand_over(context, now)?;
     let mut report = DigestReport::default();
     for owner in context.config.owners.iter().filter(|owner| owner.is_living(now)) {
         for kind in [DigestKind::Scheduled, DigestKind::Urgent] {
-            if let Some(planned) = due(context, owner, kind, now)? {
-                report.digests.extend(freeze(context, owner, kind, planned, now)?);
+            let Some(planned) = due(context, owner, kind, now)? else { continue };
+            match freeze(context, owner, kind, planned, now) {
+                Ok(composed) => report.digests.extend(composed),
+                Err(Fault::Compose(reason)) => report.failed.push((owner.id.clone(), reason)),
+                Err(fault) => return Err(fault),
             }
         }
     }
@@ -121,6 +130,9 @@ fn freeze(
         }
         let no = write.next_digest()?;
         let gathered = gather(context, &write.read(), owner, kind, no, now)?;
+        if gathered.is_full && kind == DigestKind::Scheduled {
+            write.plan_digest(&owner.id, Some(now))?;
+        }
         if !gathered.has_news(owner, context, &write.read(), now)? {
             return Ok(None);
         }
@@ -153,6 +165,7 @@ fn commit(
         composed,
         stories: &gathered.stories,
         listed: &gathered.listed,
+        feeds: &gathered.feeds,
         withheld: &gathered.withheld,
         baselines: &gathered.baselines,
         checkpoint: gathered.checkpoint,
@@ -203,10 +216,18 @@ fn gather(
 ) -> Result<Gathered, StoreError> {
     let config = &context.config;
     let urgent_only = kind == DigestKind::Urgent;
-    let mut stories = Vec::new();
-    for pending in read.pending(&owner.id, urgent_only)?.into_iter().take(MAX_STORIES) {
+    let (mut stories, mut feeds_in_it) = (Vec::new(), Vec::new());
+    let waiting = read.pending(&owner.id, urgent_only)?;
+    let is_full = waiting.len() > MAX_STORIES;
+    for pending in waiting.into_iter().take(MAX_STORIES) {
+        // A preview may come before what is above the ceiling was handed over.
+        if feed_label(config, read, &pending.feed)? > owner.tlp {
+            continue;
+        }
         if let Some(row) = read.story(pending.story)? {
-            stories.push((story_of(config, read, owner, &pending, &row)?, pending));
+            let (story, feeds) = story_of(config, read, owner, &pending, &row)?;
+            feeds_in_it.extend(feeds);
+            stories.push((story, pending));
         }
     }
     stories.sort_by_cached_key(|(story, pending)| shown_order(story, pending));
@@ -251,13 +272,18 @@ fn gather(
         from_address: config.mail.from_address.clone(),
         stories: Vec::new(),
     };
+    feeds_in_it.extend(listed.iter().map(|row| row.feed_no));
+    feeds_in_it.sort_unstable();
+    feeds_in_it.dedup();
     let assigned = numbered.iter().map(|(story, pending)| (story.story, pending.no)).collect();
     Ok(Gathered {
         content: DigestContent { stories: numbered.into_iter().map(|(story, _)| story).collect(), ..content },
         stories: assigned,
         listed: listed.into_iter().map(|row| row.entry).collect(),
+        feeds: feeds_in_it,
         withheld: withheld.into_iter().map(|row| row.story).collect(),
         baselines,
+        is_full,
         checkpoint: checkpoint.map(|stored| stored.size),
     })
 }
@@ -302,9 +328,9 @@ fn story_of(
     owner: &Owner,
     pending: &PendingRow,
     row: &StoryRow,
-) -> Result<DigestStory, StoreError> {
+) -> Result<(DigestStory, Vec<FeedNo>), StoreError> {
     let seen = SeenStory::of(config, owner, row, pending.entry);
-    Ok(DigestStory {
+    let story = DigestStory {
         story: row.no,
         number: 0,
         title: seen.title,
@@ -319,7 +345,8 @@ fn story_of(
         published: seen.published,
         first_seen: row.first_seen,
         answer_url: String::new(),
-    })
+    };
+    Ok((story, seen.feeds))
 }
 
 /// The lines that wait for this owner, and those of people whose post this owner gets; and how they are shown.
@@ -331,12 +358,14 @@ fn also_published(
 ) -> Result<(Vec<ListedRow>, Vec<AlsoPublished>), StoreError> {
     let mut rows = Vec::new();
     for id in read.owners_with_post()? {
-        let is_theirs = id == owner.id;
-        if is_theirs || (!lives(config, &id, now) && heir(config, &id, now) == owner.id) {
-            rows.extend(read.listed(&id)?);
+        for row in read.listed(&id)? {
+            let label = feed_label(config, read, &row.feed)?;
+            if route::stand_in(config, &id, label, now).is_some_and(|to| to == owner.id) {
+                rows.push(row);
+            }
         }
     }
-    rows.retain(|row| config.feed(&row.feed).is_none_or(|feed| feed.tlp <= owner.tlp));
+    rows.sort_by(|a, b| a.feed.cmp(&b.feed).then(a.entry.cmp(&b.entry)));
     let mut shown: Vec<AlsoPublished> = Vec::new();
     for row in &rows {
         let name = feed_name(config, &row.feed);
@@ -401,35 +430,30 @@ fn domain(address: &str) -> &str {
     address.rsplit_once('@').map_or(address, |(_, domain)| domain)
 }
 
-/// Whether this is a living owner of the configuration in force.
-fn lives(config: &Config, id: &OwnerId, now: Time) -> bool {
-    config.owner(id).is_some_and(|owner| owner.is_living(now))
-}
-
-/// Who gets the post of somebody who is not a living owner: the first living deputy, else the fallback.
-fn heir(config: &Config, id: &OwnerId, now: Time) -> OwnerId {
-    route::stand_in(config, id, Tlp::Clear, now).unwrap_or_else(|| config.fallback.clone())
-}
-
-/// Gives what waits for people who are not living owners any more to those who stand in for them.
+/// Gives what waits for people who are not living owners any more, or may not see it any more, to those who stand in
+/// for them.
 fn hand_over(context: &Context, now: Time) -> Result<(), Fault> {
     let config = &context.config;
-    let gone: Vec<OwnerId> =
-        context.store.read(|read| read.owners_with_post())?.into_iter().filter(|id| !lives(config, id, now)).collect();
-    for id in gone {
-        context.store.write(|write| {
-            for pending in write.read().pending(&id, false)? {
-                let feeds = write.read().feeds_of(pending.story)?;
-                let tlp = feeds.iter().filter_map(|feed| config.feed(feed)).map(|feed| feed.tlp).max();
-                let Some(to) = route::stand_in(config, &id, tlp.unwrap_or(Tlp::Clear), now) else {
-                    continue;
-                };
-                let reason = format!("{} {id} is not an owner any more.", pending.reason);
-                let assigned = route::Assigned { owner: to, reason, urgent: pending.urgent };
-                write.reassign(&pending, &assigned, context.version, now)?;
+    let moves = context.store.read(|read| {
+        let mut moves = Vec::new();
+        for id in read.owners_with_post()? {
+            for pending in read.pending(&id, false)? {
+                let label = feed_label(config, read, &pending.feed)?;
+                let moved = moved(config, (pending.no, &pending.reason, pending.urgent), &id, label, now);
+                // What nobody can get waits until somebody can.
+                moves.extend(moved.filter(|moved| moved.to.is_some() || moved.withheld.is_some()));
             }
-            Ok(())
-        })?;
+        }
+        Ok(moves)
+    })?;
+    if moves.is_empty() {
+        return Ok(());
     }
+    context.store.write(|write| {
+        for moved in &moves {
+            write.reassign(moved, context.version, now)?;
+        }
+        Ok(())
+    })?;
     Ok(())
 }
