@@ -31,6 +31,9 @@ pub enum ReadError {
     /// Reading went wrong in a way that must not be possible.
     #[error("the document made the reader fail; this is a fault of sigtrail, please report it")]
     Panicked,
+    /// It could not be fetched.
+    #[error("{0}")]
+    NotFetched(String),
     /// The system gives no thread.
     #[error("no thread to read the document on: {0}")]
     NoThread(#[from] std::io::Error),

@@ -4,6 +4,7 @@ use std::{io, path::PathBuf};
 
 use crate::{
     jobs::Fault,
+    key::KeyError,
     lock::LockError,
     store::{StoreError, log::LogError},
 };
@@ -62,7 +63,9 @@ fn fault_code(fault: &Fault) -> u8 {
         Fault::Store(StoreError::BrokenLog(_)) => 3,
         Fault::Store(error) if error.is_disk() => 74,
         Fault::Log(LogError::Broken(_)) => 3,
-        Fault::File { .. } => 74,
+        Fault::File { .. } | Fault::Key(KeyError::File { .. }) => 74,
+        // A key that is missing, open to others or not this log's is for a person to put right; starting again is no cure.
+        Fault::Key(KeyError::Missing(_) | KeyError::Open { .. } | KeyError::Form { .. } | KeyError::Name { .. }) => 2,
         _ => 1,
     }
 }

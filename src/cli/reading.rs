@@ -49,7 +49,7 @@ fn from_disk(file: &Path) -> Result<Document, ReadError> {
 fn from_net(place: &Place, url: Url) -> Result<Result<Document, ReadError>, Failure> {
     let config = place.config()?;
     let fetcher = Fetcher::new(&config.fetch, Clock::System, Resolver::System).map_err(Fault::Fetch)?;
-    let outcome = fetcher.fetch(FetchRequest { url: url.clone(), validators: Validators::default() });
+    let outcome = fetcher.fetch(FetchRequest { url, validators: Validators::default() });
     match outcome {
         FetchOutcome::Fetched { document, .. } => {
             let document = *document;
@@ -61,9 +61,9 @@ fn from_net(place: &Place, url: Url) -> Result<Result<Document, ReadError>, Fail
             }
             Ok(read)
         }
-        FetchOutcome::NotModified { .. } => Err(Failure::Mistake(format!("{url}: not modified"))),
+        FetchOutcome::NotModified { .. } => Ok(Err(ReadError::NotFetched("not modified".to_owned()))),
         FetchOutcome::Failed { state, cause, .. } => {
-            Err(Failure::Mistake(format!("{url}: {} ({cause})", state.as_str())))
+            Ok(Err(ReadError::NotFetched(format!("{} ({cause})", state.as_str()))))
         }
     }
 }

@@ -100,14 +100,15 @@ fn due(context: &Context, owner: &Owner, kind: DigestKind, now: Time) -> Result<
     if last.is_none() {
         return Ok((!first_poll_is_due).then_some(now));
     }
-    match planned {
-        Some(planned) => Ok((planned <= now).then_some(planned)),
-        None => {
-            let next = next_run(owner, now);
-            context.store.write(|write| write.plan_digest(&owner.id, next))?;
-            Ok(None)
-        }
+    if let Some(planned) = planned.filter(|planned| *planned <= now) {
+        return Ok(Some(planned));
     }
+    // Planned later than the next run is what a clock planned that was ahead.
+    let next = next_run(owner, now);
+    if next.is_some_and(|next| planned.is_none_or(|planned| next < planned)) {
+        context.store.write(|write| write.plan_digest(&owner.id, next))?;
+    }
+    Ok(None)
 }
 
 fn next_run(owner: &Owner, now: Time) -> Option<Time> {
@@ -188,9 +189,9 @@ impl Gathered {
         if !(self.stories.is_empty() && self.listed.is_empty() && self.withheld.is_empty()) {
             return Ok(true);
         }
-        let Some(last) = read.last_digest_at(&owner.id)? else { return Ok(false) };
+        let last = read.last_digest_at(&owner.id)?;
         let blind = read.feeds()?.into_iter().filter(|feed| feed.enabled && !feed.state.is_seen());
-        let mut news = blind.filter(|feed| feed.since > last && feed.since <= now);
+        let mut news = blind.filter(|feed| last.is_none_or(|last| feed.since > last) && feed.since <= now);
         Ok(news.any(|feed| context.config.feed(&feed.id).is_some_and(|feed| feed.owner == owner.id)))
     }
 }

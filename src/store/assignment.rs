@@ -253,6 +253,18 @@ impl Write<'_> {
         if written == 0 {
             return Ok(false);
         }
+        self.record_routed(story, (entry, revision), assigned, config, now)?;
+        Ok(true)
+    }
+
+    fn record_routed(
+        &mut self,
+        story: StoryNo,
+        (entry, revision): (EntryNo, u32),
+        assigned: &Assigned,
+        config: ConfigVersion,
+        now: Time,
+    ) -> Result<(), StoreError> {
         let event = Event::EntryRouted {
             entry,
             revision,
@@ -263,7 +275,7 @@ impl Write<'_> {
             config,
         };
         self.record(event, now)?;
-        Ok(true)
+        Ok(())
     }
 
     /// Takes an assignment back and gives its story to whom it belongs now; whoever has it already is not told of it
@@ -280,8 +292,11 @@ impl Write<'_> {
             })?;
         let (story, source) = (StoryNo(story), (EntryNo(source.0), source.1));
         self.supersede(moved.assignment, now)?;
-        if let Some(assigned) = &moved.to {
-            self.assign(story, source, assigned, config, now)?;
+        if let Some(assigned) = &moved.to
+            && !self.assign(story, source, assigned, config, now)?
+        {
+            // The story is with them already: the log still says that this share of it came to them.
+            self.record_routed(story, source, assigned, config, now)?;
         }
         if let Some(withheld) = &moved.withheld {
             self.withhold(story, FeedNo(feed), withheld, config, now)?;

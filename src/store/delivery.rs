@@ -14,6 +14,9 @@ use crate::{
     },
 };
 
+/// Longer than any wait between two attempts, in milliseconds.
+const LONGEST_WAIT: i64 = 2 * 60 * 60 * 1_000;
+
 /// A delivery whose next attempt is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DueDelivery {
@@ -56,12 +59,15 @@ pub struct DeliveryRow {
 }
 
 impl Read<'_> {
-    /// The numbers of the deliveries whose next attempt is due, oldest first.
+    /// The numbers of the deliveries whose next attempt is due, oldest first. One that waits for longer than any wait
+    /// is was planned by a clock that was ahead, and is due.
     pub fn due_deliveries(&self, now: Time) -> Result<Vec<DeliveryNo>, StoreError> {
         let mut query = self.tx.prepare_cached(
-            "SELECT delivery FROM delivery_state WHERE next_attempt_at <= ?1 AND state = 'queued' ORDER BY delivery",
+            "SELECT delivery FROM delivery_state
+             WHERE state = 'queued' AND (next_attempt_at <= ?1 OR next_attempt_at > ?2) ORDER BY delivery",
         )?;
-        let rows = query.query_map([millis(now)], |row| Ok(DeliveryNo(row.get(0)?)))?.collect::<Result<_, _>>()?;
+        let far = millis(now).saturating_add(LONGEST_WAIT);
+        let rows = query.query_map([millis(now), far], |row| Ok(DeliveryNo(row.get(0)?)))?.collect::<Result<_, _>>()?;
         Ok(rows)
     }
 

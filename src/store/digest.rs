@@ -77,8 +77,12 @@ impl Read<'_> {
     pub fn last_digest_at(&self, owner: &OwnerId) -> Result<Option<Time>, StoreError> {
         let at: Option<i64> = self
             .tx
-            .prepare_cached("SELECT max(composed_at) FROM digest WHERE owner = ?1 AND kind = 'scheduled'")?
-            .query_row([owner.as_str()], |row| row.get(0))?;
+            .prepare_cached(
+                "SELECT composed_at FROM digest
+                 WHERE no = (SELECT max(no) FROM digest WHERE owner = ?1 AND kind = 'scheduled')",
+            )?
+            .query_row([owner.as_str()], |row| row.get(0))
+            .optional()?;
         Ok(at.map(from_millis))
     }
 

@@ -19,6 +19,9 @@ const MOST_UNFINISHED: u32 = 2;
 /// How long such a feed is left alone.
 const AFTER_CRASHES: SignedDuration = SignedDuration::from_hours(24);
 
+/// Longer than a poll is put off, but by the interval of its feed.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(8 * 24);
+
 /// What a first poll recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaselineRow {
@@ -148,6 +151,7 @@ impl Write<'_> {
         config: &Config,
         now: Time,
     ) -> Result<Vec<FeedStatus>, StoreError> {
+        self.bring_polls_back(config, now)?;
         let rows = self.read().feeds()?;
         let mut claimed = Vec::new();
         for row in rows {
@@ -168,6 +172,27 @@ impl Write<'_> {
         }
         claimed.sort_by_key(|row| row.next_poll_at);
         Ok(claimed)
+    }
+
+    /// Makes due what is planned further ahead than any poll is: a clock that was ahead planned it.
+    pub fn bring_polls_back(&mut self, config: &Config, now: Time) -> Result<(), StoreError> {
+        let far = now.saturating_add(LONGEST_PAUSE).unwrap_or(now);
+        let rows: Vec<(i64, FeedId, i64)> = {
+            let mut query = self.tx.prepare_cached(
+                "SELECT feed.no, feed.id, next_poll_at FROM feed_state JOIN feed ON feed.no = feed_state.feed
+                 WHERE enabled = 1 AND next_poll_at > ?1",
+            )?;
+            query
+                .query_map([millis(far)], |row| Ok((row.get(0)?, FeedId::new(row.get::<_, String>(1)?), row.get(2)?)))?
+                .collect::<Result<_, _>>()?
+        };
+        for (no, id, next) in rows {
+            let every = config.feed(&id).map_or(LONGEST_PAUSE, |feed| feed.every.saturating_mul(2));
+            if from_millis(next) > now.saturating_add(every.max(LONGEST_PAUSE)).unwrap_or(now) {
+                self.tx.execute("UPDATE feed_state SET next_poll_at = ?2 WHERE feed = ?1", params![no, millis(now)])?;
+            }
+        }
+        Ok(())
     }
 
     /// States that the last polls of a feed never came to an end.
@@ -275,12 +300,12 @@ impl Write<'_> {
         Ok(())
     }
 
-    /// Turns the quiet polls of the days before today (UTC) into one record a day.
+    /// Turns the quiet polls of every day but today (UTC) into one record a day.
     pub fn summarise_quiet_polls(&mut self, now: Time) -> Result<usize, StoreError> {
         let today = day(now);
         let days: Vec<String> = {
             let mut query =
-                self.tx.prepare_cached("SELECT DISTINCT day FROM quiet_poll_state WHERE day < ?1 ORDER BY day")?;
+                self.tx.prepare_cached("SELECT DISTINCT day FROM quiet_poll_state WHERE day <> ?1 ORDER BY day")?;
             query.query_map([&today], |row| row.get(0))?.collect::<Result<_, _>>()?
         };
         for day in &days {

@@ -285,3 +285,34 @@ fn what_somebody_else_got_instead_does_not_keep_texts_beyond_retention() {
     world.tick();
     assert!(world.stories().iter().all(|story| story.title().is_none()), "the texts are gone");
 }
+
+#[test]
+fn a_clock_that_was_years_ahead_leaves_nothing_waiting_for_years() {
+    let mut world = World::company("2036-11-20T09:00:00Z").feed("cert", "");
+    world.publish("cert", &advisories(1, "Text."));
+    world.smtp.always(Stage::Data, Act::reply(451, "4.3.0 later"));
+    world.tick();
+    world.smtp.behave();
+    world.wait_until("2026-11-20T09:00:00Z");
+    world.publish("cert", &advisories(2, "Text."));
+    world.tick();
+    assert_eq!(world.mailbox("maria").len(), 1, "the digest that was put off goes out");
+    assert_eq!(world.stories().len(), 2, "the feed is asked");
+    world.wait_until("2026-11-23T08:00:00Z");
+    world.tick();
+    let mails = world.mailbox("maria");
+    assert!(mails.len() == 2 && mails[1].contains("Advisory 2"), "the next hour is the next hour: {mails:?}");
+}
+
+#[test]
+fn an_owner_who_never_had_a_digest_learns_that_their_feeds_are_blind() {
+    let mut world = World::company(FRIDAY).feed("cert", "");
+    world.answer("cert", Answer::status(403));
+    world.tick();
+    let mails = world.mailbox("maria");
+    assert_eq!(mails.len(), 1, "{mails:?}");
+    assert!(mails[0].contains("403"), "{}", mails[0]);
+    world.wait(HOUR * 24 * 3);
+    world.tick();
+    assert_eq!(world.mailbox("maria").len(), 1, "and is not told every day");
+}

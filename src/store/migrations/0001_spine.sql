@@ -252,7 +252,7 @@ CREATE TABLE delivery_state (
     attempts        INTEGER NOT NULL DEFAULT 0,
     next_attempt_at INTEGER
 ) STRICT;
-CREATE INDEX delivery_due ON delivery_state (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX delivery_due ON delivery_state (state, next_attempt_at);
 
 CREATE TABLE acknowledgement (
     no          INTEGER PRIMARY KEY,
