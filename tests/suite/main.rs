@@ -21,6 +21,7 @@ mod mail;
 mod matching;
 mod parse;
 mod poll;
+mod rows;
 mod service;
 mod text;
 mod tidy;
