@@ -21,7 +21,7 @@ pub fn run(place: &Place, files: &[std::path::PathBuf], json: bool, out: &mut dy
     for file in files {
         let name = file.to_string_lossy();
         let result = match Url::parse(&name) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") => from_net(place, url)?,
+            Ok(url) if matches!(url.scheme(), "http" | "https") => from_net(place, &url)?,
             _ => from_disk(file),
         };
         if json {
@@ -46,7 +46,7 @@ fn from_disk(file: &Path) -> Result<Document, ReadError> {
     Ok(document)
 }
 
-fn from_net(place: &Place, url: Url) -> Result<Result<Document, ReadError>, Failure> {
+fn from_net(place: &Place, url: &Url) -> Result<Result<Document, ReadError>, Failure> {
     let config = place.config()?;
     let fetcher = Fetcher::new(&config.fetch, Clock::System, Resolver::System).map_err(Fault::Fetch)?;
     let outcome = fetcher.fetch(FetchRequest { url: url.clone(), validators: Validators::default() });
