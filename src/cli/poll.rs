@@ -116,7 +116,7 @@ fn wanted(
     }
     let now = Clock::System.now();
     let mut due = Vec::new();
-    for feed in store.read(crate::store::Read::feeds)?.into_iter().filter(|feed| named.contains(&feed.id)) {
+    for feed in store.read(|read| read.feeds())?.into_iter().filter(|feed| named.contains(&feed.id)) {
         if feed.next_poll_at <= now {
             due.push(feed.id);
         } else {
@@ -193,7 +193,7 @@ fn beside_daemon(
     store.write(|write| write.make_due(asked, now))?;
     let watch = Stopwatch::start();
     loop {
-        let rows = store.read(crate::store::Read::feeds)?;
+        let rows = store.read(|read| read.feeds())?;
         let waiting: Vec<&str> = rows
             .iter()
             .filter(|row| asked.contains(&row.id) && row.last_poll_at.is_none_or(|at| at < now))

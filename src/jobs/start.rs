@@ -10,7 +10,7 @@ use crate::{
     key::{self, EvidenceKey},
     mail::Mailer,
     model::settings::Config,
-    store::{Faults, LoadedConfiguration, Read, Store, log},
+    store::{Faults, LoadedConfiguration, Store, log},
     tag::Matcher,
     token::LinkKey,
 };
@@ -65,7 +65,7 @@ pub fn reload(context: &Context, config: Config, resolver: Resolver) -> Result<(
 /// The state as it is, for a look: nothing is made, loaded or recorded. The keys must be there.
 pub fn look(config: Config, state: &Path, around: Surroundings) -> Result<Context, Fault> {
     let store = Store::open(state, around.clock.clone())?;
-    let version = store.read(Read::configuration_version)?;
+    let version = store.read(|read| read.configuration_version())?;
     let evidence_key = key::evidence_key(state, &config.evidence.origin, true)?;
     Ok(Context {
         matcher: Arc::new(Matcher::new(&config.components, &config.topics)?),
