@@ -9,7 +9,8 @@ use serde_json::json;
 
 use super::{args::EvidenceCommand, failure::Failure, place::Place, table::count};
 use crate::{
-    evidence::{hex::hex, report},
+    evidence::report,
+    hex::hex,
     jobs::{self, Context, Fault, start::Surroundings},
     pack::{self, PackError},
 };
