@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// For how long a daemon is watched before the command says that it goes on alone.
-const WATCH: Duration = Duration::from_secs(60);
+const WATCH: Duration = Duration::from_mins(1);
 
 /// A counter on standard error while a person watches; nothing elsewhere.
 pub struct Bar {

@@ -16,26 +16,31 @@ use crate::{
 /// The most bytes of a file that are looked at.
 const MAX_FILE: u64 = 20 * 1024 * 1024;
 
-/// Prints what each document says; a document that says nothing is no failure.
+/// Prints what each document says; a document that says nothing is no failure, a file that is not there is a mistake.
 pub fn run(place: &Place, files: &[std::path::PathBuf], json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
+    let mut code = 0;
     for file in files {
         let name = file.to_string_lossy();
         let result = match Url::parse(&name) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") => from_net(place, url)?,
+            Ok(url) if matches!(url.scheme(), "http" | "https") => from_net(place, &url)?,
             _ => from_disk(file),
         };
+        if matches!(result, Err(ReadError::NoFile(_))) {
+            code = 2;
+        }
         if json {
             writeln!(out, "{}", parse::line(&name, &result))?;
         } else {
             write!(out, "{}", parse::report(&name, &result))?;
         }
     }
-    Ok(0)
+    Ok(code)
 }
 
 fn from_disk(file: &Path) -> Result<Document, ReadError> {
     let mut bytes = Vec::new();
-    File::open(file)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    let read = File::open(file).and_then(|opened| opened.take(MAX_FILE + 1).read_to_end(&mut bytes));
+    read.map_err(ReadError::NoFile)?;
     let is_cut = bytes.len() as u64 > MAX_FILE;
     bytes.truncate(usize::try_from(MAX_FILE).unwrap_or(usize::MAX));
     let mut document = reader::read(bytes, None, None)?;
@@ -46,7 +51,7 @@ fn from_disk(file: &Path) -> Result<Document, ReadError> {
     Ok(document)
 }
 
-fn from_net(place: &Place, url: Url) -> Result<Result<Document, ReadError>, Failure> {
+fn from_net(place: &Place, url: &Url) -> Result<Result<Document, ReadError>, Failure> {
     let config = place.config()?;
     let fetcher = Fetcher::new(&config.fetch, Clock::System, Resolver::System).map_err(Fault::Fetch)?;
     let outcome = fetcher.fetch(FetchRequest { url: url.clone(), validators: Validators::default() });

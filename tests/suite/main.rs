@@ -22,6 +22,7 @@ mod mail;
 mod matching;
 mod parse;
 mod poll;
+mod rows;
 mod service;
 mod text;
 mod tidy;
