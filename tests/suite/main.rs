@@ -12,6 +12,7 @@ mod acknowledge;
 mod config;
 mod corpus;
 mod crash;
+mod deliver;
 mod digest;
 mod evidence;
 mod fetch;
