@@ -75,7 +75,8 @@ impl Place {
     }
 }
 
-fn become_owner(state: &Path) -> Result<(), Failure> {
+/// As root, becomes the user that this state belongs to, before anything of it is touched.
+pub fn become_owner(state: &Path) -> Result<(), Failure> {
     user::become_owner_of(state).map_err(|error| Failure::File { path: state.to_owned(), error })
 }
 
