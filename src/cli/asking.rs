@@ -59,15 +59,14 @@ pub fn run(place: &Place, args: &MatchArgs, json: bool, out: &mut dyn Write) -> 
 }
 
 fn matcher(place: &Place, args: &MatchArgs) -> Result<Matcher, Failure> {
-    let (components, topics) = match &args.stack {
-        Some(file) => config::load_stack(file).map_err(|problems| {
+    let (components, topics) = if let Some(file) = &args.stack {
+        config::load_stack(file).map_err(|problems| {
             let color = super::place::color_on(&std::io::stderr());
             Failure::Configuration(config::render(&problems.problems, &problems.files, color))
-        })?,
-        None => {
-            let config = place.config()?;
-            (config.components, config.topics)
-        }
+        })?
+    } else {
+        let config = place.config()?;
+        (config.components, config.topics)
     };
     Ok(Matcher::new(&components, &topics).map_err(Fault::Matcher)?)
 }

@@ -59,9 +59,8 @@ impl Failure {
 fn fault_code(fault: &Fault) -> u8 {
     match fault {
         Fault::Store(StoreError::NoState(_) | StoreError::Foreign { .. }) => 2,
-        Fault::Store(StoreError::BrokenLog(_)) => 3,
+        Fault::Store(StoreError::BrokenLog(_)) | Fault::Log(LogError::Broken(_)) => 3,
         Fault::Store(error) if error.is_disk() => 74,
-        Fault::Log(LogError::Broken(_)) => 3,
         Fault::File { .. } => 74,
         _ => 1,
     }

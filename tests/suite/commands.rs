@@ -225,3 +225,29 @@ fn completions_and_the_manual_page_name_every_command() {
     }
     assert!(sigtrail(root, &["frobnicate"]).status.code() == Some(2));
 }
+
+#[test]
+fn the_demo_does_the_whole_job_and_its_pack_verifies() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let told = said(root, &["demo", "--once"]);
+    for words in
+        ["loopback only", "polled", "routed", "mailed", "accepted: 250", "answered", "verified", "demo/outbox/"]
+    {
+        assert!(told.contains(words), "{words} is not in:\n{told}");
+    }
+    let mail = fs::read_dir(root.join("demo/outbox")).unwrap().next().unwrap().unwrap().path();
+    let verdict = said(root, &["evidence", "verify", "demo/pack", "--mail", mail.to_str().unwrap()]);
+    assert!(verdict.starts_with("ok: ") && verdict.contains("anchored: "), "{verdict}");
+    let alone = said(root, &["evidence", "verify", "demo/pack"]);
+    assert!(alone.contains("consistent with itself, not anchored") && alone.contains("compare fingerprint"), "{alone}");
+    let records = root.join("demo/pack/records/0000.jsonl");
+    let changed = fs::read_to_string(&records).unwrap().replacen("Quillgate", "Quillgata", 1);
+    fs::write(&records, changed).unwrap();
+    let broken = sigtrail(root, &["evidence", "verify", "demo/pack"]);
+    assert_eq!(broken.status.code(), Some(3));
+    assert!(text(&broken.stdout).starts_with("broken: record "), "{}", text(&broken.stdout));
+    fs::write(root.join("mine"), "").unwrap();
+    let other = sigtrail(root, &["demo", "--once", "--dir", "."]);
+    assert_eq!(other.status.code(), Some(2), "a folder that is not a demo's is left alone");
+}

@@ -22,6 +22,7 @@ mod mail;
 mod matching;
 mod parse;
 mod poll;
+mod routing;
 mod service;
 mod text;
 mod tidy;
