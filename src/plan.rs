@@ -205,7 +205,8 @@ pub fn entries<E>(
     now: Time,
     known: &mut dyn FnMut(&Key) -> Result<Option<Known>, E>,
 ) -> Result<EntryPlans, E> {
-    let identified = identity::identify(&entries, known)?;
+    let contents: Vec<[u8; 32]> = judged.iter().map(|judged| judged.content).collect();
+    let identified = identity::identify(&entries, &contents, known)?;
     let total = identified.iter().flatten().count();
     let new_ones: Vec<bool> =
         identified.iter().map(|one| matches!(one, Some(Identified { found: Found::New, .. }))).collect();

@@ -14,7 +14,6 @@ use crate::{
     jobs::poll::{self, PollReport, PolledFeed, Progress},
     lock::InstanceLock,
     model::{id::FeedId, settings::Config},
-    store::Read,
 };
 
 /// For how long a daemon is watched before the command says that it goes on alone.
@@ -130,7 +129,7 @@ fn wanted(
     }
     let now = Clock::System.now();
     let mut due = Vec::new();
-    for feed in store.read(Read::feeds)?.into_iter().filter(|feed| named.contains(&feed.id)) {
+    for feed in store.read(|read| read.feeds())?.into_iter().filter(|feed| named.contains(&feed.id)) {
         if feed.next_poll_at <= now {
             due.push(feed.id);
         } else {
@@ -211,7 +210,7 @@ fn beside_daemon(
     store.write(|write| write.make_due(asked, now))?;
     let watch = Stopwatch::start();
     loop {
-        let rows = store.read(Read::feeds)?;
+        let rows = store.read(|read| read.feeds())?;
         let waiting: Vec<&str> = rows
             .iter()
             .filter(|row| asked.contains(&row.id) && row.last_poll_at.is_none_or(|at| at < now))

@@ -332,7 +332,8 @@ fn story_of(
     })
 }
 
-/// The lines that wait for this owner, and those of people whose post this owner gets; and how they are shown.
+/// The lines that wait for this owner, and those of people who left or may not see them and for whom this owner
+/// stands in; and how they are shown.
 fn also_published(
     config: &Config,
     read: &Read<'_>,
@@ -341,12 +342,12 @@ fn also_published(
 ) -> Result<(Vec<ListedRow>, Vec<AlsoPublished>), StoreError> {
     let mut rows = Vec::new();
     for id in read.owners_with_post()? {
-        let is_theirs = id == owner.id;
-        if is_theirs || (!lives(config, &id, now) && heir(config, &id, now) == owner.id) {
-            rows.extend(read.listed(&id)?);
-        }
+        let waiting = read.listed(&id)?.into_iter().filter(|row| {
+            let tlp = config.feed(&row.feed).map_or(Tlp::Clear, |feed| feed.tlp);
+            route::stand_in(config, &id, tlp, now).is_some_and(|to| to == owner.id)
+        });
+        rows.extend(waiting);
     }
-    rows.retain(|row| config.feed(&row.feed).is_none_or(|feed| feed.tlp <= owner.tlp));
     let mut shown: Vec<AlsoPublished> = Vec::new();
     for row in &rows {
         let name = feed_name(config, &row.feed);
@@ -416,11 +417,6 @@ fn lives(config: &Config, id: &OwnerId, now: Time) -> bool {
     config.owner(id).is_some_and(|owner| owner.is_living(now))
 }
 
-/// Who gets the post of somebody who is not a living owner: the first living deputy, else the fallback.
-fn heir(config: &Config, id: &OwnerId, now: Time) -> OwnerId {
-    route::stand_in(config, id, Tlp::Clear, now).unwrap_or_else(|| config.fallback.clone())
-}
-
 /// Gives what waits for people who are not living owners any more to those who stand in for them.
 fn hand_over(context: &Context, now: Time) -> Result<(), Fault> {
     let config = &context.config;
@@ -434,7 +430,7 @@ fn hand_over(context: &Context, now: Time) -> Result<(), Fault> {
                 let Some(to) = route::stand_in(config, &id, tlp.unwrap_or(Tlp::Clear), now) else {
                     continue;
                 };
-                let reason = format!("{} {id} is not an owner any more.", pending.reason);
+                let reason = route::passed_on(config, &id, &pending.reason);
                 let assigned = route::Assigned { owner: to, reason, urgent: pending.urgent };
                 write.reassign(&pending, &assigned, context.version, now)?;
             }

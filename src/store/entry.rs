@@ -400,10 +400,16 @@ impl Write<'_> {
             self.record(Event::NotForUs { feed: feed.id.clone(), entries: fates.not_for_us, config }, now)?;
         }
         if is_baseline {
-            self.tx.execute(
-                "INSERT INTO baseline (feed, at, recorded, matched) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
-                params![no.0, millis(now), fates.baseline.len(), serde_json::to_string(&matched).unwrap_or_default()],
-            )?;
+            self.tx
+                .prepare_cached(
+                    "INSERT INTO baseline (feed, at, recorded, matched) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+                )?
+                .execute(params![
+                    no.0,
+                    millis(now),
+                    fates.baseline.len(),
+                    serde_json::to_string(&matched).unwrap_or_default(),
+                ])?;
             let event = Event::Baseline { feed: feed.id.clone(), entries: fates.baseline, matched, config };
             self.record(event, now)?;
         }

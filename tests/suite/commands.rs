@@ -210,6 +210,31 @@ fn root_on_a_state_of_another_user_becomes_that_user_first() {
 }
 
 #[test]
+fn a_folder_that_may_not_be_read_or_written_is_named_with_what_to_do() {
+    let world = world();
+    let root = world.root.path();
+    if fs::metadata(root).unwrap().uid() != 0 {
+        eprintln!("skipped: a_folder_that_may_not_be_read_or_written_is_named_with_what_to_do needs root");
+        return;
+    }
+    said(root, &["tick"]);
+    fs::set_permissions(root, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let copy = tempfile::Builder::new().prefix("sigtrail").tempfile().unwrap();
+    fs::copy(env!("CARGO_BIN_EXE_sigtrail"), copy.path()).unwrap();
+    let program = copy.into_temp_path();
+    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    for words in [&["stories"][..], &["tick"], &["--state", "new", "tick"], &["init", "new"], &["demo", "--once"]] {
+        let mut command = command(program.to_str().unwrap());
+        std::os::unix::process::CommandExt::uid(&mut command, 65_534);
+        let output = command.arg("--root").arg(root).args(words).current_dir(root).output().unwrap();
+        let talk = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {talk}");
+        assert!(talk.contains("Permission denied"), "{words:?}: {talk}");
+    }
+    assert!(!root.join("new").exists() && !root.join("demo").exists());
+}
+
+#[test]
 fn completions_and_the_manual_page_name_every_command() {
     let world = world();
     let root = world.root.path();

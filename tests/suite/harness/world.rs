@@ -147,7 +147,7 @@ impl World {
     /// Serves this document at `/ID` from now on, with a strong ETag made from it.
     pub fn publish(&self, id: &str, document: &str) {
         use sha2::{Digest as _, Sha256};
-        let tag: String = Sha256::digest(document).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        let tag: String = sigtrail::hex::hex(&Sha256::digest(document)).chars().take(12).collect();
         self.server.serve(&format!("/{id}"), Answer::ok(document).etag(format!("\"{tag}\"")));
     }
 
