@@ -97,14 +97,12 @@ fn due(context: &Context, owner: &Owner, kind: DigestKind, now: Time) -> Result<
     if last.is_none() {
         return Ok((!first_poll_is_due).then_some(now));
     }
-    match planned {
-        Some(planned) => Ok((planned <= now).then_some(planned)),
-        None => {
-            let next = next_run(owner, now);
-            context.store.write(|write| write.plan_digest(&owner.id, next))?;
-            Ok(None)
-        }
+    if let Some(planned) = planned {
+        return Ok((planned <= now).then_some(planned));
     }
+    let next = next_run(owner, now);
+    context.store.write(|write| write.plan_digest(&owner.id, next))?;
+    Ok(None)
 }
 
 fn next_run(owner: &Owner, now: Time) -> Option<Time> {

@@ -210,6 +210,31 @@ fn root_on_a_state_of_another_user_becomes_that_user_first() {
 }
 
 #[test]
+fn a_folder_that_may_not_be_read_or_written_is_named_with_what_to_do() {
+    let world = world();
+    let root = world.root.path();
+    if fs::metadata(root).unwrap().uid() != 0 {
+        eprintln!("skipped: a_folder_that_may_not_be_read_or_written_is_named_with_what_to_do needs root");
+        return;
+    }
+    said(root, &["tick"]);
+    fs::set_permissions(root, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let copy = tempfile::Builder::new().prefix("sigtrail").tempfile().unwrap();
+    fs::copy(env!("CARGO_BIN_EXE_sigtrail"), copy.path()).unwrap();
+    let program = copy.into_temp_path();
+    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    for words in [&["stories"][..], &["tick"], &["--state", "new", "tick"], &["init", "new"], &["demo", "--once"]] {
+        let mut command = command(program.to_str().unwrap());
+        std::os::unix::process::CommandExt::uid(&mut command, 65_534);
+        let output = command.arg("--root").arg(root).args(words).current_dir(root).output().unwrap();
+        let talk = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {talk}");
+        assert!(talk.contains("Permission denied"), "{words:?}: {talk}");
+    }
+    assert!(!root.join("new").exists() && !root.join("demo").exists());
+}
+
+#[test]
 fn completions_and_the_manual_page_name_every_command() {
     let world = world();
     let root = world.root.path();
@@ -224,4 +249,30 @@ fn completions_and_the_manual_page_name_every_command() {
         }
     }
     assert!(sigtrail(root, &["frobnicate"]).status.code() == Some(2));
+}
+
+#[test]
+fn the_demo_does_the_whole_job_and_its_pack_verifies() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let told = said(root, &["demo", "--once"]);
+    for words in
+        ["loopback only", "polled", "routed", "mailed", "accepted: 250", "answered", "verified", "demo/outbox/"]
+    {
+        assert!(told.contains(words), "{words} is not in:\n{told}");
+    }
+    let mail = fs::read_dir(root.join("demo/outbox")).unwrap().next().unwrap().unwrap().path();
+    let verdict = said(root, &["evidence", "verify", "demo/pack", "--mail", mail.to_str().unwrap()]);
+    assert!(verdict.starts_with("ok: ") && verdict.contains("anchored: "), "{verdict}");
+    let alone = said(root, &["evidence", "verify", "demo/pack"]);
+    assert!(alone.contains("consistent with itself, not anchored") && alone.contains("compare fingerprint"), "{alone}");
+    let records = root.join("demo/pack/records/0000.jsonl");
+    let changed = fs::read_to_string(&records).unwrap().replacen("Quillgate", "Quillgata", 1);
+    fs::write(&records, changed).unwrap();
+    let broken = sigtrail(root, &["evidence", "verify", "demo/pack"]);
+    assert_eq!(broken.status.code(), Some(3));
+    assert!(text(&broken.stdout).starts_with("broken: record "), "{}", text(&broken.stdout));
+    fs::write(root.join("mine"), "").unwrap();
+    let other = sigtrail(root, &["demo", "--once", "--dir", "."]);
+    assert_eq!(other.status.code(), Some(2), "a folder that is not a demo's is left alone");
 }

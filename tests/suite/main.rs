@@ -23,6 +23,7 @@ mod mail;
 mod matching;
 mod parse;
 mod poll;
+mod routing;
 mod rows;
 mod service;
 mod text;
