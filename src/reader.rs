@@ -34,9 +34,6 @@ pub enum ReadError {
     /// The system gives no thread.
     #[error("no thread to read the document on: {0}")]
     NoThread(std::io::Error),
-    /// There is no document: its file cannot be read.
-    #[error("the file cannot be read: {0}")]
-    NoFile(std::io::Error),
 }
 
 /// Reads a document: [`parse`] on a thread with 8 MiB of stack, abandoned after 5 seconds.

@@ -1,5 +1,7 @@
 //! Digest: whose turn it is, what goes in, and freezing the bytes.
 
+use jiff::SignedDuration;
+
 use super::{
     Context, Fault,
     story::{SeenStory, feed_name, named_tags},
@@ -53,6 +55,10 @@ pub struct DigestReport {
     /// The digests, in the order in which they were composed.
     pub digests: Vec<ComposedDigest>,
 }
+
+/// For how long a feed must have been blind before it alone is the first thing that an owner hears of sigtrail: a
+/// first poll that failed by chance is no reason for a mail.
+const FIRST_TROUBLE: SignedDuration = SignedDuration::from_hours(24);
 
 /// What goes into a digest, with what has to be marked as told.
 struct Gathered {
@@ -173,9 +179,13 @@ impl Gathered {
         if !(self.stories.is_empty() && self.listed.is_empty() && self.withheld.is_empty()) {
             return Ok(true);
         }
-        let Some(last) = read.last_digest_at(&owner.id)? else { return Ok(false) };
+        let last = read.last_digest_at(&owner.id)?;
+        let settled = now.saturating_sub(FIRST_TROUBLE).unwrap_or(now);
         let blind = read.feeds()?.into_iter().filter(|feed| feed.enabled && !feed.state.is_seen());
-        let mut news = blind.filter(|feed| feed.since > last && feed.since <= now);
+        let mut news = blind.filter(|feed| match last {
+            Some(last) => feed.since > last && feed.since <= now,
+            None => feed.since <= settled,
+        });
         Ok(news.any(|feed| context.config.feed(&feed.id).is_some_and(|feed| feed.owner == owner.id)))
     }
 }
@@ -271,7 +281,7 @@ struct Links<'l> {
 impl Links<'_> {
     /// One link for the whole digest; a story's link adds its number, so that the page can lead on to the next one.
     fn all(&self) -> String {
-        let expires = self.now.saturating_add(jiff::SignedDuration::from_hours(24 * LINK_DAYS)).unwrap_or(self.now);
+        let expires = self.now.saturating_add(SignedDuration::from_hours(24 * LINK_DAYS)).unwrap_or(self.now);
         let scope = Scope { digest: self.no, story: None, expires };
         format!("{}/a/{}", self.base, token::mint(self.key, &scope))
     }

@@ -9,6 +9,7 @@
 #![expect(clippy::print_stderr, clippy::print_stdout, reason = "a skipped test says so aloud")]
 
 mod acknowledge;
+mod commands;
 mod config;
 mod corpus;
 mod crash;
@@ -22,6 +23,7 @@ mod mail;
 mod matching;
 mod parse;
 mod poll;
+mod routing;
 mod rows;
 mod service;
 mod text;

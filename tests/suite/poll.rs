@@ -230,6 +230,40 @@ fn a_renamed_feed_keeps_its_history() {
 }
 
 #[test]
+fn a_feed_whose_address_changes_keeps_its_history_and_is_asked_at_the_new_one_at_once() {
+    let mut world = World::company("2026-11-20T07:00:00Z").feed("cert", "");
+    world.publish("cert", &document(&items(4)));
+    world.tick();
+    world.publish("moved", &document(&items(5)));
+    world.edit("feeds", "/cert\"", "/moved\"");
+    world.restart();
+    let report = world.tick();
+    assert_eq!(report.poll.feeds.len(), 1, "it does not wait for the old address's next poll");
+    assert_eq!(report.poll.sum(|applied| applied.new), 1, "only what the new address has beyond the old one is new");
+    assert_eq!(report.poll.sum(|applied| applied.baseline), 0, "it is no first poll");
+    let asked = world.server.requests("/moved");
+    assert_eq!((asked.len(), asked[0].header("if-none-match")), (1, None), "the validators stay behind");
+}
+
+#[test]
+fn an_owner_who_only_has_a_blind_feed_is_told_after_a_day() {
+    let mut world = World::company("2026-11-20T07:00:00Z").feed("refusing", "owner = \"jon\"");
+    world.answer("refusing", Answer::status(403));
+    world.tick();
+    world.wait(HOUR * 12);
+    world.tick();
+    assert_eq!(world.mailbox("jon").len(), 0, "a first poll that failed by chance is no reason for a mail");
+    world.wait(HOUR * 13);
+    world.tick();
+    world.wait(HOUR * 24);
+    world.tick();
+    let mails = world.mailbox("jon");
+    assert_eq!(mails.len(), 1, "{}", mails.join("\n=====\n"));
+    assert!(mails[0].starts_with("Subject: Blind: Refusing refuses us since Fri 20 Nov\n"), "{}", mails[0]);
+    assert_eq!(world.mailbox("maria").len(), 0, "it is not her feed");
+}
+
+#[test]
 fn a_feed_that_fails_is_weather_and_named_in_the_next_digest() {
     let mut world = World::company("2026-11-20T07:00:00Z").feed("cert", "").feed("refusing", "").feed("page", "");
     world.publish("cert", &rss(&[("Quillgate advisory", "q1", "Text.")]));

@@ -12,8 +12,8 @@ use sigtrail::{
         self, Context, Fault, TickReport,
         start::{self, Surroundings},
     },
-    model::{id::StoryNo, settings::Config, time::Time},
-    store::{AnswerRow, Faults, StoryRow},
+    model::{settings::Config, time::Time},
+    store::{Faults, StoryRow},
 };
 use tempfile::TempDir;
 
@@ -238,11 +238,6 @@ impl World {
         let mut rows = found.unwrap();
         rows.reverse();
         rows
-    }
-
-    /// What was said of a story.
-    pub fn answers(&mut self, story: StoryNo) -> Vec<AnswerRow> {
-        self.context().store.read(|read| read.answers(story)).unwrap()
     }
 
     /// The kinds of the records in the log, in order.
