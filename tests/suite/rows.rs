@@ -137,7 +137,7 @@ fn a_name_is_read_as_the_rows_that_it_begins_with() {
         assert_eq!(rows_of(name), rows, "{name}");
     }
     let source =
-        "#[test]\n#[ignored]\nfn one() {\n}\nfn two() {}\n#[tokio::test(start_paused = true)]\nasync fn three() {}";
+        "#[test]\n#[cold]\nfn one() {\n}\nfn two() {}\n#[tokio::test(start_paused = true)]\nasync fn three() {}";
     assert_eq!(tests_in(source), ["one", "three"]);
 }
 
