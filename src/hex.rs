@@ -1,7 +1,6 @@
 //! Bytes as lower-case hexadecimal text and back: the spelling of every hash that is written, shown or read. No other
 //! spelling is read.
 
-<<<<<<< HEAD
 /// Two lower-case digits for each byte.
 pub fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 2);
@@ -11,12 +10,6 @@ pub fn hex(bytes: &[u8]) -> String {
         }
     }
     text
-=======
-/// Lower-case hexadecimal, two digits a byte.
-pub fn hex(bytes: &[u8]) -> String {
-    let digit = |value: u8| char::from(if value < 10 { b'0' + value } else { b'a' + value - 10 });
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
->>>>>>> refs/heads/perf
 }
 
 /// The 32 bytes that 64 lower-case digits stand for; `None` for any other text.
