@@ -68,10 +68,10 @@ pub fn run(place: &Place, names: &[String], force: bool, json: bool, out: &mut d
     // Looking at the lock makes its file, which must not be root's in somebody else's state.
     become_owner(&state)?;
     if InstanceLock::is_taken(&state) {
-        return beside_daemon(place, &config, &named, force, out);
+        return beside_daemon(place, &config, &named, force, json, out);
     }
     let (context, _lock) = place.start(config)?;
-    let wanted = wanted(&context.store, &context.config, &named, force, out)?;
+    let wanted = wanted(&context.store, &context.config, &named, force)?;
     let mut bar = Bar::new();
     let mut report = poll::poll(&context, wanted.as_deref(), &mut |progress| bar.show(&progress))?;
     bar.clear();
@@ -112,13 +112,18 @@ fn named_feeds(config: &Config, names: &[String]) -> Result<Vec<FeedId>, Failure
         .collect()
 }
 
+/// Talk, which is no data: to standard error.
+fn talk(words: &str) {
+    // Nobody has to listen.
+    let _ = writeln!(std::io::stderr(), "{words}");
+}
+
 /// The feeds to poll; `None`: all that are due. Named feeds whose time has not come are left alone unless forced.
 fn wanted(
     store: &crate::store::Store,
     config: &Config,
     named: &[FeedId],
     force: bool,
-    out: &mut dyn Write,
 ) -> Result<Option<Vec<FeedId>>, Failure> {
     if named.is_empty() {
         let all = || config.feeds.iter().filter(|feed| feed.enabled).map(|feed| feed.id.clone()).collect();
@@ -133,7 +138,7 @@ fn wanted(
         if feed.next_poll_at <= now {
             due.push(feed.id);
         } else {
-            writeln!(out, "{}: not before {:.0}; --force asks now", feed.id, feed.next_poll_at)?;
+            talk(&format!("{}: not before {:.0}; --force asks now", feed.id, feed.next_poll_at));
         }
     }
     Ok(Some(due))
@@ -197,6 +202,7 @@ fn beside_daemon(
     config: &Config,
     named: &[FeedId],
     force: bool,
+    json: bool,
     out: &mut dyn Write,
 ) -> Result<u8, Failure> {
     let store = place.store(Some(config))?;
@@ -204,7 +210,7 @@ fn beside_daemon(
     let asked = if named.is_empty() { &all } else { named };
     let now = Clock::System.now();
     if !force {
-        writeln!(out, "a daemon is at work on this state and polls what is due; --force makes these feeds due now")?;
+        talk("a daemon is at work on this state and polls what is due; --force makes these feeds due now");
         return Ok(0);
     }
     store.write(|write| write.make_due(asked, now))?;
@@ -218,12 +224,16 @@ fn beside_daemon(
             .collect();
         if waiting.is_empty() {
             for row in rows.iter().filter(|row| asked.contains(&row.id)) {
-                writeln!(out, "{}: {}", row.id, row.state.as_str())?;
+                if json {
+                    writeln!(out, "{}", json!({ "feed": row.id, "state": row.state.as_str() }))?;
+                } else {
+                    writeln!(out, "{}: {}", row.id, row.state.as_str())?;
+                }
             }
             return Ok(0);
         }
         if watch.elapsed() > WATCH {
-            writeln!(out, "the daemon is still polling: {}", waiting.join(", "))?;
+            talk(&format!("the daemon is still polling: {}", waiting.join(", ")));
             return Ok(0);
         }
         thread::sleep(Duration::from_millis(250));

@@ -28,7 +28,7 @@ const MAX_FILE: u64 = 20 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 enum Unread {
     /// The user named a file that cannot be read.
-    #[error("{0}")]
+    #[error("the file cannot be read: {0}")]
     File(#[from] io::Error),
     /// The address gave no document.
     #[error("{state} ({cause})", state = .0.as_str(), cause = .1)]

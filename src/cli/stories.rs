@@ -34,6 +34,7 @@ struct Assigned {
     digest: Option<i64>,
     delivered_at: Option<String>,
     answer: Option<AnswerRow>,
+    references: Vec<String>,
 }
 
 /// Stories, newest first.
@@ -98,7 +99,15 @@ fn gather(read: &Read<'_>, no: StoryNo) -> Result<Option<Shown>, StoreError> {
             Some(digest) => read.delivery_of(digest)?.delivered_at,
             None => None,
         };
+        let mut references: Vec<String> = Vec::new();
+        for reference in answers.iter().filter(|answer| answer.owner == owner).filter_map(|one| one.reference.as_ref())
+        {
+            if !references.contains(reference) {
+                references.push(reference.clone());
+            }
+        }
         assignments.push(Assigned {
+            references,
             answer: answers.iter().rev().find(|answer| answer.owner == owner).cloned(),
             owner: owner.to_string(),
             reason,
@@ -168,6 +177,6 @@ fn assignment_value(one: &Assigned) -> Value {
         "acknowledged_at": answer.map(|answer| format!("{:.0}", answer.at)),
         "disposition": answer.map(|answer| answer.disposition.as_str()),
         "note": answer.and_then(|answer| answer.note.clone()),
-        "references": answer.and_then(|answer| answer.reference.clone()).into_iter().collect::<Vec<_>>(),
+        "references": one.references,
     })
 }

@@ -112,7 +112,7 @@ fn a_file_that_cannot_be_read_is_the_users_mistake_and_the_others_are_read() {
     assert_eq!(output.status.code(), Some(2));
     let found: Vec<Value> = text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((&found[0]["ok"], &found[1]["ok"]), (&false.into(), &true.into()));
-    assert!(found[0]["error"].as_str().unwrap().starts_with("No such file"), "{}", found[0]);
+    assert!(found[0]["error"].as_str().unwrap().starts_with("the file cannot be read: No such file"), "{}", found[0]);
     fs::write(root.join("page.html"), "<!doctype html><html><body>Sign in</body></html>").unwrap();
     assert!(
         said(root, &["parse", "page.html", "good.xml"]).starts_with("page.html: not read: "),
@@ -135,6 +135,8 @@ fn every_table_is_json_lines_with_the_agreed_names() {
     let polled = lines(root, &["poll", "--force", "--json"]);
     assert_eq!((&polled[0]["feed"], &polled[1]["feed"]), (&"cert".into(), &"refusing".into()));
     assert_eq!((&polled[0]["reason"], &polled[1]["state"]), (&Value::Null, &"refused".into()));
+
+    assert!(lines(root, &["poll", "cert", "--json"]).is_empty(), "what is not due is talk, not data");
 
     let listed = lines(root, &["feeds", "--json"]);
     assert_eq!(
@@ -163,6 +165,14 @@ fn every_table_is_json_lines_with_the_agreed_names() {
         keys(&stories[1]["assignments"][0]),
         ["acknowledged_at", "delivered_at", "digest", "disposition", "note", "owner", "reason", "references"]
     );
+    for reference in ["CHG-118", "minutes 20 Nov", "CHG-118"] {
+        said(root, &["ack", "1", "--owner", "maria", "--as", "acted", "--reference", reference]);
+    }
+    let answered = &lines(root, &["stories", "--json", "quillgate"])[0]["assignments"][0];
+    assert_eq!(
+        (&answered["disposition"], &answered["references"]),
+        (&"acted".into(), &serde_json::json!(["CHG-118", "minutes 20 Nov"]))
+    );
     assert_eq!(keys(&stories[1]["sources"][0]), ["entry", "feed", "link"]);
     assert_eq!(keys(&stories[1]["tags"][0]), ["confidence", "field", "id", "kind", "method", "snippet", "term"]);
     assert_eq!(stories[1]["cves"], serde_json::json!(["CVE-2099-10007"]));
@@ -179,6 +189,11 @@ fn match_tells_a_stored_entry_with_what_its_feed_brings_and_who_gets_it() {
     let tags: Vec<&str> = told["tags"].as_array().unwrap().iter().map(|tag| tag["id"].as_str().unwrap()).collect();
     assert_eq!(tags, ["quillgate", "prompt-injection"]);
     assert_eq!((&told["fate"], &told["assignments"][0]["owner"]), (&"assigned".into(), &"maria".into()));
+    fs::write(root.join("other.toml"), "[[component]]\nid = \"x\"\nname = \"X\"\nowner = \"any\"\nterms = [\"hole\"]")
+        .unwrap();
+    let other = &lines(root, &["match", "--json", "--stack", "other.toml", "a hole"])[0];
+    assert_eq!((&other["tags"][0]["id"], keys(other)), (&"x".into(), vec!["key", "tags"]));
+    assert!(!said(root, &["match", "--stack", "other.toml", "a hole"]).contains("goes to"), "owners are not looked at");
     let nothing = &lines(root, &["match", "--json", "something else"])[0];
     assert_eq!((&nothing["fate"], &nothing["key"]), (&"not-for-us".into(), &Value::Null));
 }
