@@ -12,10 +12,10 @@ use sigtrail::{
     clock::Stopwatch,
     evidence::{
         event::{Event, Personal},
-        hex::hex,
         note::{PUBLIC_KEY_FILE, VerifierKey},
         report::render,
     },
+    hex::hex,
     model::{
         id::{ConfigVersion, DeliveryNo, EntryNo, OwnerId, StoryNo},
         stack::{Field, Method, Tag, TagKind},

@@ -42,6 +42,8 @@ const LAST_ANSWERS: Duration = Duration::from_secs(3);
 /// After this time from the wish to stop nothing is waited for any more. A reply that is still open by then leaves
 /// its attempt as started; the next start settles it as uncertain.
 const LAST_WAIT: Duration = Duration::from_secs(9);
+/// By this time the last record is written, or the process ends without it: somebody else may hold the database.
+const LAST_RECORD: Duration = Duration::from_millis(9_600);
 
 /// What reaches the main thread.
 #[derive(Debug)]
@@ -192,6 +194,7 @@ impl Service<'_> {
     /// Brings everything to its end within ten seconds.
     fn stop(self, inbox: &Receiver<Message>, reason: Reason) -> Result<(), Failure> {
         notify::stopping();
+        let clock = Stopwatch::start();
         let (why, failure) = match reason {
             Reason::Signal(signal) => {
                 info!(target: "run", signal, "stopping");
@@ -201,6 +204,7 @@ impl Service<'_> {
                 warn!(target: "run", "{} ended; stopping", part.as_str());
                 if matches!(failure.exit_code(), 3 | 74) {
                     // A broken log or disk: nothing more is written, and nothing is waited for.
+                    self.runtime.shutdown_background();
                     return Err(failure);
                 }
                 ("fault", Some((part, failure)))
@@ -208,10 +212,10 @@ impl Service<'_> {
         };
         self.page.stop();
         self.parts.stop();
-        let failure = self.wait_for_loops(inbox, failure);
-        let done = finish(&self.parts.context(), why);
-        self.runtime.shutdown_timeout(Duration::from_millis(300));
-        match failure.map(Err).unwrap_or(done) {
+        let failure = self.wait_for_loops(inbox, failure, clock);
+        let done = finish(self.parts.context(), why, LAST_RECORD.saturating_sub(clock.elapsed()));
+        self.runtime.shutdown_timeout(Duration::from_millis(200));
+        match failure.map_or(done, Err) {
             Ok(()) => {
                 info!(target: "run", "stopped");
                 Ok(())
@@ -221,8 +225,12 @@ impl Service<'_> {
     }
 
     /// Waits for both loops, with an end; the failure to exit with, if one of them failed.
-    fn wait_for_loops(&self, inbox: &Receiver<Message>, failed: Option<(Part, Failure)>) -> Option<Failure> {
-        let clock = Stopwatch::start();
+    fn wait_for_loops(
+        &self,
+        inbox: &Receiver<Message>,
+        failed: Option<(Part, Failure)>,
+        clock: Stopwatch,
+    ) -> Option<Failure> {
         let mut open = vec![Part::Polling, Part::Mailing];
         let mut failure = None;
         if let Some((part, first)) = failed {
@@ -251,9 +259,23 @@ impl Service<'_> {
     }
 }
 
-/// The last record, and the checkpoint over it.
-fn finish(context: &Context, why: &str) -> Result<(), Failure> {
-    context.store.write(|write| write.record(Event::Stopped { reason: why.to_owned() }, context.now()))?;
-    checkpoint::checkpoint(context)?;
-    Ok(())
+/// The last record, and the checkpoint over it, if they can be written within this time.
+fn finish(context: Context, why: &'static str, most: Duration) -> Result<(), Failure> {
+    let (sender, done) = channel();
+    let write = move || -> Result<(), Failure> {
+        let stopped = Event::Stopped { reason: why.to_owned() };
+        context.store.write(|write| write.record(stopped, context.now()))?;
+        checkpoint::checkpoint(&context)?;
+        Ok(())
+    };
+    let run = move || {
+        // Nobody waits any more when it took too long.
+        let _ = sender.send(write());
+    };
+    let thread = thread::Builder::new().name("last record".to_owned()).spawn(run);
+    thread.map_err(|error| Failure::Service(format!("the last record cannot be written: {error}")))?;
+    done.recv_timeout(most).unwrap_or_else(|_| {
+        warn!(target: "run", "the database did not take the last record in time");
+        Ok(())
+    })
 }

@@ -1,23 +1,34 @@
-//! Bytes as hexadecimal text and back. Nothing else.
+//! Bytes as lower-case hexadecimal text and back: the spelling of every hash that is written, shown or read. No other
+//! spelling is read.
 
-/// Lower-case hexadecimal, two digits a byte.
+/// Two lower-case digits for each byte.
 pub fn hex(bytes: &[u8]) -> String {
-    let digit = |value: u8| char::from(if value < 10 { b'0' + value } else { b'a' + value - 10 });
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 15] {
+            text.push(char::from(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }));
+        }
+    }
+    text
 }
 
-/// The bytes that lower-case hexadecimal text stands for; `None` for anything else.
-pub fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |c: u8| match c {
-        b'0'..=b'9' => Some(c - b'0'),
-        b'a'..=b'f' => Some(c - b'a' + 10),
-        _ => None,
-    };
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    if !rest.is_empty() {
+/// The 32 bytes that 64 lower-case digits stand for; `None` for any other text.
+pub fn unhex(text: &str) -> Option<[u8; 32]> {
+    if text.len() != 64 {
         return None;
     }
-    pairs.iter().map(|[high, low]| Some(digit(*high)? * 16 + digit(*low)?)).collect()
+    let mut bytes = [0; 32];
+    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        for digit in digits {
+            let value = match digit {
+                b'0'..=b'9' => digit - b'0',
+                b'a'..=b'f' => digit - b'a' + 10,
+                _ => return None,
+            };
+            *byte = *byte << 4 | value;
+        }
+    }
+    Some(bytes)
 }
 
 #[cfg(test)]
@@ -25,10 +36,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_survive_the_way_there_and_back() {
+    fn hex_reads_only_what_it_writes() {
+        let bytes: [u8; 32] = std::array::from_fn(|i| u8::try_from(i * 8 + 7).unwrap());
+        let text = hex(&bytes);
+        assert!(text.starts_with("070f171f"));
+        assert_eq!(unhex(&text), Some(bytes));
+        assert_eq!(unhex(&text.to_uppercase()), None);
+        assert_eq!(unhex(text.trim_start_matches('0')), None);
+        assert_eq!(unhex(&text.replacen("07", "é", 1)), None);
+        assert_eq!(unhex(&text.replacen("07", "0g", 1)), None);
+    }
+
+    #[test]
+    fn every_byte_is_two_digits() {
         assert_eq!(hex(&[0, 0x9f, 0xff]), "009fff");
-        assert_eq!(unhex("009fff"), Some(vec![0, 0x9f, 0xff]));
-        assert_eq!(unhex("00F"), None);
-        assert_eq!(unhex("FF"), None);
+        assert_eq!(hex(&[]), "");
     }
 }

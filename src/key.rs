@@ -13,9 +13,9 @@ use ed25519_dalek::{
     pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, spki::der::pem::LineEnding},
 };
 
-use crate::evidence::{
+use crate::{
+    evidence::note::{NoteError, PUBLIC_KEY_FILE, VerifierKey},
     hex::hex,
-    note::{NoteError, PUBLIC_KEY_FILE, VerifierKey},
 };
 
 /// The file of the key that signs the log: PKCS#8 in PEM (RFC 5958, RFC 8410, RFC 7468).

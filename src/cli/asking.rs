@@ -28,17 +28,16 @@ pub fn run(place: &Place, args: &MatchArgs, json: bool, out: &mut dyn Write) -> 
     }
     let config = place.config()?;
     let (entry, feed) = asked(place, args, &config)?;
-    if json {
-        let key = args.entry.map_or(serde_json::Value::Null, serde_json::Value::from);
-        let text = [&entry.summary, &entry.body].into_iter().flatten().cloned().collect::<Vec<_>>().join("\n");
-        let line = serde_json::json!({ "key": key, "title": entry.title, "text": text }).to_string();
-        writeln!(out, "{}", matching::json_line(&matcher, &line).map_err(Failure::Mistake)?)?;
-        return Ok(0);
-    }
-    let from_feed = tag::feed_tags(&config, &feed);
     let mut tags: Vec<Tag> = matcher.tags(&entry);
+    let mut from_feed = tag::feed_tags(&config, &feed);
+    from_feed.retain(|tag| !tags.iter().any(|found| found.kind == tag.kind && found.id == tag.id));
     tags.extend(from_feed.iter().cloned());
     let marks = marks::marks(&entry);
+    let judgement = route::route(&config, &feed, &tags, &marks, Clock::System.now());
+    if json {
+        writeln!(out, "{}", matching::judged_line(args.entry, &tags, &judgement))?;
+        return Ok(0);
+    }
     let mut text = String::new();
     for part in [&entry.title, &entry.summary, &entry.body].into_iter().flatten() {
         text.push_str(part);
@@ -49,7 +48,7 @@ pub fn run(place: &Place, args: &MatchArgs, json: bool, out: &mut dyn Write) -> 
         feed_tags: &from_feed,
         mentions: &advisory::ids(&text),
         marks: &marks,
-        judgement: &route::route(&config, &feed, &tags, &marks, Clock::System.now()),
+        judgement: &judgement,
     };
     write!(out, "{}", matching::report(&config, &findings))?;
     let keys = story::keys(&entry);
@@ -60,15 +59,14 @@ pub fn run(place: &Place, args: &MatchArgs, json: bool, out: &mut dyn Write) -> 
 }
 
 fn matcher(place: &Place, args: &MatchArgs) -> Result<Matcher, Failure> {
-    let (components, topics) = match &args.stack {
-        Some(file) => config::load_stack(file).map_err(|problems| {
+    let (components, topics) = if let Some(file) = &args.stack {
+        config::load_stack(file).map_err(|problems| {
             let color = super::place::color_on(&std::io::stderr());
             Failure::Configuration(config::render(&problems.problems, &problems.files, color))
-        })?,
-        None => {
-            let config = place.config()?;
-            (config.components, config.topics)
-        }
+        })?
+    } else {
+        let config = place.config()?;
+        (config.components, config.topics)
     };
     Ok(Matcher::new(&components, &topics).map_err(Fault::Matcher)?)
 }

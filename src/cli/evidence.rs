@@ -7,9 +7,15 @@ use std::{
 
 use serde_json::json;
 
-use super::{args::EvidenceCommand, failure::Failure, place::Place, table::count};
+use super::{
+    args::EvidenceCommand,
+    failure::Failure,
+    place::{Place, become_owner},
+    table::count,
+};
 use crate::{
-    evidence::{hex::hex, report},
+    evidence::report,
+    hex::hex,
     jobs::{self, Context, Fault, start::Surroundings},
     pack::{self, PackError},
 };
@@ -65,6 +71,10 @@ fn export(place: &Place, dir: &Path, json: bool, out: &mut dyn Write) -> Result<
 }
 
 fn verify(path: &Path, key: Option<&Path>, mails: &[PathBuf], json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
+    if let Some(folder) = path.parent().filter(|folder| path.is_file() && !folder.as_os_str().is_empty()) {
+        // SQLite may have to make its side files again beside a database that was left open.
+        become_owner(folder)?;
+    }
     let report = pack::verify(path, key, mails).map_err(failure)?;
     if json {
         let line = json!({

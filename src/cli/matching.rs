@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::{
     advisory::AdvisoryId,
@@ -55,6 +56,29 @@ pub fn json_line(matcher: &Matcher, line: &str) -> Result<String, String> {
     let tags = matcher.tags(&entry);
     let answer = Answered { key: &asked.key, tags: tags.iter().map(TagLine::from).collect() };
     serde_json::to_string(&answer).map_err(|error| error.to_string())
+}
+
+/// The same for a text of the command line or a stored entry, with who would get it and what becomes of it: `fate` is
+/// `assigned`, `listed` or `not-for-us`.
+pub fn judged_line(key: Option<i64>, tags: &[Tag], judgement: &Judgement) -> String {
+    let assignments: Vec<_> = judgement
+        .assignments
+        .iter()
+        .map(|one| json!({ "owner": one.owner, "reason": one.reason, "urgent": one.urgent }))
+        .collect();
+    let withheld: Vec<_> =
+        judgement.restricted.iter().map(|one| json!({ "owner": one.owner, "ask": one.ask })).collect();
+    let (fate, listed_to) = match &judgement.fate {
+        Fate::Assigned => ("assigned", None),
+        Fate::Listed(owner) => ("listed", Some(owner)),
+        Fate::NotForUs => ("not-for-us", None),
+    };
+    let tags: Vec<TagLine<'_>> = tags.iter().map(TagLine::from).collect();
+    json!({
+        "key": key, "tags": tags, "assignments": assignments, "withheld": withheld, "fate": fate,
+        "listed_to": listed_to,
+    })
+    .to_string()
 }
 
 impl<'a> From<&'a Tag> for TagLine<'a> {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     failure::Failure,
     place::Place,
-    table::{moment, rendered, table},
+    table::{moment, rendered, table, width},
 };
 use crate::{
     advisory,
@@ -50,7 +50,7 @@ pub fn run(
     let numbers = store.read(|read| read.stories(text, before.map(StoryNo), limit))?;
     let now = Clock::System.now();
     let zone = TimeZone::system();
-    let mut shown_table = table(&["STORY", "SEEN", "TITLE", "TAGS", "OWNERS", "ANSWER"], None);
+    let mut shown_table = table(&["STORY", "SEEN", "TITLE", "TAGS", "OWNERS", "ANSWER"], width());
     for no in &numbers {
         let Some(shown) = store.read(|read| gather(read, *no))? else { continue };
         if json {
@@ -63,7 +63,12 @@ pub fn run(
         return Ok(0);
     }
     if numbers.is_empty() {
-        let what = text.map_or_else(|| "nothing has arrived yet".to_owned(), |text| format!("no title with {text:?}"));
+        let what = match (text, before) {
+            (None, None) => "nothing has arrived yet".to_owned(),
+            (None, Some(story)) => format!("no story is older than {story}"),
+            (Some(text), None) => format!("no title with {text:?}"),
+            (Some(text), Some(story)) => format!("no title with {text:?} in a story older than {story}"),
+        };
         writeln!(out, "{what}")?;
         return Ok(0);
     }
@@ -112,7 +117,7 @@ fn cells(shown: &Shown, seen: &str) -> Vec<String> {
         .iter()
         .map(|one| one.answer.as_ref().map_or("open", |answer| answer.disposition.as_str()))
         .collect();
-    let title: String = shown.row.title().unwrap_or("(no title)").chars().take(72).collect();
+    let title = shown.row.title().unwrap_or("(no title)").to_owned();
     vec![shown.row.no.to_string(), seen.to_owned(), title, tags.join(", "), owners.join(", "), answers.join(", ")]
 }
 

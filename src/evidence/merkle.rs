@@ -247,12 +247,9 @@ mod tests {
 
     #[test]
     fn the_first_roots_are_those_of_rfc_6962() {
+        assert_eq!(crate::hex::hex(&empty_root()), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
         assert_eq!(
-            crate::evidence::hex::hex(&empty_root()),
-            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-        );
-        assert_eq!(
-            crate::evidence::hex::hex(&leaf_hash(b"")),
+            crate::hex::hex(&leaf_hash(b"")),
             "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
         );
         assert_eq!(Edge::default().root(), empty_root());

@@ -3,7 +3,6 @@
 
 pub mod canonical;
 pub mod event;
-pub mod hex;
 pub mod mailed;
 pub mod merkle;
 pub mod note;

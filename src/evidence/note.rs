@@ -7,7 +7,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use sha2::{Digest, Sha256};
 
-use super::{hex::hex, merkle::Hash};
+use super::merkle::Hash;
+use crate::hex::hex;
 
 /// The longest note, in bytes, that is read: room for 16 post-quantum signatures beside ours.
 pub const MAX_NOTE_BYTES: usize = 128 * 1024;
@@ -269,7 +270,7 @@ mod tests {
     #[test]
     fn a_verifier_key_is_what_other_tools_compute() {
         // The public key of RFC 8032, section 7.1, test 1; the id by sha256sum over the name, 0x0a, 0x01 and it.
-        let secret = crate::evidence::hex::unhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60");
+        let secret = crate::hex::unhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60");
         let key = SigningKey::from_bytes(&secret.unwrap()).verifying_key();
         let verifier = VerifierKey::new(ORIGIN, key).unwrap();
         assert_eq!(verifier.to_string(), "example.com/sigtrail+2ce9c1d6+AddamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea");

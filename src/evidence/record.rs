@@ -8,12 +8,14 @@ use sha2::Sha256;
 use super::{
     canonical::{self, SpellingError},
     event::Draft,
-    hex::{hex, unhex},
     merkle::{Hash, leaf_hash},
 };
-use crate::model::{
-    id::OwnerId,
-    time::{Time, rfc3339},
+use crate::{
+    hex::{hex, unhex},
+    model::{
+        id::OwnerId,
+        time::{Time, rfc3339},
+    },
 };
 
 /// The version of the format that is written here, and the only one that is read.

@@ -364,7 +364,7 @@ impl Verifier {
 }
 
 fn short(hash: &Hash) -> String {
-    super::hex::hex(hash.get(..4).unwrap_or_default())
+    crate::hex::hex(hash.get(..4).unwrap_or_default())
 }
 
 /// A number with its thousands set apart: `48,230`.

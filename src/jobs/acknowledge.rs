@@ -68,6 +68,7 @@ fn given(config: &Config, read: &Read<'_>, story: StoryNo) -> Result<Vec<GivenAn
     let answers = read.answers(story)?.into_iter().map(|row| GivenAnswer {
         at: row.at,
         owner_name: config.owner(&row.owner).map_or_else(|| row.owner.to_string(), |owner| owner.name.clone()),
+        owner: row.owner,
         disposition: row.disposition,
         note: row.note,
         reference: row.reference,

@@ -8,10 +8,10 @@ use crate::{
     model::{
         delivery::SendOutcome,
         feed::Tlp,
-        id::{AssignmentNo, DeliveryNo, OwnerId, StoryNo},
+        id::{AssignmentNo, DeliveryNo, FeedId, OwnerId, StoryNo},
         time::Time,
     },
-    route::{self, Assigned},
+    route::{self, Assigned, passed_on},
     store::{DueDelivery, Read, StoreError},
 };
 
@@ -93,25 +93,30 @@ fn refusal(context: &Context, read: &Read<'_>, due: &DueDelivery, now: Time) -> 
     let config = &context.config;
     let Some(digest) = read.digest(due.digest)? else { return Ok(None) };
     let owner = config.owner(&due.owner).filter(|owner| owner.is_living(now));
+    let label = |feed: &FeedId| config.feed(feed).map_or(Tlp::Clear, |feed| feed.tlp);
     let mut labels = Vec::with_capacity(digest.stories.len());
     for (_, assignment) in &digest.stories {
         let (_, feed, ..) = read.assignment(*assignment)?;
-        labels.push(config.feed(&feed).map_or(Tlp::Clear, |feed| feed.tlp));
+        labels.push(label(&feed));
     }
+    let of_lines = read.feeds_listed_in(due.digest)?.iter().map(label).max().unwrap_or(Tlp::Clear);
     let reason = match owner {
         None => format!("{} is not an owner any more", due.owner),
         Some(owner) if owner.address != due.address => "the owner's address changed".to_owned(),
         Some(owner) if labels.iter().any(|label| *label > owner.tlp) => {
             format!("a story's label is above {}, the owner's ceiling", owner.tlp)
         }
+        Some(owner) if of_lines > owner.tlp => format!("a line's label is above {}, the owner's ceiling", owner.tlp),
         Some(_) => return Ok(None),
     };
     let mut anew = Vec::new();
     for ((story, assignment), label) in digest.stories.iter().zip(labels) {
         let (_, _, why, urgent) = read.assignment(*assignment)?;
-        let keeps = owner.is_some_and(|owner| label <= owner.tlp);
-        let to = if keeps { Some(due.owner.clone()) } else { route::stand_in(config, &due.owner, label, now) };
-        let assigned = to.map(|owner| Assigned { owner, reason: why, urgent });
+        let to = route::stand_in(config, &due.owner, label, now);
+        let assigned = to.map(|to| {
+            let reason = if to == due.owner { why } else { passed_on(config, &due.owner, &why) };
+            Assigned { owner: to, reason, urgent }
+        });
         anew.push((*assignment, *story, assigned.into_iter().collect()));
     }
     Ok(Some(Refusal { reason, anew }))

@@ -1,5 +1,7 @@
 //! Digest: whose turn it is, what goes in, and freezing the bytes.
 
+use jiff::SignedDuration;
+
 use super::{
     Context, Fault,
     story::{SeenStory, feed_name, named_tags},
@@ -54,6 +56,10 @@ pub struct DigestReport {
     pub digests: Vec<ComposedDigest>,
 }
 
+/// For how long a feed must have been blind before it alone is the first thing that an owner hears of sigtrail: a
+/// first poll that failed by chance is no reason for a mail.
+const FIRST_TROUBLE: SignedDuration = SignedDuration::from_hours(24);
+
 /// What goes into a digest, with what has to be marked as told.
 struct Gathered {
     content: DigestContent,
@@ -91,14 +97,12 @@ fn due(context: &Context, owner: &Owner, kind: DigestKind, now: Time) -> Result<
     if last.is_none() {
         return Ok((!first_poll_is_due).then_some(now));
     }
-    match planned {
-        Some(planned) => Ok((planned <= now).then_some(planned)),
-        None => {
-            let next = next_run(owner, now);
-            context.store.write(|write| write.plan_digest(&owner.id, next))?;
-            Ok(None)
-        }
+    if let Some(planned) = planned {
+        return Ok((planned <= now).then_some(planned));
     }
+    let next = next_run(owner, now);
+    context.store.write(|write| write.plan_digest(&owner.id, next))?;
+    Ok(None)
 }
 
 fn next_run(owner: &Owner, now: Time) -> Option<Time> {
@@ -175,9 +179,13 @@ impl Gathered {
         if !(self.stories.is_empty() && self.listed.is_empty() && self.withheld.is_empty()) {
             return Ok(true);
         }
-        let Some(last) = read.last_digest_at(&owner.id)? else { return Ok(false) };
+        let last = read.last_digest_at(&owner.id)?;
+        let settled = now.saturating_sub(FIRST_TROUBLE).unwrap_or(now);
         let blind = read.feeds()?.into_iter().filter(|feed| feed.enabled && !feed.state.is_seen());
-        let mut news = blind.filter(|feed| feed.since > last && feed.since <= now);
+        let mut news = blind.filter(|feed| match last {
+            Some(last) => feed.since > last && feed.since <= now,
+            None => feed.since <= settled,
+        });
         Ok(news.any(|feed| context.config.feed(&feed.id).is_some_and(|feed| feed.owner == owner.id)))
     }
 }
@@ -271,20 +279,15 @@ struct Links<'l> {
 }
 
 impl Links<'_> {
-    fn token(&self, story: Option<u16>) -> String {
-        let expires = self.now.saturating_add(jiff::SignedDuration::from_hours(24 * LINK_DAYS)).unwrap_or(self.now);
-        token::mint(self.key, &Scope { digest: self.no, story, expires })
-    }
-
+    /// One link for the whole digest; a story's link adds its number, so that the page can lead on to the next one.
     fn all(&self) -> String {
-        format!("{}/a/{}", self.base, self.token(None))
+        let expires = self.now.saturating_add(SignedDuration::from_hours(24 * LINK_DAYS)).unwrap_or(self.now);
+        let scope = Scope { digest: self.no, story: None, expires };
+        format!("{}/a/{}", self.base, token::mint(self.key, &scope))
     }
 
     fn story(&self, number: usize) -> String {
-        match u16::try_from(number) {
-            Ok(number) => format!("{}/a/{}/{number}", self.base, self.token(Some(number))),
-            Err(_) => self.all(),
-        }
+        format!("{}/{number}", self.all())
     }
 }
 
@@ -327,7 +330,8 @@ fn story_of(
     })
 }
 
-/// The lines that wait for this owner, and those of people whose post this owner gets; and how they are shown.
+/// The lines that wait for this owner, and those of people who left or may not see them and for whom this owner
+/// stands in; and how they are shown.
 fn also_published(
     config: &Config,
     read: &Read<'_>,
@@ -336,12 +340,12 @@ fn also_published(
 ) -> Result<(Vec<ListedRow>, Vec<AlsoPublished>), StoreError> {
     let mut rows = Vec::new();
     for id in read.owners_with_post()? {
-        let is_theirs = id == owner.id;
-        if is_theirs || (!lives(config, &id, now) && heir(config, &id, now) == owner.id) {
-            rows.extend(read.listed(&id)?);
-        }
+        let waiting = read.listed(&id)?.into_iter().filter(|row| {
+            let tlp = config.feed(&row.feed).map_or(Tlp::Clear, |feed| feed.tlp);
+            route::stand_in(config, &id, tlp, now).is_some_and(|to| to == owner.id)
+        });
+        rows.extend(waiting);
     }
-    rows.retain(|row| config.feed(&row.feed).is_none_or(|feed| feed.tlp <= owner.tlp));
     let mut shown: Vec<AlsoPublished> = Vec::new();
     for row in &rows {
         let name = feed_name(config, &row.feed);
@@ -411,11 +415,6 @@ fn lives(config: &Config, id: &OwnerId, now: Time) -> bool {
     config.owner(id).is_some_and(|owner| owner.is_living(now))
 }
 
-/// Who gets the post of somebody who is not a living owner: the first living deputy, else the fallback.
-fn heir(config: &Config, id: &OwnerId, now: Time) -> OwnerId {
-    route::stand_in(config, id, Tlp::Clear, now).unwrap_or_else(|| config.fallback.clone())
-}
-
 /// Gives what waits for people who are not living owners any more to those who stand in for them.
 fn hand_over(context: &Context, now: Time) -> Result<(), Fault> {
     let config = &context.config;
@@ -429,7 +428,7 @@ fn hand_over(context: &Context, now: Time) -> Result<(), Fault> {
                 let Some(to) = route::stand_in(config, &id, tlp.unwrap_or(Tlp::Clear), now) else {
                     continue;
                 };
-                let reason = format!("{} {id} is not an owner any more.", pending.reason);
+                let reason = route::passed_on(config, &id, &pending.reason);
                 let assigned = route::Assigned { owner: to, reason, urgent: pending.urgent };
                 write.reassign(&pending, &assigned, context.version, now)?;
             }

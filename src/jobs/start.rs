@@ -1,6 +1,6 @@
 //! Start: open or make the state, check the log against its newest checkpoint, and load the configuration.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use super::{Context, Fault, Pulse, Stop, checkpoint};
 use crate::{
@@ -87,7 +87,8 @@ fn open_log(store: &Store, state: &Path, config: &Config) -> Result<(EvidenceKey
     let origin = &config.evidence.origin;
     let evidence_key = key::evidence_key(state, origin, begun)?;
     let link_key = LinkKey::new(key::link_key(state)?);
-    let kept = fs::read_to_string(state.join(checkpoint::FILE)).ok();
+    let path = state.join(checkpoint::FILE);
+    let kept = log::kept_note(&path).map_err(|error| Fault::File { path, error })?;
     store.with_connection(|connection| {
         log::self_check(connection, kept.as_deref(), &evidence_key.verifier).map_err(Fault::from)
     })?;

@@ -109,7 +109,9 @@ pub fn refusal(disposition: Option<Disposition>, note: Option<&str>) -> Option<&
 pub struct GivenAnswer {
     /// When it was given.
     pub at: Time,
-    /// The name of the person whose link it was.
+    /// Whose link it was.
+    pub owner: OwnerId,
+    /// That person's name.
     pub owner_name: String,
     /// What was said.
     pub disposition: Disposition,

@@ -14,7 +14,10 @@ use sha2::{Digest as _, Sha256};
 use super::{
     CHECKPOINTS, LEAVES, MANIFEST, PERSONAL, PUBLIC_KEY, PackError, README, RECORDS, RECORDS_A_FILE, record_file,
 };
-use crate::evidence::{canonical, hex::hex, merkle::Hash, note::VerifierKey};
+use crate::{
+    evidence::{canonical, merkle::Hash, note::VerifierKey},
+    hex::hex,
+};
 
 /// What was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

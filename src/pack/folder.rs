@@ -13,12 +13,14 @@ use super::{
     check::{Outside, OwnedOpening, parse_key, whole_file},
     lines::{Lines, regular_file},
 };
-use crate::evidence::{
-    canonical,
+use crate::{
+    evidence::{
+        canonical,
+        merkle::Hash,
+        report::{Problem, Report},
+        verify::{Given, Tail, Verifier},
+    },
     hex::{hex, unhex},
-    merkle::Hash,
-    report::{Problem, Report},
-    verify::{Given, Tail, Verifier},
 };
 
 /// The notes of a file of checkpoints: text, empty line, signatures, empty line, and again.

@@ -1,5 +1,7 @@
 //! Writes the plain Atom document (RFC 4287) that comes of the rewriting. Whatever is given, what is written is well-formed.
 
+use std::borrow::Cow;
+
 /// The kind of a text construct (RFC 4287 section 3.1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextKind {
@@ -86,19 +88,20 @@ impl Writer {
     }
 
     fn cdata(&mut self, text: &str) {
+        // Before the end of a section is looked for: what is dropped may stand in the middle of one.
+        let stripped: Cow<'_, str> = if self.strips && text.contains(is_forbidden) {
+            Cow::Owned(text.chars().filter(|&one| !is_forbidden(one)).collect())
+        } else {
+            Cow::Borrowed(text)
+        };
         self.out.push_str("<![CDATA[");
-        let start = self.out.len();
-        let mut rest = text;
+        let mut rest = stripped.as_ref();
         while let Some(end) = rest.find("]]>") {
             self.out.push_str(rest.get(..end + 2).unwrap_or_default());
             self.out.push_str("]]><![CDATA[");
             rest = rest.get(end + 2..).unwrap_or_default();
         }
         self.out.push_str(rest);
-        if self.strips && self.out.get(start..).is_some_and(|written| written.contains(is_forbidden)) {
-            let kept = self.out.split_off(start);
-            self.out.extend(kept.chars().filter(|&one| !is_forbidden(one)));
-        }
         self.out.push_str("]]>");
     }
 
@@ -118,4 +121,21 @@ impl Writer {
 /// Characters that XML 1.0 (section 2.2) forbids and that a text may hold.
 pub fn is_forbidden(one: char) -> bool {
     matches!(one, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_ends_its_section() {
+        let mut writer = Writer::new(0, true);
+        writer.text("title", None, "a]]>b]]\u{1}>c]]");
+        writer.empty("link", &[("href", "\"><x>&\u{0}\n")]);
+        assert_eq!(
+            writer.finish(),
+            "<feed xmlns=\"http://www.w3.org/2005/Atom\"><title><![CDATA[a]]]]><![CDATA[>b]]]]><![CDATA[>c]]]]></title>\
+             <link href=\"&quot;>&lt;x>&amp; \"/></feed>"
+        );
+    }
 }

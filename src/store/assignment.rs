@@ -88,7 +88,8 @@ impl Read<'_> {
              WHERE NOT EXISTS (SELECT 1 FROM digest_story WHERE digest_story.assignment = assignment.no)
                  AND NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = assignment.no)
              UNION SELECT owner FROM listing
-             WHERE NOT EXISTS (SELECT 1 FROM digest_listing WHERE digest_listing.entry = listing.entry)
+             WHERE NOT EXISTS (SELECT 1 FROM digest_listing JOIN standing_digest USING (digest)
+                 WHERE digest_listing.entry = listing.entry)
              ORDER BY 1",
         )?;
         let rows = query.query_map([], |row| Ok(OwnerId::new(row.get::<_, String>(0)?)))?.collect::<Result<_, _>>()?;
@@ -103,7 +104,8 @@ impl Read<'_> {
              JOIN revision ON revision.entry = listing.entry
                  AND revision.n = (SELECT max(n) FROM revision AS newest WHERE newest.entry = listing.entry)
              WHERE listing.owner = ?1
-                 AND NOT EXISTS (SELECT 1 FROM digest_listing WHERE digest_listing.entry = listing.entry)
+                 AND NOT EXISTS (SELECT 1 FROM digest_listing JOIN standing_digest USING (digest)
+                 WHERE digest_listing.entry = listing.entry)
              ORDER BY feed.id, listing.entry",
         )?;
         let rows = query
@@ -123,7 +125,7 @@ impl Read<'_> {
     pub fn withheld(&self, owner: &OwnerId) -> Result<Vec<WithheldRow>, StoreError> {
         let mut query = self.tx.prepare_cached(
             "SELECT story, feed.id, ask FROM withheld JOIN feed ON feed.no = withheld.feed
-             WHERE owner = ?1 AND NOT EXISTS (SELECT 1 FROM digest_withheld
+             WHERE owner = ?1 AND NOT EXISTS (SELECT 1 FROM digest_withheld JOIN standing_digest USING (digest)
                  WHERE digest_withheld.story = withheld.story AND digest_withheld.owner = withheld.owner)
              ORDER BY story",
         )?;

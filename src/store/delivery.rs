@@ -144,6 +144,17 @@ impl Read<'_> {
         Ok(rows)
     }
 
+    /// The feeds whose entries a digest lists under "also published".
+    pub fn feeds_listed_in(&self, digest: DigestNo) -> Result<Vec<FeedId>, StoreError> {
+        let mut query = self.tx.prepare_cached(
+            "SELECT DISTINCT feed.id FROM digest_listing JOIN entry ON entry.no = digest_listing.entry
+             JOIN feed ON feed.no = entry.feed WHERE digest = ?1",
+        )?;
+        let rows =
+            query.query_map([digest.0], |row| Ok(FeedId::new(row.get::<_, String>(0)?)))?.collect::<Result<_, _>>()?;
+        Ok(rows)
+    }
+
     /// The entry, its revision, the feed, the reason and the urgency of an assignment.
     pub fn assignment(&self, no: AssignmentNo) -> Result<((EntryNo, u32), FeedId, String, bool), StoreError> {
         let row = self

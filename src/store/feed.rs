@@ -97,7 +97,8 @@ impl Read<'_> {
         let mut query = self.tx.prepare_cached(
             "SELECT baseline.feed, feed.id, recorded, matched FROM baseline JOIN feed ON feed.no = baseline.feed
              WHERE recorded > 0 AND NOT EXISTS
-                 (SELECT 1 FROM digest_baseline WHERE digest_baseline.feed = baseline.feed AND owner = ?1)
+                 (SELECT 1 FROM digest_baseline JOIN standing_digest USING (digest)
+                  WHERE digest_baseline.feed = baseline.feed AND owner = ?1)
              ORDER BY feed.id",
         )?;
         let rows = query

@@ -76,6 +76,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the disk is full: nothing can be written until somebody makes room.
+    pub fn is_full(&self) -> bool {
+        matches!(self, StoreError::Sqlite(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull))
+    }
+
     /// Whether the disk itself failed: full, unreadable, or a sync that did not happen.
     pub fn is_disk(&self) -> bool {
         use rusqlite::ErrorCode::{CannotOpen, DiskFull, ReadOnly, SystemIoFailure};
@@ -215,7 +220,9 @@ impl Store {
         work: impl FnOnce(&mut Connection) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut connection = self.take()?;
+        self.shared.faults.point("before a connection was lent")?;
         let done = work(&mut connection)?;
+        self.shared.faults.point("after a connection was lent")?;
         self.give_back(connection);
         Ok(done)
     }

@@ -24,7 +24,8 @@ impl Write<'_> {
                      AND NOT EXISTS (SELECT 1 FROM assignment WHERE assignment.story = entry.story
                          AND NOT EXISTS (SELECT 1 FROM digest_story WHERE assignment = assignment.no))
                      AND NOT EXISTS (SELECT 1 FROM listing WHERE listing.entry = entry.no
-                         AND NOT EXISTS (SELECT 1 FROM digest_listing WHERE digest_listing.entry = entry.no))
+                         AND NOT EXISTS (SELECT 1 FROM digest_listing JOIN standing_digest USING (digest)
+                             WHERE digest_listing.entry = entry.no))
                  LIMIT ?2)",
             params![millis(before), BATCH],
         )?;

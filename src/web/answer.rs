@@ -82,7 +82,7 @@ pub(super) async fn record(
         Ok(Recorded::Already { record, .. }) => behind.see_other("already", record),
         Err(error) => {
             tracing::error!(target: "acknowledge", digest = %behind.page.digest, %error, "an answer was not recorded");
-            let outcome = Outcome::Trouble(if is_disk_full(&error) {
+            let outcome = Outcome::Trouble(if error.is_full() {
                 "Not recorded: our storage is full. Your text is still here; try again later."
             } else {
                 "Not recorded: our storage failed. Your text is still here; try again later."
@@ -181,10 +181,6 @@ async fn store_answer(desk: &Desk, answer: Answer, now: Time) -> Result<Recorded
         .unwrap_or(Err(StoreError::OnPurpose("the thread that records")))
 }
 
-fn is_disk_full(error: &StoreError) -> bool {
-    matches!(error, StoreError::Sqlite(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull))
-}
-
 /// Whether a POST says that another site made it. Browsers send `Origin: null` from a page that has
 /// `Referrer-Policy: no-referrer`, so that value says nothing; the nonce is what counts.
 fn is_foreign(headers: &HeaderMap, base_url: &Url) -> bool {
@@ -242,7 +238,7 @@ impl Behind {
     fn outcome(&self, wish: &Wish) -> Outcome {
         let shown = |record: u64| {
             let stories = self.page.stories.iter().filter(|one| self.number.is_none_or(|number| one.number == number));
-            let mut own = stories.flat_map(|one| &one.answers).filter(|one| one.owner_name == self.page.owner_name);
+            let mut own = stories.flat_map(|one| &one.answers).filter(|one| one.owner == self.page.owner);
             own.find(|answer| answer.record == record).map(|answer| answer.at)
         };
         let found = |record: Option<u64>| record.and_then(|record| Some((record, shown(record)?)));

@@ -71,7 +71,7 @@ pub(super) struct View<'a> {
 
 /// Whether this owner has not answered the story yet.
 pub(super) fn is_open(story: &PageStory, page: &AnswerPage) -> bool {
-    story.answers.iter().all(|answer| answer.owner_name != page.owner_name)
+    story.answers.iter().all(|answer| answer.owner != page.owner)
 }
 
 /// The page of a story or of a whole digest.
@@ -290,7 +290,7 @@ fn title(heading: &str, banner: &Banner) -> String {
 }
 
 fn row(story: &PageStory, page: &AnswerPage, all_path: &str, judge: &Judge) -> Row {
-    let own = story.answers.iter().rev().find(|answer| answer.owner_name == page.owner_name);
+    let own = story.answers.iter().rev().find(|answer| answer.owner == page.owner);
     Row {
         number: story.number,
         title: story_title(story, judge),

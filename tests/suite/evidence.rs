@@ -14,12 +14,12 @@ use sha2::{Digest, Sha256};
 use sigtrail::{
     evidence::{
         event::{Event, Personal},
-        hex::hex,
         merkle::Edge,
         note::{Checkpoint, PUBLIC_KEY_FILE, VerifierKey},
         record::{self, commitment},
         report::{Report, render},
     },
+    hex::hex,
     model::{
         id::{ConfigVersion, DeliveryNo, EntryNo, OwnerId, StoryNo},
         time::{Time, from_millis},

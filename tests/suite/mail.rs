@@ -555,6 +555,24 @@ fn m_09_bytes_beyond_ascii_go_only_where_8bitmime_is_offered() {
 }
 
 #[test]
+fn m_08_no_header_is_written_as_it_stands() {
+    let forbidden = ["dangerous_new", "_pre_encoded"].concat();
+    assert!(include_str!("../../clippy.toml").contains(&forbidden), "the lint that forbids it");
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                assert!(!text.contains(&forbidden), "{} writes a header past its encoder", path.display());
+            }
+        }
+    }
+}
+
+#[test]
 fn m_10_no_program_is_ever_started_to_send_mail() {
     let manifest = include_str!("../../Cargo.toml");
     let lettre = manifest.lines().find(|line| line.starts_with("lettre =")).unwrap();

@@ -9,9 +9,11 @@
 #![expect(clippy::print_stderr, clippy::print_stdout, reason = "a skipped test says so aloud")]
 
 mod acknowledge;
+mod commands;
 mod config;
 mod corpus;
 mod crash;
+mod deliver;
 mod digest;
 mod evidence;
 mod fetch;
@@ -21,6 +23,8 @@ mod mail;
 mod matching;
 mod parse;
 mod poll;
+mod routing;
+mod rows;
 mod service;
 mod text;
 mod tidy;

@@ -265,6 +265,42 @@ fn in_flight(site: &Site, server: &FeedServer, mails: &SmtpServer) -> Daemon {
 }
 
 #[test]
+fn s_06_a_database_that_somebody_else_holds_does_not_hold_up_a_stop() {
+    let site = Site::new("", "");
+    let mut daemon = site.run();
+    let other = rusqlite::Connection::open(site.state().join("sigtrail.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (code, took) = daemon.stop();
+    assert_eq!(code, Some(0), "{}", daemon.log());
+    assert!(took < Duration::from_secs(10), "{took:?}\n{}", daemon.log());
+    drop(other);
+    assert_eq!(site.run().stop().0, Some(0));
+}
+
+#[test]
+fn s_06_a_stop_in_the_middle_of_many_requests_waits_for_none_of_them() {
+    // It listens at every address of the machine; only loopback is asked.
+    let server = FeedServer::start_at(std::net::Ipv4Addr::UNSPECIFIED);
+    let mut feeds = String::new();
+    for number in 1..=60 {
+        let path = format!("/{number}.xml");
+        server.serve(&path, Answer::silence());
+        // Each at an address of its own, so that all are asked at once.
+        let url = format!("http://127.0.1.{number}:{}{path}", server.port());
+        feeds += &feed(&format!("feed {number}"), &url);
+    }
+    let site = Site::new(&feeds, "");
+    let text = site.read("config/sigtrail.toml").replace("127.0.0.2/32", "127.0.0.0/8");
+    site.write("config/sigtrail.toml", &text);
+    let mut daemon = site.run();
+    wait_until("many feeds were asked", || server.all_requests().len() >= 30);
+    let (code, took) = daemon.stop();
+    assert_eq!(code, Some(0), "{}", daemon.log());
+    assert!(took < Duration::from_secs(10), "{took:?}\n{}", daemon.log());
+    assert_eq!(site.number("SELECT count(*) FROM feed_state WHERE attempt > 0 AND last_poll_at IS NULL"), 0);
+}
+
+#[test]
 fn a_stop_is_told_to_the_supervisor_and_stands_in_the_evidence() {
     let site = Site::new("", "");
     for signal in ["TERM", "INT"] {
@@ -319,7 +355,7 @@ fn s_07_a_broken_configuration_is_named_by_line_and_column_and_the_old_one_stays
         site.write(file, &broken);
         let read = daemon.log().len();
         daemon.reload();
-        let said = daemon.log()[read..].to_owned();
+        let said = daemon.log_from(read);
         let problems: Vec<&str> = said.lines().filter(|line| line.contains(" ERROR check: ")).collect();
         let is_placed = |line: &&str| {
             let place = line.split(" ERROR check: ").nth(1).unwrap_or_default();
@@ -373,7 +409,7 @@ fn s_07_what_a_running_service_cannot_change_is_refused_in_words() {
         site.write("config/sigtrail.toml", &pristine.replacen(good, bad, 1));
         let read = daemon.log().len();
         daemon.reload();
-        let said = daemon.log()[read..].to_owned();
+        let said = daemon.log_from(read);
         assert!(said.contains("the old configuration stays") && said.contains(words), "{bad}: {said}");
     }
     assert!(daemon.is_running());
@@ -466,7 +502,7 @@ fn d_13_the_lock_of_a_killed_process_stops_nobody() {
 fn p_21_restarts_cause_no_early_request() {
     let paths = ["/a.xml", "/b.xml", "/c.xml"];
     let server = publisher(&paths);
-    let feeds: String = paths.iter().map(|path| feed(&path[1..2], &server.url(path))).collect();
+    let feeds: String = paths.iter().map(|path| feed(path.trim_matches('/'), &server.url(path))).collect();
     let site = Site::new(&feeds, "");
     for restart in 0_u64..20 {
         let mut daemon = site.run();

@@ -178,22 +178,23 @@ CREATE TABLE digest_story (
 CREATE INDEX digest_story_story ON digest_story (story);
 
 CREATE TABLE digest_listing (
-    entry  INTEGER PRIMARY KEY,
-    digest INTEGER NOT NULL REFERENCES digest (no)
-) STRICT;
+    entry  INTEGER NOT NULL,
+    digest INTEGER NOT NULL REFERENCES digest (no),
+    PRIMARY KEY (entry, digest)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE digest_withheld (
     story  INTEGER NOT NULL,
     owner  TEXT NOT NULL,
     digest INTEGER NOT NULL REFERENCES digest (no),
-    PRIMARY KEY (story, owner)
+    PRIMARY KEY (story, owner, digest)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE digest_baseline (
     feed   INTEGER NOT NULL,
     owner  TEXT NOT NULL,
     digest INTEGER NOT NULL REFERENCES digest (no),
-    PRIMARY KEY (feed, owner)
+    PRIMARY KEY (feed, owner, digest)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE delivery (
@@ -227,6 +228,10 @@ CREATE TABLE delivery_state (
     next_attempt_at INTEGER
 ) STRICT;
 CREATE INDEX delivery_due ON delivery_state (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+
+-- The digests that left or still may. What a withdrawn one lists is told to nobody, and waits again.
+CREATE VIEW standing_digest AS
+SELECT digest FROM delivery JOIN delivery_state ON delivery_state.delivery = delivery.no WHERE state <> 'withdrawn';
 
 CREATE TABLE acknowledgement (
     no          INTEGER PRIMARY KEY,

@@ -51,6 +51,7 @@ fn story(number: usize, title: &str) -> PageStory {
 fn given(name: &str, record: u64) -> GivenAnswer {
     GivenAnswer {
         at: "2026-11-20T09:31:00Z".parse().unwrap(),
+        owner: if name == "Maria Lopez" { "maria" } else { "jon" }.into(),
         owner_name: name.to_owned(),
         disposition: Disposition::Watching,
         note: Some("only the build image uses it\nand that is rebuilt <weekly>".to_owned()),

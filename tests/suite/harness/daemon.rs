@@ -16,7 +16,7 @@ use sigtrail::clock::Stopwatch;
 use tempfile::TempDir;
 
 /// A hang ceiling: far longer than anything that a test waits for takes.
-pub const CEILING: Duration = Duration::from_secs(60);
+pub const CEILING: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// The files of a small company on loopback: Maria, a component of hers, and what a test adds.
@@ -158,6 +158,11 @@ impl Daemon {
         fs::read_to_string(&self.log).unwrap()
     }
 
+    /// What it logged after so many bytes of its log.
+    pub fn log_from(&self, bytes: usize) -> String {
+        self.log().get(bytes..).unwrap_or_default().to_owned()
+    }
+
     /// Everything that the supervisor was told so far, one `NAME=value` each.
     pub fn told(&mut self) -> Vec<String> {
         self.listen();
@@ -212,11 +217,6 @@ impl Daemon {
     pub fn page(&self) -> SocketAddr {
         let line = self.wait_for_line("listen=");
         line.split("listen=").nth(1).and_then(|rest| rest.split(' ').next()).unwrap().parse().unwrap()
-    }
-
-    /// Its process.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     /// Sends it a signal by name.
