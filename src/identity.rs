@@ -88,22 +88,32 @@ pub fn content_hash(entry: &Entry) -> [u8; 32] {
 
 /// The keys and fates of a document's items, in the order of the items; `None` for a copy of an earlier item.
 ///
-/// `known` answers what the feed's entry under a key is; its errors end the work.
+/// `contents` has the [`content_hash`] of each, in the same order. `known` answers what the feed's entry under a key is;
+/// its errors end the work.
 pub fn identify<E>(
     entries: &[Entry],
+    contents: &[[u8; 32]],
     known: &mut dyn FnMut(&Key) -> Result<Option<Known>, E>,
 ) -> Result<Vec<Option<Identified>>, E> {
     let mut groups: BTreeMap<Key, Vec<Item>> = BTreeMap::new();
     let mut copies: HashSet<(Key, [u8; 32])> = HashSet::new();
-    for (index, entry) in entries.iter().enumerate() {
-        let item = Item::of(index, entry);
+    for (index, (entry, content)) in entries.iter().zip(contents).enumerate() {
+        let item = Item::of(index, entry, *content);
         if copies.insert((item.plain, item.content)) {
             groups.entry(item.plain).or_default().push(item);
         }
     }
     let mut fates: Vec<Option<Identified>> = vec![None; entries.len()];
     for (_, items) in groups {
-        for (index, identified) in Group::new(items).identify(known)? {
+        let identified = match items.as_slice() {
+            [only] => only.at_once(known)?,
+            _ => None,
+        };
+        let identified = match identified {
+            Some(identified) => vec![identified],
+            None => Group::new(items).identify(known)?,
+        };
+        for (index, identified) in identified {
             if let Some(fate) = fates.get_mut(index) {
                 *fate = Some(identified);
             }
@@ -146,14 +156,21 @@ impl Fields {
     /// A field whose white space does not matter. Words cannot hold the separator, so no length is needed.
     fn words(&mut self, text: Option<&str>) {
         let Some(text) = text else { return self.0.update([0]) };
-        let mut line = String::with_capacity(text.len() + 3);
-        line.push('\u{2}');
-        for word in text.split_whitespace() {
-            line.push_str(word);
-            line.push(' ');
+        let mut line = Vec::with_capacity(text.len() + 3);
+        line.push(2);
+        let mut append = |word: &[u8]| {
+            line.extend_from_slice(word);
+            line.push(b' ');
+        };
+        if text.is_ascii() {
+            // The same words, found in a fraction of the time.
+            let is_space = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
+            text.as_bytes().split(is_space).filter(|word| !word.is_empty()).for_each(append);
+        } else {
+            text.split_whitespace().for_each(|word| append(word.as_bytes()));
         }
-        line.push('\n');
-        self.0.update(line.as_bytes());
+        line.push(b'\n');
+        self.0.update(&line);
     }
 
     fn finish(self) -> [u8; 32] {
@@ -183,8 +200,7 @@ struct Item {
 }
 
 impl Item {
-    fn of(index: usize, entry: &Entry) -> Item {
-        let content = content_hash(entry);
+    fn of(index: usize, entry: &Entry, content: [u8; 32]) -> Item {
         let guid = entry.guid.as_deref().map(str::trim).filter(|guid| !guid.is_empty());
         let link = entry.link.as_deref().map(link_identity).filter(|link| !link.is_empty());
         let title = entry.title.as_deref().map(str::trim).filter(|title| !title.is_empty()).map(str::to_owned);
@@ -215,6 +231,19 @@ impl Item {
     /// Its extended keys, the one that survives most edits first.
     fn extended(&self) -> impl Iterator<Item = Key> + '_ {
         [self.by_link, self.by_title, Some(self.by_content)].into_iter().flatten()
+    }
+
+    /// The everyday case, which needs no table: an item that is alone under its id and new, or known and the same.
+    fn at_once<E>(
+        &self,
+        known: &mut dyn FnMut(&Key) -> Result<Option<Known>, E>,
+    ) -> Result<Option<(usize, Identified)>, E> {
+        let found = match known(&self.plain)? {
+            None => Found::New,
+            Some(known) if known.content == self.content => Found::Unchanged(known.entry),
+            Some(_) => return Ok(None),
+        };
+        Ok(Some((self.index, Identified { key: self.plain, found })))
     }
 
     fn has_title_of(&self, known: &Known) -> bool {
@@ -366,7 +395,8 @@ mod tests {
     impl Shelf {
         fn poll(&mut self, entries: &[Entry]) -> Vec<Option<Identified>> {
             let (rows, asked) = (&self.rows, &mut self.asked);
-            let fates = identify::<Infallible>(entries, &mut |key| {
+            let contents: Vec<_> = entries.iter().map(content_hash).collect();
+            let fates = identify::<Infallible>(entries, &contents, &mut |key| {
                 *asked += 1;
                 Ok(rows.get(key).cloned())
             })
@@ -416,6 +446,16 @@ mod tests {
         assert_eq!(shelf.words(&[entry("1", PAGE, "t", "changed")]), ["1 r2"]);
         assert_eq!(shelf.words(&[entry("1", "https://example.com/moved", "other title", "changed")]), ["1 r3"]);
         assert_eq!(shelf.words(&[entry("1", "https://example.com/moved", "other title", "changed")]), ["same 1"]);
+    }
+
+    #[test]
+    fn words_are_the_same_however_they_are_found() {
+        let hash = |text: &str| content_hash(&Entry { summary: Some(text.into()), ..Entry::default() });
+        for space in ["  ", "\t", "\n", "\u{b}", "\u{c}", "\r\n", "\u{85}", "\u{a0}", "\u{2003}"] {
+            assert_eq!(hash(&format!("{space}two{space}words")), hash("two words"), "{space:?}");
+            assert_eq!(hash(&format!("zwei{space}Wörter{space}")), hash("zwei Wörter"), "{space:?}");
+        }
+        assert_ne!(hash("two\u{1c}words"), hash("two words"));
     }
 
     #[test]

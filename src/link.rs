@@ -41,6 +41,10 @@ const TRACKERS: &[&str] = &[
 /// A relative reference is resolved against `base` (RFC 3986 section 5.2). Every other scheme (`javascript:`, `data:`, ...) is no link,
 /// however it is disguised: the text is read as the WHATWG URL standard reads it, which is what a browser would follow.
 pub fn http_link(text: &str, base: Option<&Url>) -> Option<String> {
+    web_link(text, base).map(String::from)
+}
+
+fn web_link(text: &str, base: Option<&Url>) -> Option<Url> {
     let text = text.trim_matches(|one: char| one.is_whitespace() || one.is_control());
     if text.is_empty() || text.len() > MAX_LINK {
         return None;
@@ -55,8 +59,7 @@ pub fn http_link(text: &str, base: Option<&Url>) -> Option<String> {
     }
     link.set_username("").ok()?;
     link.set_password(None).ok()?;
-    let link = String::from(link);
-    (link.len() <= MAX_LINK).then_some(link)
+    (link.as_str().len() <= MAX_LINK).then_some(link)
 }
 
 /// A relative reference that has no base, as it is written; nothing where a scheme or white space makes it another thing.
@@ -78,7 +81,7 @@ fn is_web(link: &Url) -> bool {
 /// Scheme and host are lower case; fragment, user, default port, tracking parameters and the last `/` are dropped; the other query
 /// parameters are sorted. `http` and `https` count as one.
 pub fn canonical(link: &str) -> Option<String> {
-    let link = Url::parse(&http_link(link, None)?).ok()?;
+    let link = web_link(link, None)?;
     let host = link.host_str()?.trim_end_matches('.');
     let mut out = format!("https://{host}");
     if let Some(port) = link.port() {

@@ -218,7 +218,8 @@ pub fn entries<E>(
     now: Time,
     stored: &Lookup<'_, E>,
 ) -> Result<EntryPlans, E> {
-    let identified = identity::identify(&entries, &mut |key| (stored.known)(key))?;
+    let contents: Vec<[u8; 32]> = judged.iter().map(|judged| judged.content).collect();
+    let identified = identity::identify(&entries, &contents, &mut |key| (stored.known)(key))?;
     let total = identified.iter().flatten().count();
     let new_ones: Vec<bool> =
         identified.iter().map(|one| matches!(one, Some(Identified { found: Found::New, .. }))).collect();

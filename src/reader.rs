@@ -31,12 +31,9 @@ pub enum ReadError {
     /// Reading went wrong in a way that must not be possible.
     #[error("the document made the reader fail; this is a fault of sigtrail, please report it")]
     Panicked,
-    /// It could not be fetched.
-    #[error("{0}")]
-    NotFetched(String),
     /// The system gives no thread.
     #[error("no thread to read the document on: {0}")]
-    NoThread(#[from] std::io::Error),
+    NoThread(std::io::Error),
 }
 
 /// Reads a document: [`parse`] on a thread with 8 MiB of stack, abandoned after 5 seconds.
@@ -45,12 +42,14 @@ pub enum ReadError {
 /// Where it is no feed, takes too long or makes the parser panic.
 pub fn read(bytes: Vec<u8>, charset: Option<String>, base: Option<Url>) -> Result<Document, ReadError> {
     let (sender, receiver) = sync_channel(1);
-    thread::Builder::new().name("read".into()).stack_size(STACK).spawn(move || {
+    let reading = move || {
         let hint = Hint { charset: charset.as_deref(), base: base.as_ref() };
         let outcome = catch_unwind(AssertUnwindSafe(|| parse(&bytes, &hint)));
         // Nobody listens any more where it took too long.
         let _ = sender.send(outcome);
-    })?;
+    };
+    let thread = thread::Builder::new().name("read".into()).stack_size(STACK);
+    thread.spawn(reading).map_err(ReadError::NoThread)?;
     match receiver.recv_timeout(PATIENCE) {
         Ok(Ok(outcome)) => Ok(outcome?),
         Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => Err(ReadError::Panicked),

@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn an_entry_of_nothing_but_ids_is_read_in_time() {
-        let many = |from: u32| (from..from + 4_500).map(|n| format!("CVE-2099-{n:05} ")).collect::<String>();
+        let many = |from: u32| (from..from + 4_500).map(|n| format!("CVE-2099-{n:05}")).collect::<Vec<_>>().join(" ");
         let entry = Entry { summary: Some(many(10_000)), body: Some(many(20_000)), ..Entry::default() };
         let keys = keys(&entry);
         assert_eq!((keys.joins.len(), keys.mentions.len()), (0, MAX_MENTIONS));

@@ -1,6 +1,9 @@
 //! `sigtrail match`: get the text or the entry, and the stack to hold it against. What is said is `matching`'s.
 
-use std::io::{BufRead as _, Write};
+use std::{
+    io::{BufRead as _, Write},
+    path::Path,
+};
 
 use super::{args::MatchArgs, failure::Failure, matching, place::Place};
 use crate::{
@@ -14,7 +17,7 @@ use crate::{
         feed::Feed,
         id::{EntryNo, FeedId},
         settings::Config,
-        stack::Tag,
+        stack::{Component, Tag, Topic},
     },
     route, story,
     tag::{self, Matcher},
@@ -22,23 +25,30 @@ use crate::{
 
 /// Explains a text or an entry; with `json` and no text, answers JSON Lines on standard input.
 pub fn run(place: &Place, args: &MatchArgs, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
-    let matcher = matcher(place, args)?;
+    let other = args.stack.as_deref().map(stack_of).transpose()?;
+    if let (true, None, None, Some((components, topics))) = (json, &args.text, args.entry, &other) {
+        return answer_lines(&Matcher::new(components, topics).map_err(Fault::Matcher)?, out);
+    }
+    let mut config = place.config()?;
+    if let Some((components, topics)) = other {
+        (config.components, config.topics) = (components, topics);
+    }
+    let matcher = Matcher::new(&config.components, &config.topics).map_err(Fault::Matcher)?;
     if json && args.text.is_none() && args.entry.is_none() {
         return answer_lines(&matcher, out);
     }
-    let config = place.config()?;
     let (entry, feed) = asked(place, args, &config)?;
-    if json {
-        let key = args.entry.map_or(serde_json::Value::Null, serde_json::Value::from);
-        let text = [&entry.summary, &entry.body].into_iter().flatten().cloned().collect::<Vec<_>>().join("\n");
-        let line = serde_json::json!({ "key": key, "title": entry.title, "text": text }).to_string();
-        writeln!(out, "{}", matching::json_line(&matcher, &line).map_err(Failure::Mistake)?)?;
-        return Ok(0);
-    }
-    let from_feed = tag::feed_tags(&config, &feed);
     let mut tags: Vec<Tag> = matcher.tags(&entry);
+    let mut from_feed = tag::feed_tags(&config, &feed);
+    from_feed.retain(|tag| !tags.iter().any(|found| found.kind == tag.kind && found.id == tag.id));
     tags.extend(from_feed.iter().cloned());
     let marks = marks::marks(&entry);
+    let is_ours = args.stack.is_none();
+    let judgement = is_ours.then(|| route::route(&config, &feed, &tags, &marks, Clock::System.now()));
+    if json {
+        writeln!(out, "{}", matching::judged_line(args.entry, &tags, judgement.as_ref()))?;
+        return Ok(0);
+    }
     let mut text = String::new();
     for part in [&entry.title, &entry.summary, &entry.body].into_iter().flatten() {
         text.push_str(part);
@@ -49,7 +59,7 @@ pub fn run(place: &Place, args: &MatchArgs, json: bool, out: &mut dyn Write) -> 
         feed_tags: &from_feed,
         mentions: &advisory::ids(&text),
         marks: &marks,
-        judgement: &route::route(&config, &feed, &tags, &marks, Clock::System.now()),
+        judgement: judgement.as_ref(),
     };
     write!(out, "{}", matching::report(&config, &findings))?;
     let keys = story::keys(&entry);
@@ -59,18 +69,12 @@ pub fn run(place: &Place, args: &MatchArgs, json: bool, out: &mut dyn Write) -> 
     Ok(0)
 }
 
-fn matcher(place: &Place, args: &MatchArgs) -> Result<Matcher, Failure> {
-    let (components, topics) = match &args.stack {
-        Some(file) => config::load_stack(file).map_err(|problems| {
-            let color = super::place::color_on(&std::io::stderr());
-            Failure::Configuration(config::render(&problems.problems, &problems.files, color))
-        })?,
-        None => {
-            let config = place.config()?;
-            (config.components, config.topics)
-        }
-    };
-    Ok(Matcher::new(&components, &topics).map_err(Fault::Matcher)?)
+/// The components and topics of another stack file than the configured one.
+fn stack_of(file: &Path) -> Result<(Vec<Component>, Vec<Topic>), Failure> {
+    config::load_stack(file).map_err(|problems| {
+        let color = super::place::color_on(&std::io::stderr());
+        Failure::Configuration(config::render(&problems.problems, &problems.files, color))
+    })
 }
 
 fn answer_lines(matcher: &Matcher, out: &mut dyn Write) -> Result<u8, Failure> {

@@ -1,14 +1,17 @@
-//! `sigtrail check`: everything that is wrong with the configuration, or, when it is well, when the digests go next.
+//! `sigtrail check`: everything that is wrong with the configuration, or, when it is well, when the digests go next
+//! and which groups are followed.
 //! What counts as wrong is decided in `config`.
 
 use std::{io, io::Write, path::Path};
 
-use jiff::Zoned;
+use jiff::{Zoned, tz::TimeZone};
 use serde_json::json;
+use url::Url;
 
 use crate::{
     config::{self, Problem, counted},
     model::{
+        feed::{Group, GroupKind, Membership},
         owner::Owner,
         settings::{Config, SourceFile},
         time::Time,
@@ -28,9 +31,11 @@ pub fn run(root: &Path, now: Time, json: bool, color: bool, out: &mut dyn Write)
             if json {
                 problem_lines(&warnings, &config.files, out)?;
                 schedule_lines(&config, now, out)?;
+                group_lines(&config, now, out)?;
             } else {
                 out.write_all(config::render(&warnings, &config.files, color).as_bytes())?;
                 out.write_all(schedule_table(&config, now).as_bytes())?;
+                out.write_all(group_table(&config, now).as_bytes())?;
                 writeln!(out, "{}", counts(&config))?;
             }
             Ok(0)
@@ -85,6 +90,7 @@ fn schedule_lines(config: &Config, now: Time, out: &mut dyn Write) -> io::Result
         let next: Vec<String> = next_runs(owner, now).iter().map(|run| run.timestamp().to_string()).collect();
         let line = json!({
             "owner": owner.id,
+            "role": owner.role,
             "timezone": zone_name(owner),
             "digest": owner.digest,
             "next": next,
@@ -95,11 +101,65 @@ fn schedule_lines(config: &Config, now: Time, out: &mut dyn Write) -> io::Result
 }
 
 fn schedule_table(config: &Config, now: Time) -> String {
-    let mut rows = vec![["OWNER", "DIGEST", "ZONE", "NEXT", "", ""].map(str::to_owned)];
+    let mut rows = vec![["OWNER", "ROLE", "DIGEST", "ZONE", "NEXT", "", ""].map(str::to_owned)];
     for owner in &config.owners {
         let mut runs = next_runs(owner, now).into_iter().map(|run| run.strftime("%a %-d %b %H:%M").to_string());
         let mut next = || runs.next().unwrap_or_default();
-        rows.push([owner.id.to_string(), owner.digest.clone(), zone_name(owner).to_owned(), next(), next(), next()]);
+        let role = owner.role.clone().unwrap_or_default();
+        let zone = zone_name(owner).to_owned();
+        rows.push([owner.id.to_string(), role, owner.digest.clone(), zone, next(), next(), next()]);
+    }
+    aligned(&rows)
+}
+
+/// The word that stands for one of a list.
+fn word<T: PartialEq>(all: &[(&'static str, T)], value: Option<&T>) -> Option<&'static str> {
+    all.iter().find_map(|(word, one)| (Some(one) == value).then_some(*word))
+}
+
+/// How many feeds a group has.
+fn feeds_of(config: &Config, group: &Group) -> usize {
+    config.feeds.iter().filter(|feed| feed.group.as_ref() == Some(&group.id)).count()
+}
+
+/// Whether the day of a group's next review has passed, in UTC.
+fn is_overdue(group: &Group, now: Time) -> bool {
+    group.review_by.is_some_and(|day| day < now.to_zoned(TimeZone::UTC).date())
+}
+
+/// The groups as they stand in the register, all of it.
+fn group_lines(config: &Config, now: Time, out: &mut dyn Write) -> io::Result<()> {
+    for group in &config.groups {
+        let line = json!({
+            "group": group.id, "name": group.name, "url": group.url.as_ref().map(Url::as_str),
+            "kind": word(&GroupKind::ALL, group.kind.as_ref()),
+            "membership": word(&Membership::ALL, group.membership.as_ref()),
+            "reason": group.reason, "owner": group.owner, "deputy": group.deputy, "controls": group.controls,
+            "joined": group.joined.map(|day| day.to_string()), "review_by": group.review_by.map(|day| day.to_string()),
+            "review_overdue": is_overdue(group, now), "feeds": feeds_of(config, group),
+        });
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+/// The groups in short; nothing where there is none.
+fn group_table(config: &Config, now: Time) -> String {
+    if config.groups.is_empty() {
+        return String::new();
+    }
+    let mut rows = vec![["GROUP", "KIND", "MEMBERSHIP", "FEEDS", "OWNER", "DEPUTY", "REVIEW BY"].map(str::to_owned)];
+    for group in &config.groups {
+        let overdue = if is_overdue(group, now) { ", overdue" } else { "" };
+        rows.push([
+            group.id.to_string(),
+            word(&GroupKind::ALL, group.kind.as_ref()).unwrap_or_default().to_owned(),
+            word(&Membership::ALL, group.membership.as_ref()).unwrap_or_default().to_owned(),
+            feeds_of(config, group).to_string(),
+            group.owner.to_string(),
+            group.deputy.as_ref().map(ToString::to_string).unwrap_or_default(),
+            group.review_by.map(|day| format!("{day}{overdue}")).unwrap_or_default(),
+        ]);
     }
     aligned(&rows)
 }

@@ -7,7 +7,12 @@ use std::{
 
 use serde_json::json;
 
-use super::{args::EvidenceCommand, failure::Failure, place::Place, table::count};
+use super::{
+    args::EvidenceCommand,
+    failure::Failure,
+    place::{Place, become_owner, is_watched},
+    table::count,
+};
 use crate::{
     evidence::report,
     hex::hex,
@@ -38,10 +43,11 @@ fn look(place: &Place) -> Result<Context, Failure> {
 fn export(place: &Place, dir: &Path, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
     let context = look(place)?;
     jobs::checkpoint::checkpoint(&context)?;
-    let exported = context
-        .store
-        .with_connection(|connection| Ok::<_, Fault>(pack::export(connection, &context.evidence_key.verifier, dir)))?
-        .map_err(failure)?;
+    let exported = while_told("exporting", || {
+        let key = &context.evidence_key.verifier;
+        context.store.with_connection(|connection| Ok::<_, Fault>(pack::export(connection, key, dir)))
+    })?
+    .map_err(failure)?;
     let key = &context.evidence_key.verifier;
     if json {
         let line = json!({
@@ -66,7 +72,11 @@ fn export(place: &Place, dir: &Path, json: bool, out: &mut dyn Write) -> Result<
 }
 
 fn verify(path: &Path, key: Option<&Path>, mails: &[PathBuf], json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
-    let report = pack::verify(path, key, mails).map_err(failure)?;
+    if let Some(folder) = path.parent().filter(|folder| path.is_file() && !folder.as_os_str().is_empty()) {
+        // SQLite may have to make its side files again beside a database that was left open.
+        become_owner(folder)?;
+    }
+    let report = while_told("verifying", || pack::verify(path, key, mails)).map_err(failure)?;
     if json {
         let line = json!({
             "ok": report.is_good(), "anchored": report.is_anchored(), "records": report.records,
@@ -79,6 +89,21 @@ fn verify(path: &Path, key: Option<&Path>, mails: &[PathBuf], json: bool, out: &
         write!(out, "{}", report::render(&report))?;
     }
     Ok(if report.is_good() { 0 } else { 3 })
+}
+
+/// Says on an attended terminal what takes its time, for as long as it takes.
+fn while_told<T>(words: &str, work: impl FnOnce() -> T) -> T {
+    let told = is_watched();
+    let tell = |words: &str| {
+        if told {
+            // A terminal that went away is no reason to stop.
+            let _ = write!(std::io::stderr(), "\r\x1b[K{words}");
+        }
+    };
+    tell(&format!("{words} ..."));
+    let done = work();
+    tell("");
+    done
 }
 
 fn failure(error: PackError) -> Failure {

@@ -28,7 +28,7 @@ pub enum Failure {
     #[error("{0}")]
     Running(String),
     /// A file could not be read or written.
-    #[error("{path}: {error}")]
+    #[error("{path}: {error}{hint}", hint = hint(error))]
     File {
         /// Which.
         path: PathBuf,
@@ -50,6 +50,7 @@ impl Failure {
             Failure::Mistake(_) | Failure::Configuration(_) => 2,
             Failure::Broken(_) => 3,
             Failure::Running(_) => 75,
+            Failure::File { error, .. } if is_mistake(error) => 2,
             Failure::File { .. } => 74,
             Failure::Fault(fault) => fault_code(fault),
             Failure::Service(_) | Failure::Output(_) => 1,
@@ -57,15 +58,34 @@ impl Failure {
     }
 }
 
+/// Whether the disk is well, and only the path or the user is wrong.
+fn is_mistake(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::PermissionDenied
+            | io::ErrorKind::NotFound
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::IsADirectory
+            | io::ErrorKind::AlreadyExists
+    )
+}
+
+/// What to do about it, where that is known.
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "; run this as the user whom it belongs to, or name another folder",
+        _ => "",
+    }
+}
+
 fn fault_code(fault: &Fault) -> u8 {
     match fault {
-        Fault::Store(StoreError::NoState(_) | StoreError::Foreign { .. }) => 2,
-        Fault::Store(StoreError::BrokenLog(_)) => 3,
-        Fault::Store(error) if error.is_disk() => 74,
-        Fault::Log(LogError::Broken(_)) => 3,
-        Fault::File { .. } | Fault::Key(KeyError::File { .. }) => 74,
         // A key that is missing, open to others or not this log's is for a person to put right; starting again is no cure.
-        Fault::Key(KeyError::Missing(_) | KeyError::Open { .. } | KeyError::Form { .. } | KeyError::Name { .. }) => 2,
+        Fault::Store(StoreError::NoState(_) | StoreError::Foreign { .. })
+        | Fault::Key(KeyError::Missing(_) | KeyError::Open { .. } | KeyError::Form { .. } | KeyError::Name { .. }) => 2,
+        Fault::Store(StoreError::BrokenLog(_)) | Fault::Log(LogError::Broken(_)) => 3,
+        Fault::Store(error) if error.is_disk() => 74,
+        Fault::File { .. } | Fault::Key(KeyError::File { .. }) => 74,
         _ => 1,
     }
 }

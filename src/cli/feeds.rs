@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{
     failure::Failure,
     place::Place,
-    table::{count, moment, rendered, table},
+    table::{count, moment, rendered, table, width},
 };
 use crate::{
     clock::Clock,
@@ -35,7 +35,7 @@ pub fn list(place: &Place, json: bool, out: &mut dyn Write) -> Result<u8, Failur
         return Ok(0);
     }
     let now = Clock::System.now();
-    let mut shown = table(&["FEED", "STATE", "SINCE", "LAST ENTRY", "NEXT", "OWNER", "REASON"], None);
+    let mut shown = table(&["FEED", "STATE", "SINCE", "LAST ENTRY", "NEXT", "OWNER", "REASON"], width());
     for (feed, row) in feeds {
         shown.add_row(cells(feed, row, now));
     }

@@ -20,7 +20,10 @@ pub fn run(dir: &Path, json: bool, out: &mut dyn Write, talk: &mut dyn Write) ->
                     writeln!(out, "written  {shown}")?;
                 }
             }
-            writeln!(talk, "next: put your own people into owners.toml, then run `sigtrail check`")?;
+            let owners = dir.join("config").join("owners.toml");
+            let root = if dir == Path::new(".") { String::new() } else { format!("--root {} ", dir.display()) };
+            let owners = owners.strip_prefix(".").unwrap_or(&owners).display();
+            writeln!(talk, "next: put your own people into {owners}, then run `sigtrail {root}check`")?;
             Ok(0)
         }
         Err(refusal) => {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::{
     advisory::AdvisoryId,
@@ -22,7 +23,7 @@ use crate::{
 /// A text of `match --json`, as it comes in.
 #[derive(Deserialize)]
 struct Asked {
-    key: serde_json::Value,
+    key: Value,
     #[serde(default)]
     title: Option<String>,
     #[serde(default)]
@@ -32,7 +33,7 @@ struct Asked {
 /// What `match --json` prints for it.
 #[derive(Serialize)]
 struct Answered<'a> {
-    key: &'a serde_json::Value,
+    key: &'a Value,
     tags: Vec<TagLine<'a>>,
 }
 
@@ -55,6 +56,28 @@ pub fn json_line(matcher: &Matcher, line: &str) -> Result<String, String> {
     let tags = matcher.tags(&entry);
     let answer = Answered { key: &asked.key, tags: tags.iter().map(TagLine::from).collect() };
     serde_json::to_string(&answer).map_err(|error| error.to_string())
+}
+
+/// The same for a text of the command line or a stored entry, with who would get it and what becomes of it where that
+/// was asked: `fate` is `assigned`, `listed` or `not-for-us`.
+pub fn judged_line(key: Option<i64>, tags: &[Tag], judgement: Option<&Judgement>) -> String {
+    let tags: Vec<TagLine<'_>> = tags.iter().map(TagLine::from).collect();
+    let Some(judgement) = judgement else { return json!({ "key": key, "tags": tags }).to_string() };
+    let assigned = judgement.assignments.iter();
+    let assignments: Vec<Value> =
+        assigned.map(|one| json!({ "owner": one.owner, "reason": one.reason, "urgent": one.urgent })).collect();
+    let withheld: Vec<Value> =
+        judgement.restricted.iter().map(|one| json!({ "owner": one.owner, "ask": one.ask })).collect();
+    let (fate, listed_to) = match &judgement.fate {
+        Fate::Assigned => ("assigned", None),
+        Fate::Listed(owner) => ("listed", Some(owner)),
+        Fate::NotForUs => ("not-for-us", None),
+    };
+    json!({
+        "key": key, "tags": tags, "assignments": assignments, "withheld": withheld, "fate": fate,
+        "listed_to": listed_to,
+    })
+    .to_string()
 }
 
 impl<'a> From<&'a Tag> for TagLine<'a> {
@@ -101,8 +124,8 @@ pub struct Findings<'a> {
     pub mentions: &'a [AdvisoryId],
     /// What it states.
     pub marks: &'a Marks,
-    /// Who would get it.
-    pub judgement: &'a Judgement,
+    /// Who would get it; `None` where that was not asked.
+    pub judgement: Option<&'a Judgement>,
 }
 
 /// The findings for people: what tags it, what does not and why, and who would get it.
@@ -129,7 +152,9 @@ pub fn report(config: &Config, findings: &Findings<'_>) -> String {
         write_tag(&mut out, config, &one.tag, &format!("not counted: {}", reason(one)));
     }
     write_stated(&mut out, findings);
-    write_judgement(&mut out, config, findings.judgement);
+    if let Some(judgement) = findings.judgement {
+        write_judgement(&mut out, config, judgement);
+    }
     out
 }
 
@@ -242,7 +267,7 @@ mod tests {
             feed_tags: &[],
             mentions: &mentions,
             marks: &marks,
-            judgement: &judgement,
+            judgement: Some(&judgement),
         };
         assert_eq!(
             report(&config, &findings),
@@ -265,8 +290,13 @@ mod tests {
         let judgement = route(&config, &feed_of_text(&config), &[], &Marks::default(), jiff::Timestamp::UNIX_EPOCH);
         let considered = matcher.explain(&entry);
         let marks = Marks::default();
-        let findings =
-            Findings { considered: &considered, feed_tags: &[], mentions: &[], marks: &marks, judgement: &judgement };
+        let findings = Findings {
+            considered: &considered,
+            feed_tags: &[],
+            mentions: &[],
+            marks: &marks,
+            judgement: Some(&judgement),
+        };
         assert_eq!(report(&config, &findings), "no component and no topic\nnot for us\n");
     }
 }

@@ -78,7 +78,10 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<u8, Failure> {
         Command::Ack(ack) => ack::run(&place, ack, args.json, out),
         Command::Evidence { command } => evidence::run(&place, command, args.json, out),
         Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Args::command(), "sigtrail", out);
+            // Into memory first: the generator panics where nobody reads on.
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Args::command(), "sigtrail", &mut script);
+            out.write_all(&script)?;
             Ok(0)
         }
         Command::Man => {
@@ -97,4 +100,52 @@ fn say(failure: &Failure) {
         Failure::Broken(report) => writeln!(stderr, "{report}"),
         failure => writeln!(stderr, "error: {failure}"),
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An output whose reader has gone.
+    struct Closed;
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_who_leaves_makes_no_command_panic() {
+        for line in [&["sigtrail", "completions", "bash"][..], &["sigtrail", "man"]] {
+            let args = Args::try_parse_from(line).unwrap();
+            assert!(matches!(dispatch(&args, &mut Closed), Err(Failure::Output(_))), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_a_mistake_and_the_others_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let (missing, there) = (folder.path().join("missing.xml"), folder.path().join("there.json"));
+        std::fs::write(&there, r#"{"version": "https://jsonfeed.org/version/1.1", "title": "Tarnbase", "items": []}"#)
+            .unwrap();
+        let args = Args::try_parse_from([
+            "sigtrail".as_ref(),
+            "parse".as_ref(),
+            "--json".as_ref(),
+            missing.as_os_str(),
+            there.as_os_str(),
+        ]);
+        let mut out = Vec::new();
+        assert_eq!(dispatch(&args.unwrap(), &mut out).unwrap(), 2);
+        let text = String::from_utf8(out).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        assert!(lines[0].contains("the file cannot be read"), "{text}");
+        assert!(lines[1].contains("Tarnbase"), "{text}");
+    }
 }

@@ -1,15 +1,12 @@
 //! `sigtrail parse`: what a document says, as JSON lines or for people. Pure; reading the files is its caller's part.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 
 use serde::Serialize;
 
-use crate::{
-    model::{
-        entry::{Document, Entry},
-        time::Time,
-    },
-    reader::ReadError,
+use crate::model::{
+    entry::{Document, Entry},
+    time::Time,
 };
 
 /// A document as `parse --json` prints it.
@@ -53,7 +50,7 @@ impl<'a> From<&'a Entry> for LineEntry<'a> {
 }
 
 /// One JSON object without a line end: what `parse --json` prints for a file.
-pub fn line(file: &str, result: &Result<Document, ReadError>) -> String {
+pub fn line(file: &str, result: &Result<Document, impl Display>) -> String {
     let line = match result {
         Ok(document) => Line {
             file,
@@ -80,7 +77,7 @@ pub fn line(file: &str, result: &Result<Document, ReadError>) -> String {
 }
 
 /// The same for people: what the document is, what had to be repaired, and its entries, newest as the document has them.
-pub fn report(file: &str, result: &Result<Document, ReadError>) -> String {
+pub fn report(file: &str, result: &Result<Document, impl Display>) -> String {
     let mut out = String::new();
     match result {
         Err(error) => {

@@ -61,7 +61,13 @@ impl Place {
     pub fn store(&self, config: Option<&Config>) -> Result<Store, Failure> {
         let state = self.state(config);
         become_owner(&state)?;
-        Ok(Store::open(&state, Clock::System)?)
+        // A state that may not be looked into is not the same as none.
+        match std::fs::metadata(state.join(crate::store::DATABASE)) {
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                Err(Failure::File { path: state, error })
+            }
+            _ => Ok(Store::open(&state, Clock::System)?),
+        }
     }
 
     /// The whole machinery, with the instance lock, for commands that do the work.
@@ -75,7 +81,8 @@ impl Place {
     }
 }
 
-fn become_owner(state: &Path) -> Result<(), Failure> {
+/// As root, becomes the user that this state belongs to, before anything of it is touched.
+pub fn become_owner(state: &Path) -> Result<(), Failure> {
     user::become_owner_of(state).map_err(|error| Failure::File { path: state.to_owned(), error })
 }
 

@@ -6,18 +6,18 @@ use serde_json::json;
 
 use super::{
     failure::Failure,
-    place::{Place, is_watched},
+    place::{Place, become_owner, is_watched},
     table::{count, stretch},
 };
 use crate::{
     clock::{Clock, Stopwatch},
-    jobs::poll::{self, PollReport, Progress},
+    jobs::poll::{self, PollReport, PolledFeed, Progress},
     lock::InstanceLock,
     model::{id::FeedId, settings::Config},
 };
 
 /// For how long a daemon is watched before the command says that it goes on alone.
-const WATCH: Duration = Duration::from_secs(60);
+const WATCH: Duration = Duration::from_mins(1);
 
 /// A counter on standard error while a person watches; nothing elsewhere.
 pub struct Bar {
@@ -64,22 +64,35 @@ pub fn run(place: &Place, names: &[String], force: bool, json: bool, out: &mut d
     let watch = Stopwatch::start();
     let config = place.config()?;
     let named = named_feeds(&config, names)?;
-    if InstanceLock::is_taken(&place.state(Some(&config))) {
-        return beside_daemon(place, &config, &named, force, out);
+    let state = place.state(Some(&config));
+    // Looking at the lock makes its file, which must not be root's in somebody else's state.
+    become_owner(&state)?;
+    if InstanceLock::is_taken(&state) {
+        return beside_daemon(place, &config, &named, force, json, out);
     }
     let (context, _lock) = place.start(config)?;
-    let wanted = wanted(&context.store, &context.config, &named, force, out)?;
+    let wanted = wanted(&context.store, &context.config, &named, force)?;
     let mut bar = Bar::new();
-    let report = poll::poll(&context, wanted.as_deref(), &mut |progress| bar.show(&progress))?;
+    let mut report = poll::poll(&context, wanted.as_deref(), &mut |progress| bar.show(&progress))?;
     bar.clear();
     crate::jobs::checkpoint::checkpoint(&context)?;
+    sort(&mut report);
     if json {
         return write_json(&report, out);
+    }
+    if report.feeds.is_empty() && named.is_empty() {
+        writeln!(out, "no feed is due; --force asks now")?;
+        return Ok(0);
     }
     write_report(&report, out)?;
     let seconds = jiff::SignedDuration::try_from(watch.elapsed()).unwrap_or_default();
     writeln!(out, "{}      {}", summary(&report), stretch(seconds))?;
     Ok(0)
+}
+
+/// Feeds end in the order of chance; people and scripts read them by identifier.
+pub fn sort(report: &mut PollReport) {
+    report.feeds.sort_by(|a, b| a.feed.cmp(&b.feed));
 }
 
 fn named_feeds(config: &Config, names: &[String]) -> Result<Vec<FeedId>, Failure> {
@@ -99,13 +112,18 @@ fn named_feeds(config: &Config, names: &[String]) -> Result<Vec<FeedId>, Failure
         .collect()
 }
 
+/// Talk, which is no data: to standard error.
+fn talk(words: &str) {
+    // Nobody has to listen.
+    let _ = writeln!(std::io::stderr(), "{words}");
+}
+
 /// The feeds to poll; `None`: all that are due. Named feeds whose time has not come are left alone unless forced.
 fn wanted(
     store: &crate::store::Store,
     config: &Config,
     named: &[FeedId],
     force: bool,
-    out: &mut dyn Write,
 ) -> Result<Option<Vec<FeedId>>, Failure> {
     if named.is_empty() {
         let all = || config.feeds.iter().filter(|feed| feed.enabled).map(|feed| feed.id.clone()).collect();
@@ -120,7 +138,7 @@ fn wanted(
         if feed.next_poll_at <= now {
             due.push(feed.id);
         } else {
-            writeln!(out, "{}: not before {:.0}; --force asks now", feed.id, feed.next_poll_at)?;
+            talk(&format!("{}: not before {:.0}; --force asks now", feed.id, feed.next_poll_at));
         }
     }
     Ok(Some(due))
@@ -164,14 +182,18 @@ fn summary(report: &PollReport) -> String {
 
 fn write_json(report: &PollReport, out: &mut dyn Write) -> Result<u8, Failure> {
     for feed in &report.feeds {
-        let line = json!({
-            "feed": feed.feed, "state": feed.state.as_str(), "reason": feed.cause, "new": feed.applied.new,
-            "revised": feed.applied.revised, "not_modified": feed.not_modified, "warnings": feed.warnings,
-            "next_poll_at": feed.next_poll_at.to_string(),
-        });
-        writeln!(out, "{line}")?;
+        writeln!(out, "{}", json_line(feed))?;
     }
     Ok(0)
+}
+
+/// What came of one feed, as `poll --json` and `tick --json` print it.
+pub fn json_line(feed: &PolledFeed) -> serde_json::Value {
+    json!({
+        "feed": feed.feed, "state": feed.state.as_str(), "reason": Some(&feed.cause).filter(|cause| !cause.is_empty()),
+        "new": feed.applied.new, "revised": feed.applied.revised, "not_modified": feed.not_modified,
+        "warnings": feed.warnings, "next_poll_at": format!("{:.0}", feed.next_poll_at),
+    })
 }
 
 /// The daemon polls: the feeds are made due and watched until they have been polled.
@@ -180,6 +202,7 @@ fn beside_daemon(
     config: &Config,
     named: &[FeedId],
     force: bool,
+    json: bool,
     out: &mut dyn Write,
 ) -> Result<u8, Failure> {
     let store = place.store(Some(config))?;
@@ -187,7 +210,7 @@ fn beside_daemon(
     let asked = if named.is_empty() { &all } else { named };
     let now = Clock::System.now();
     if !force {
-        writeln!(out, "a daemon is at work on this state and polls what is due; --force makes these feeds due now")?;
+        talk("a daemon is at work on this state and polls what is due; --force makes these feeds due now");
         return Ok(0);
     }
     store.write(|write| write.make_due(asked, now))?;
@@ -201,12 +224,16 @@ fn beside_daemon(
             .collect();
         if waiting.is_empty() {
             for row in rows.iter().filter(|row| asked.contains(&row.id)) {
-                writeln!(out, "{}: {}", row.id, row.state.as_str())?;
+                if json {
+                    writeln!(out, "{}", json!({ "feed": row.id, "state": row.state.as_str() }))?;
+                } else {
+                    writeln!(out, "{}: {}", row.id, row.state.as_str())?;
+                }
             }
             return Ok(0);
         }
         if watch.elapsed() > WATCH {
-            writeln!(out, "the daemon is still polling: {}", waiting.join(", "))?;
+            talk(&format!("the daemon is still polling: {}", waiting.join(", ")));
             return Ok(0);
         }
         thread::sleep(Duration::from_millis(250));

@@ -1,6 +1,10 @@
 //! `sigtrail parse`: get the documents, from disk or from the net, and print what they say. Writes nothing.
 
-use std::{fs::File, io::Read as _, io::Write, path::Path};
+use std::{
+    fs::File,
+    io::{self, Read as _, Write},
+    path::{Path, PathBuf},
+};
 
 use url::Url;
 
@@ -9,31 +13,54 @@ use crate::{
     clock::Clock,
     fetch::{FetchRequest, Fetcher, Resolver},
     jobs::Fault,
-    model::{entry::Document, feed::Validators, outcome::FetchOutcome},
+    model::{
+        entry::Document,
+        feed::{FeedState, Validators},
+        outcome::FetchOutcome,
+    },
     reader::{self, ReadError},
 };
 
 /// The most bytes of a file that are looked at.
 const MAX_FILE: u64 = 20 * 1024 * 1024;
 
-/// Prints what each document says; a document that says nothing is no failure.
-pub fn run(place: &Place, files: &[std::path::PathBuf], json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
+/// Why nothing of a document can be shown.
+#[derive(Debug, thiserror::Error)]
+enum Unread {
+    /// The user named a file that cannot be read.
+    #[error("the file cannot be read: {0}")]
+    File(#[from] io::Error),
+    /// The address gave no document.
+    #[error("{state} ({cause})", state = .0.as_str(), cause = .1)]
+    Address(FeedState, String),
+    /// The document itself.
+    #[error(transparent)]
+    Document(#[from] ReadError),
+}
+
+/// Prints what each document says. A document that says nothing and an address that does not answer are no failure;
+/// a file that cannot be read is the user's mistake, and the others are read all the same.
+pub fn run(place: &Place, files: &[PathBuf], json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
+    let mut exit = 0;
     for file in files {
         let name = file.to_string_lossy();
         let result = match Url::parse(&name) {
             Ok(url) if matches!(url.scheme(), "http" | "https") => from_net(place, url)?,
             _ => from_disk(file),
         };
+        if matches!(result, Err(Unread::File(_))) {
+            exit = 2;
+        }
         if json {
             writeln!(out, "{}", parse::line(&name, &result))?;
         } else {
             write!(out, "{}", parse::report(&name, &result))?;
         }
     }
-    Ok(0)
+    Ok(exit)
 }
 
-fn from_disk(file: &Path) -> Result<Document, ReadError> {
+fn from_disk(file: &Path) -> Result<Document, Unread> {
     let mut bytes = Vec::new();
     File::open(file)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
     let is_cut = bytes.len() as u64 > MAX_FILE;
@@ -46,11 +73,11 @@ fn from_disk(file: &Path) -> Result<Document, ReadError> {
     Ok(document)
 }
 
-fn from_net(place: &Place, url: Url) -> Result<Result<Document, ReadError>, Failure> {
+fn from_net(place: &Place, url: Url) -> Result<Result<Document, Unread>, Failure> {
     let config = place.config()?;
     let fetcher = Fetcher::new(&config.fetch, Clock::System, Resolver::System).map_err(Fault::Fetch)?;
     let outcome = fetcher.fetch(FetchRequest { url, validators: Validators::default() });
-    match outcome {
+    Ok(match outcome {
         FetchOutcome::Fetched { document, .. } => {
             let document = *document;
             let cut = document.cut;
@@ -59,11 +86,11 @@ fn from_net(place: &Place, url: Url) -> Result<Result<Document, ReadError>, Fail
                 read.partial = true;
                 read.warnings.push(cut);
             }
-            Ok(read)
+            read.map_err(Unread::Document)
         }
-        FetchOutcome::NotModified { .. } => Ok(Err(ReadError::NotFetched("not modified".to_owned()))),
-        FetchOutcome::Failed { state, cause, .. } => {
-            Ok(Err(ReadError::NotFetched(format!("{} ({cause})", state.as_str()))))
+        FetchOutcome::NotModified { .. } => {
+            Err(Unread::Address(FeedState::Broken, "not modified, without having been asked".to_owned()))
         }
-    }
+        FetchOutcome::Failed { state, cause, .. } => Err(Unread::Address(state, cause)),
+    })
 }

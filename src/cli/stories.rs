@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     failure::Failure,
     place::Place,
-    table::{moment, rendered, table},
+    table::{moment, rendered, table, width},
 };
 use crate::{
     advisory,
@@ -34,6 +34,7 @@ struct Assigned {
     digest: Option<i64>,
     delivered_at: Option<String>,
     answer: Option<AnswerRow>,
+    references: Vec<String>,
 }
 
 /// Stories, newest first.
@@ -50,7 +51,7 @@ pub fn run(
     let numbers = store.read(|read| read.stories(text, before.map(StoryNo), limit))?;
     let now = Clock::System.now();
     let zone = TimeZone::system();
-    let mut shown_table = table(&["STORY", "SEEN", "TITLE", "TAGS", "OWNERS", "ANSWER"], None);
+    let mut shown_table = table(&["STORY", "SEEN", "TITLE", "TAGS", "OWNERS", "ANSWER"], width());
     for no in &numbers {
         let Some(shown) = store.read(|read| gather(read, *no))? else { continue };
         if json {
@@ -63,7 +64,12 @@ pub fn run(
         return Ok(0);
     }
     if numbers.is_empty() {
-        let what = text.map_or_else(|| "nothing has arrived yet".to_owned(), |text| format!("no title with {text:?}"));
+        let what = match (text, before) {
+            (None, None) => "nothing has arrived yet".to_owned(),
+            (None, Some(story)) => format!("no story is older than {story}"),
+            (Some(text), None) => format!("no title with {text:?}"),
+            (Some(text), Some(story)) => format!("no title with {text:?} in a story older than {story}"),
+        };
         writeln!(out, "{what}")?;
         return Ok(0);
     }
@@ -93,7 +99,15 @@ fn gather(read: &Read<'_>, no: StoryNo) -> Result<Option<Shown>, StoreError> {
             Some(digest) => read.delivery_of(digest)?.delivered_at,
             None => None,
         };
+        let mut references: Vec<String> = Vec::new();
+        for reference in answers.iter().filter(|answer| answer.owner == owner).filter_map(|one| one.reference.as_ref())
+        {
+            if !references.contains(reference) {
+                references.push(reference.clone());
+            }
+        }
         assignments.push(Assigned {
+            references,
             answer: answers.iter().rev().find(|answer| answer.owner == owner).cloned(),
             owner: owner.to_string(),
             reason,
@@ -112,7 +126,7 @@ fn cells(shown: &Shown, seen: &str) -> Vec<String> {
         .iter()
         .map(|one| one.answer.as_ref().map_or("open", |answer| answer.disposition.as_str()))
         .collect();
-    let title: String = shown.row.title().unwrap_or("(no title)").chars().take(72).collect();
+    let title = shown.row.title().unwrap_or("(no title)").to_owned();
     vec![shown.row.no.to_string(), seen.to_owned(), title, tags.join(", "), owners.join(", "), answers.join(", ")]
 }
 
@@ -163,6 +177,6 @@ fn assignment_value(one: &Assigned) -> Value {
         "acknowledged_at": answer.map(|answer| format!("{:.0}", answer.at)),
         "disposition": answer.map(|answer| answer.disposition.as_str()),
         "note": answer.and_then(|answer| answer.note.clone()),
-        "references": answer.and_then(|answer| answer.reference.clone()).into_iter().collect::<Vec<_>>(),
+        "references": one.references,
     })
 }

@@ -1,5 +1,7 @@
 //! Aligned tables without lines, moments and durations as people read them.
 
+use std::io::IsTerminal as _;
+
 use comfy_table::{ContentArrangement, Table, presets};
 use jiff::{SignedDuration, tz::TimeZone};
 
@@ -18,6 +20,12 @@ pub fn table(headings: &[&str], width: Option<u16>) -> Table {
         column.set_padding((0, 2));
     }
     table
+}
+
+/// The width of the terminal that standard output is, in columns; `None`: it is none, and nothing is cut or wrapped.
+pub fn width() -> Option<u16> {
+    let stdout = std::io::stdout();
+    stdout.is_terminal().then(|| terminal_size::terminal_size_of(&stdout).map_or(80, |(width, _)| width.0))
 }
 
 /// The table as text: no blanks at line ends, one line end at the last.
@@ -56,4 +64,24 @@ pub fn stretch(duration: SignedDuration) -> String {
 /// `1 entry`, `2 entries`.
 pub fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_no_wider_than_its_terminal_and_loses_no_word() {
+        let words = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen";
+        for width in [40, 60, 80] {
+            let mut shown = table(&["STORY", "TITLE", "OWNERS"], Some(width));
+            shown.add_row(["1", words, "maria, head-of-engineering"]);
+            let text = rendered(&shown);
+            assert!(text.lines().all(|line| line.chars().count() <= usize::from(width)), "{width}:\n{text}");
+            assert!(words.split(' ').all(|word| text.contains(word)), "{width}:\n{text}");
+        }
+        let mut uncut = table(&["STORY", "TITLE"], None);
+        uncut.add_row(["1", words]);
+        assert_eq!(rendered(&uncut).lines().nth(1), Some(format!("1      {words}").as_str()));
+    }
 }

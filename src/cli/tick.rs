@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{
     failure::Failure,
     place::Place,
-    poll::Bar,
+    poll::{self, Bar},
     table::{count, stretch},
 };
 use crate::{
@@ -20,8 +20,9 @@ pub fn run(place: &Place, json: bool, out: &mut dyn Write) -> Result<u8, Failure
     let watch = Stopwatch::start();
     let (context, _lock) = place.start(place.config()?)?;
     let mut bar = Bar::new();
-    let report = jobs::tick(&context, &mut |progress| bar.show(&progress))?;
+    let mut report = jobs::tick(&context, &mut |progress| bar.show(&progress))?;
     bar.clear();
+    poll::sort(&mut report.poll);
     let outbox = context.store.dir().join("outbox");
     for (owner, reason) in &report.digests.failed {
         super::say(&Fault::Compose(format!("{owner}: {reason}")).into());
@@ -94,12 +95,7 @@ fn write_report(report: &TickReport, out: &mut dyn Write) -> Result<(), Failure>
 
 fn write_json(report: &TickReport, out: &mut dyn Write) -> Result<(), Failure> {
     for feed in &report.poll.feeds {
-        let line = json!({
-            "feed": feed.feed, "state": feed.state.as_str(), "cause": feed.cause, "new": feed.applied.new,
-            "revised": feed.applied.revised, "not_modified": feed.not_modified, "warnings": feed.warnings,
-            "next_poll_at": feed.next_poll_at.to_string(),
-        });
-        writeln!(out, "{line}")?;
+        writeln!(out, "{}", poll::json_line(feed))?;
     }
     for digest in &report.digests.digests {
         let line = json!({

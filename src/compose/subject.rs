@@ -14,8 +14,12 @@ const MAX_SUBJECT: usize = 60;
 /// Telephones show this much of it.
 const MAX_FIRST: usize = 33;
 
-/// The subject of a digest. No two of one owner are equal: a scheduled one ends in its day, an urgent one in its minute.
+/// The subject of a digest. No two of one owner are equal: a scheduled one ends in its day, an urgent one in its
+/// minute, and one that only tells of trouble in the day on which the newest trouble began.
 pub(super) fn subject(content: &DigestContent) -> String {
+    if let Some(trouble) = trouble(content) {
+        return trouble;
+    }
     let (call, pattern) = match content.kind {
         DigestKind::Scheduled => ("", "(%a %-d %b)"),
         DigestKind::Urgent => (": answer now", "(%-d %b %H:%M)"),
@@ -24,6 +28,29 @@ pub(super) fn subject(content: &DigestContent) -> String {
     let room = MAX_SUBJECT.saturating_sub(tail.chars().count());
     let news = if content.stories.is_empty() { quiet(content) } else { news(&content.stories, room) };
     format!("{}{tail}", cut(&news, room))
+}
+
+/// The subject where there is nothing but feeds that went blind: `Blind: Tarnbase refuses us since Wed 18 Nov, +1 feed`.
+fn trouble(content: &DigestContent) -> Option<String> {
+    if !(content.stories.is_empty() && content.also_published.is_empty() && content.restricted.is_empty()) {
+        return None;
+    }
+    let newest = content.not_seen.iter().rev().max_by_key(|feed| feed.since)?;
+    let does = match newest.state.as_str() {
+        "refused" => "refuses us",
+        "throttled" => "puts us off",
+        "gone" => "is gone",
+        "not-a-feed" => "is no feed",
+        _ => "is broken",
+    };
+    let others = match content.not_seen.len().saturating_sub(1) {
+        0 => String::new(),
+        1 => ", +1 feed".to_owned(),
+        n => format!(", +{} feeds", grouped(n as u64)),
+    };
+    let tail = format!(" {does} since {}{others}", moment(newest.since, &content.timezone, "%a %-d %b"));
+    let room = MAX_SUBJECT.saturating_sub("Blind: ".len() + tail.chars().count());
+    Some(format!("Blind: {}{tail}", cut(&newest.feed, room)))
 }
 
 fn quiet(content: &DigestContent) -> String {

@@ -188,7 +188,7 @@ fn compiled(text: &Text<'_>, report: &mut Report<'_>) -> Option<Regex> {
         Ok(regex) => Some(regex),
         Err(error) => {
             let (label, at) = regex_error(&error, text, report);
-            let hint = "see https://docs.rs/regex/1/regex/#syntax; look-around and back references do not exist";
+            let hint = "the syntax is that of the `regex` crate: look-around and back references do not exist";
             report.error(&at, "invalid regular expression").label(label).hint(hint);
             None
         }

@@ -1,5 +1,7 @@
 //! Digest: whose turn it is, what goes in, and freezing the bytes.
 
+use jiff::SignedDuration;
+
 use super::{
     Context, Fault,
     story::{SeenStory, feed_label, feed_name, moved, named_tags},
@@ -55,6 +57,10 @@ pub struct DigestReport {
     /// Owners whose digest could not be composed, and why; what waits for them goes on waiting.
     pub failed: Vec<(OwnerId, String)>,
 }
+
+/// For how long a feed must have been blind before it alone is the first thing that an owner hears of sigtrail: a
+/// first poll that failed by chance is no reason for a mail.
+const FIRST_TROUBLE: SignedDuration = SignedDuration::from_hours(24);
 
 /// What goes into a digest, with what has to be marked as told.
 struct Gathered {
@@ -190,8 +196,12 @@ impl Gathered {
             return Ok(true);
         }
         let last = read.last_digest_at(&owner.id)?;
+        let settled = now.saturating_sub(FIRST_TROUBLE).unwrap_or(now);
         let blind = read.feeds()?.into_iter().filter(|feed| feed.enabled && !feed.state.is_seen());
-        let mut news = blind.filter(|feed| last.is_none_or(|last| feed.since > last) && feed.since <= now);
+        let mut news = blind.filter(|feed| match last {
+            Some(last) => feed.since > last && feed.since <= now,
+            None => feed.since <= settled,
+        });
         Ok(news.any(|feed| context.config.feed(&feed.id).is_some_and(|feed| feed.owner == owner.id)))
     }
 }
@@ -217,28 +227,9 @@ fn gather(
 ) -> Result<Gathered, StoreError> {
     let config = &context.config;
     let urgent_only = kind == DigestKind::Urgent;
-    let (mut stories, mut feeds_in_it) = (Vec::new(), Vec::new());
-    let waiting = read.pending(&owner.id, urgent_only)?;
-    let is_full = waiting.len() > MAX_STORIES;
-    for pending in waiting.into_iter().take(MAX_STORIES) {
-        // A preview may come before what is above the ceiling was handed over.
-        if feed_label(config, read, &pending.feed)? > owner.tlp {
-            continue;
-        }
-        if let Some(row) = read.story(pending.story)? {
-            let (story, feeds) = story_of(config, read, owner, &pending, &row)?;
-            feeds_in_it.extend(feeds);
-            stories.push((story, pending));
-        }
-    }
-    stories.sort_by_cached_key(|(story, pending)| shown_order(story, pending));
     let links = Links { key: &context.link_key, base: config.web.base_url.as_str().trim_end_matches('/'), no, now };
-    let mut numbered = Vec::with_capacity(stories.len());
-    for (i, (mut story, pending)) in stories.into_iter().enumerate() {
-        story.number = i + 1;
-        story.answer_url = links.story(i + 1);
-        numbered.push((story, pending));
-    }
+    let Waiting { stories: numbered, feeds: mut feeds_in_it, is_full } =
+        waiting_stories(config, read, owner, urgent_only, &links)?;
     let (listed, lines) =
         if urgent_only { (Vec::new(), Vec::new()) } else { also_published(config, read, owner, now)? };
     let withheld = if urgent_only { Vec::new() } else { read.withheld(&owner.id)? };
@@ -289,6 +280,42 @@ fn gather(
     })
 }
 
+/// The stories that wait for an owner, in their order.
+struct Waiting {
+    stories: Vec<(DigestStory, PendingRow)>,
+    feeds: Vec<FeedNo>,
+    is_full: bool,
+}
+
+fn waiting_stories(
+    config: &Config,
+    read: &Read<'_>,
+    owner: &Owner,
+    urgent_only: bool,
+    links: &Links<'_>,
+) -> Result<Waiting, StoreError> {
+    let (mut stories, mut feeds) = (Vec::new(), Vec::new());
+    let waiting = read.pending(&owner.id, urgent_only)?;
+    let is_full = waiting.len() > MAX_STORIES;
+    for pending in waiting.into_iter().take(MAX_STORIES) {
+        // A preview may come before what is above the ceiling was handed over.
+        if feed_label(config, read, &pending.feed)? > owner.tlp {
+            continue;
+        }
+        if let Some(row) = read.story(pending.story)? {
+            let (story, of) = story_of(config, read, owner, &pending, &row)?;
+            feeds.extend(of);
+            stories.push((story, pending));
+        }
+    }
+    stories.sort_by_cached_key(|(story, pending)| shown_order(story, pending));
+    for (i, (story, _)) in stories.iter_mut().enumerate() {
+        story.number = i + 1;
+        story.answer_url = links.story(i + 1);
+    }
+    Ok(Waiting { stories, feeds, is_full })
+}
+
 /// Makes the links of one digest.
 struct Links<'l> {
     key: &'l LinkKey,
@@ -300,7 +327,7 @@ struct Links<'l> {
 impl Links<'_> {
     /// One link for the whole digest; a story's link adds its number, so that the page can lead on to the next one.
     fn all(&self) -> String {
-        let expires = self.now.saturating_add(jiff::SignedDuration::from_hours(24 * LINK_DAYS)).unwrap_or(self.now);
+        let expires = self.now.saturating_add(SignedDuration::from_hours(24 * LINK_DAYS)).unwrap_or(self.now);
         let scope = Scope { digest: self.no, story: None, expires };
         format!("{}/a/{}", self.base, token::mint(self.key, &scope))
     }
@@ -350,7 +377,8 @@ fn story_of(
     Ok((story, seen.feeds))
 }
 
-/// The lines that wait for this owner, and those of people whose post this owner gets; and how they are shown.
+/// The lines that wait for this owner, and those of people who left or may not see them and for whom this owner
+/// stands in; and how they are shown.
 fn also_published(
     config: &Config,
     read: &Read<'_>,

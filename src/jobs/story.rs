@@ -88,12 +88,7 @@ pub(super) fn moved(
     if owner.is_some_and(|owner| label <= owner.tlp) {
         return None;
     }
-    let name = config.owner(meant).map_or_else(|| meant.to_string(), |owner| owner.name.clone());
-    let cause = match owner {
-        Some(_) => format!("who may not see TLP:{label} entries"),
-        None => "who is not an owner any more".to_owned(),
-    };
-    let reason = format!("It was meant for {name}, {cause}: \u{201c}{reason}\u{201d}");
+    let reason = route::passed_on(config, meant, reason);
     let to = route::stand_in(config, meant, label, now);
     let ask = to.clone().unwrap_or_else(|| config.fallback.clone());
     Some(Reassigned {

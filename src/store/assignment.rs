@@ -133,11 +133,8 @@ impl Read<'_> {
     pub fn withheld(&self, owner: &OwnerId) -> Result<Vec<WithheldRow>, StoreError> {
         let mut query = self.tx.prepare_cached(
             "SELECT story, feed.id, ask FROM withheld JOIN feed ON feed.no = withheld.feed
-             WHERE owner = ?1 AND NOT EXISTS (SELECT 1 FROM digest_withheld
-                 JOIN delivery ON delivery.digest = digest_withheld.digest
-                 JOIN delivery_state ON delivery_state.delivery = delivery.no
-                 WHERE digest_withheld.story = withheld.story AND digest_withheld.owner = withheld.owner
-                     AND state <> 'withdrawn')
+             WHERE owner = ?1 AND NOT EXISTS (SELECT 1 FROM digest_withheld JOIN standing_digest USING (digest)
+                 WHERE digest_withheld.story = withheld.story AND digest_withheld.owner = withheld.owner)
              ORDER BY story",
         )?;
         let rows = query

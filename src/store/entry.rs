@@ -194,7 +194,7 @@ impl Write<'_> {
         let mut applied = AppliedPoll::default();
         match answer {
             Answer::Document(arrived) if plans.baseline || !plans.entries.is_empty() => {
-                applied = self.apply_entries(feed, no, arrived, plans, config, now)?;
+                applied = self.apply_entries((feed, no), arrived, plans, config, now)?;
                 update.status.last_entry_at = if applied.new > 0 { Some(now) } else { update.status.last_entry_at };
             }
             Answer::Document(_) | Answer::NotModified(_) => self.count_quiet_poll(no, now)?,
@@ -206,8 +206,7 @@ impl Write<'_> {
 
     fn apply_entries(
         &mut self,
-        feed: &Feed,
-        no: FeedNo,
+        (feed, no): (&Feed, FeedNo),
         arrived: &Arrived,
         plans: EntryPlans,
         config: ConfigVersion,

@@ -121,10 +121,9 @@ impl Read<'_> {
     pub fn baselines_for(&self, owner: &str) -> Result<Vec<BaselineRow>, StoreError> {
         let mut query = self.tx.prepare_cached(
             "SELECT baseline.feed, feed.id, recorded, matched FROM baseline JOIN feed ON feed.no = baseline.feed
-             WHERE recorded > 0 AND NOT EXISTS (SELECT 1 FROM digest_baseline
-                 JOIN delivery ON delivery.digest = digest_baseline.digest
-                 JOIN delivery_state ON delivery_state.delivery = delivery.no
-                 WHERE digest_baseline.feed = baseline.feed AND owner = ?1 AND state <> 'withdrawn')
+             WHERE recorded > 0 AND NOT EXISTS
+                 (SELECT 1 FROM digest_baseline JOIN standing_digest USING (digest)
+                  WHERE digest_baseline.feed = baseline.feed AND owner = ?1)
              ORDER BY feed.id",
         )?;
         let rows = query

@@ -20,7 +20,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::DbConfig};
 
 pub use self::{
     acknowledgement::AnswerRow,
@@ -76,6 +76,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the disk is full: nothing can be written until somebody makes room.
+    pub fn is_full(&self) -> bool {
+        matches!(self, StoreError::Sqlite(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull))
+    }
+
     /// Whether the disk itself failed: full, unreadable, or a sync that did not happen.
     pub fn is_disk(&self) -> bool {
         use rusqlite::ErrorCode::{CannotOpen, DiskFull, ReadOnly, SystemIoFailure};
@@ -159,6 +164,8 @@ impl Store {
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "cache_size", -8_000)?;
         connection.pragma_update(None, "mmap_size", 0)?;
+        // Without it a statement is compiled anew whenever a value is bound that the planner has looked at.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.set_prepared_statement_cache_capacity(64);
         Ok(connection)
     }
@@ -213,7 +220,9 @@ impl Store {
         work: impl FnOnce(&mut Connection) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut connection = self.take()?;
+        self.shared.faults.point("before a connection was lent")?;
         let done = work(&mut connection)?;
+        self.shared.faults.point("after a connection was lent")?;
         self.give_back(connection);
         Ok(done)
     }

@@ -82,7 +82,7 @@ pub(super) async fn record(
         Ok(Recorded::Already { record, .. }) => behind.see_other("already", record),
         Err(error) => {
             tracing::error!(target: "acknowledge", digest = %behind.page.digest, %error, "an answer was not recorded");
-            let outcome = Outcome::Trouble(if is_disk_full(&error) {
+            let outcome = Outcome::Trouble(if error.is_full() {
                 "Not recorded: our storage is full. Your text is still here; try again later."
             } else {
                 "Not recorded: our storage failed. Your text is still here; try again later."
@@ -179,10 +179,6 @@ async fn store_answer(desk: &Desk, answer: Answer, now: Time) -> Result<Recorded
     tokio::task::spawn_blocking(move || acknowledge::record(&store, &answer, now))
         .await
         .unwrap_or(Err(StoreError::OnPurpose("the thread that records")))
-}
-
-fn is_disk_full(error: &StoreError) -> bool {
-    matches!(error, StoreError::Sqlite(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull))
 }
 
 /// Whether a POST says that another site made it. Browsers send `Origin: null` from a page that has

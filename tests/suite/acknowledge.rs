@@ -1,6 +1,8 @@
 //! The acknowledgement page as browsers, scanners and forgers meet it: a whole world behind it, raw HTTP in front.
 #![expect(clippy::string_slice, reason = "a test fails by panicking")]
 
+mod browser;
+
 use std::{
     collections::BTreeSet,
     io::{Read as _, Write as _},

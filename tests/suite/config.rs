@@ -460,9 +460,11 @@ fn check_shows_the_next_three_runs_of_every_owner_and_the_counts() {
     assert_eq!(cli::check::run(files.folder.path(), now(), false, false, &mut out).unwrap(), 0);
     assert_eq!(
         String::from_utf8(out).unwrap(),
-        "OWNER  DIGEST           ZONE           NEXT\n\
-         maria  0 8 * * MON-FRI  Europe/London  Mon 23 Nov 08:00  Tue 24 Nov 08:00  Wed 25 Nov 08:00\n\
-         jon    0 8 * * MON-FRI  UTC            Mon 23 Nov 08:00  Tue 24 Nov 08:00  Wed 25 Nov 08:00\n\
+        "OWNER  ROLE           DIGEST           ZONE           NEXT\n\
+         maria  Security lead  0 8 * * MON-FRI  Europe/London  Mon 23 Nov 08:00  Tue 24 Nov 08:00  Wed 25 Nov 08:00\n\
+         jon                   0 8 * * MON-FRI  UTC            Mon 23 Nov 08:00  Tue 24 Nov 08:00  Wed 25 Nov 08:00\n\
+         GROUP  KIND        MEMBERSHIP  FEEDS  OWNER  DEPUTY  REVIEW BY\n\
+         tarn   government  open        1      maria  jon     2027-02-03\n\
          2 feeds, 1 group, 2 owners, 1 component, 1 topic, 4 terms, 1 route\n"
     );
 }
@@ -475,9 +477,19 @@ fn check_exits_0_with_warnings_alone_and_2_with_errors_and_speaks_json_lines() {
     assert_eq!(cli::check::run(files.folder.path(), now(), true, false, &mut out).unwrap(), 0);
     let lines: Vec<serde_json::Value> =
         String::from_utf8(out).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(lines.len(), 3);
+    assert_eq!(lines.len(), 4);
     assert_eq!((&lines[0]["severity"], &lines[0]["text"]), (&"warning".into(), &"\"MRQ\"".into()));
     assert_eq!(lines[1]["next"][0], "2026-11-23T08:00:00Z");
+    let group = serde_json::json!({
+        "group": "tarn", "name": "Tarn CERT", "url": "https://tarn.example/", "kind": "government",
+        "membership": "open", "reason": "First word on what is exploited", "owner": "maria", "deputy": "jon",
+        "controls": ["A.5.6"], "joined": "2025-02-03", "review_by": "2027-02-03", "review_overdue": false, "feeds": 1,
+    });
+    assert_eq!(lines[3], group, "every key of a group is shown");
+    let later = "2027-02-04T00:00:00Z".parse().unwrap();
+    let mut out = Vec::new();
+    assert_eq!(cli::check::run(files.folder.path(), later, false, false, &mut out).unwrap(), 0);
+    assert!(String::from_utf8(out).unwrap().contains("2027-02-03, overdue\n"));
 
     files.edit(FEEDS, "owner = \"jon\"", "owner = \"jhon\"");
     let mut out = Vec::new();

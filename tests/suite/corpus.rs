@@ -1,6 +1,7 @@
 //! Real feed documents, the whole way: served on loopback, polled twice, tagged against a stack, mailed to four owners
 //! through a real mail server where there is one, and verified. The documents stay outside: `SIGTRAIL_CORPUS` names
 //! the folder, and without it the test says that it is skipped.
+#![expect(clippy::redundant_closure_for_method_calls, reason = "the method itself has one lifetime, a closure any")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -159,7 +160,7 @@ fn world_of(cases: &[Case]) -> World {
 fn mailing_through(world: World, postfix: &Postfix) -> World {
     let MailTransport::Smtp { port, .. } = postfix.settings(MailTls::Starttls).transport else { panic!("not SMTP") };
     let old = format!("port = {}\ntls = \"none\"", world.smtp.port());
-    let new = format!("port = {port}\ntls = \"starttls\"\nca_file = {:?}", postfix.ca_file());
+    let new = format!("port = {port}\ntls = \"starttls\"\nca_file = \"{}\"", postfix.ca_file().display());
     world.replace_setting(&old, &new)
 }
 

@@ -353,7 +353,13 @@ fn a_subject_says_the_worst_first_and_the_day_last_in_sixty_characters() {
     assert_eq!(mail(&urgent).subject, "Quillgate VPN exploited: answer now (20 Nov 08:00)");
     assert_eq!(mail(&empty()).subject, "Nothing for you, all feeds seen (Fri 20 Nov)");
     let blind = DigestContent { not_seen: content().not_seen, ..empty() };
-    assert_eq!(mail(&blind).subject, "Nothing for you, 12 of 14 feeds seen (Fri 20 Nov)");
+    assert_eq!(mail(&blind).subject, "Blind: Tarnbase bullet… refuses us since Wed 18 Nov, +1 feed");
+    let listed = DigestContent { also_published: content().also_published, ..blind };
+    assert_eq!(mail(&listed).subject, "Nothing for you, 12 of 14 feeds seen (Fri 20 Nov)");
+    let long = DigestContent { not_seen: vec![not_seen(&"Überlang ".repeat(40), "not-a-feed", "", 1)], ..empty() };
+    let long = mail(&long).subject;
+    assert!(long.starts_with("Blind: Überlang Überlang") && long.ends_with("… is no feed since Wed 18 Nov"), "{long}");
+    assert!(long.chars().count() <= 60, "{long}");
     let mut long = story(1, &"Überlange Überschrift ".repeat(40));
     long.tags.clear();
     let long = mail(&DigestContent { stories: vec![long, story(2, "b"), story(3, "c")], ..content() }).subject;

@@ -9,9 +9,11 @@
 #![expect(clippy::print_stderr, clippy::print_stdout, reason = "a skipped test says so aloud")]
 
 mod acknowledge;
+mod commands;
 mod config;
 mod corpus;
 mod crash;
+mod deliver;
 mod digest;
 mod evidence;
 mod fetch;
@@ -22,6 +24,8 @@ mod matching;
 mod parse;
 mod poll;
 mod regression;
+mod routing;
+mod rows;
 mod service;
 mod text;
 mod tidy;

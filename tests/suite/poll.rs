@@ -72,7 +72,7 @@ fn p_01_a_second_poll_sends_both_validators_byte_for_byte_and_a_304_is_no_work()
 fn h_16_a_document_that_was_cut_keeps_its_entries_but_not_its_validators() {
     let mut world = World::company("2026-11-20T07:00:00Z").feed("cert", "");
     let whole = document(&items(6));
-    let cut = &whole[..whole.len() * 2 / 3];
+    let cut = whole.get(..whole.len() * 2 / 3).unwrap();
     world.answer("cert", Answer::ok(cut).etag("\"cut\""));
     let report = world.tick();
     assert!(report.poll.sum(|applied| applied.new) >= 3);
@@ -227,6 +227,40 @@ fn a_renamed_feed_keeps_its_history() {
     let report = world.tick();
     assert_eq!(report.poll.sum(|applied| applied.new), 0, "nothing comes back as news");
     assert_eq!(world.records_of("feed-renamed").len(), 1);
+}
+
+#[test]
+fn a_feed_whose_address_changes_keeps_its_history_and_is_asked_at_the_new_one_at_once() {
+    let mut world = World::company("2026-11-20T07:00:00Z").feed("cert", "");
+    world.publish("cert", &document(&items(4)));
+    world.tick();
+    world.publish("moved", &document(&items(5)));
+    world.edit("feeds", "/cert\"", "/moved\"");
+    world.restart();
+    let report = world.tick();
+    assert_eq!(report.poll.feeds.len(), 1, "it does not wait for the old address's next poll");
+    assert_eq!(report.poll.sum(|applied| applied.new), 1, "only what the new address has beyond the old one is new");
+    assert_eq!(report.poll.sum(|applied| applied.baseline), 0, "it is no first poll");
+    let asked = world.server.requests("/moved");
+    assert_eq!((asked.len(), asked[0].header("if-none-match")), (1, None), "the validators stay behind");
+}
+
+#[test]
+fn an_owner_who_only_has_a_blind_feed_is_told_after_a_day() {
+    let mut world = World::company("2026-11-20T07:00:00Z").feed("refusing", "owner = \"jon\"");
+    world.answer("refusing", Answer::status(403));
+    world.tick();
+    world.wait(HOUR * 12);
+    world.tick();
+    assert_eq!(world.mailbox("jon").len(), 0, "a first poll that failed by chance is no reason for a mail");
+    world.wait(HOUR * 13);
+    world.tick();
+    world.wait(HOUR * 24);
+    world.tick();
+    let mails = world.mailbox("jon");
+    assert_eq!(mails.len(), 1, "{}", mails.join("\n=====\n"));
+    assert!(mails[0].starts_with("Subject: Blind: Refusing refuses us since Fri 20 Nov\n"), "{}", mails[0]);
+    assert_eq!(world.mailbox("maria").len(), 0, "it is not her feed");
 }
 
 #[test]

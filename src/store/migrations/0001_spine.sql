@@ -198,8 +198,9 @@ CREATE INDEX digest_story_story ON digest_story (story);
 CREATE TABLE digest_listing (
     entry  INTEGER NOT NULL,
     digest INTEGER NOT NULL REFERENCES digest (no),
-    PRIMARY KEY (digest, entry)
+    PRIMARY KEY (entry, digest)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX digest_listing_digest ON digest_listing (digest);
 
 -- The feeds whose words are in a digest.
 CREATE TABLE digest_feed (
@@ -253,6 +254,10 @@ CREATE TABLE delivery_state (
     next_attempt_at INTEGER
 ) STRICT;
 CREATE INDEX delivery_due ON delivery_state (state, next_attempt_at);
+
+-- The digests that left or still may. What a withdrawn one lists is told to nobody, and waits again.
+CREATE VIEW standing_digest AS
+SELECT digest FROM delivery JOIN delivery_state ON delivery_state.delivery = delivery.no WHERE state <> 'withdrawn';
 
 CREATE TABLE acknowledgement (
     no          INTEGER PRIMARY KEY,

@@ -12,8 +12,8 @@ use sigtrail::{
         self, Context, Fault, TickReport,
         start::{self, Surroundings},
     },
-    model::{id::StoryNo, settings::Config, time::Time},
-    store::{AnswerRow, Faults, StoryRow},
+    model::{settings::Config, time::Time},
+    store::{Faults, StoryRow},
 };
 use tempfile::TempDir;
 
@@ -147,7 +147,7 @@ impl World {
     /// Serves this document at `/ID` from now on, with a strong ETag made from it.
     pub fn publish(&self, id: &str, document: &str) {
         use sha2::{Digest as _, Sha256};
-        let tag: String = Sha256::digest(document).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        let tag: String = sigtrail::hex::hex(&Sha256::digest(document)).chars().take(12).collect();
         self.server.serve(&format!("/{id}"), Answer::ok(document).etag(format!("\"{tag}\"")));
     }
 
@@ -238,11 +238,6 @@ impl World {
         let mut rows = found.unwrap();
         rows.reverse();
         rows
-    }
-
-    /// What was said of a story.
-    pub fn answers(&mut self, story: StoryNo) -> Vec<AnswerRow> {
-        self.context().store.read(|read| read.answers(story)).unwrap()
     }
 
     /// The kinds of the records in the log, in order.
