@@ -113,12 +113,12 @@ pub fn tick(context: &Context, progress: &mut dyn FnMut(poll::Progress<'_>)) -> 
 /// The half of a tick that needs no feed: digests, deliveries, retention, the day's summary and the checkpoint.
 pub fn mail_due(context: &Context) -> Result<(digest::DigestReport, deliver::DeliverReport), Fault> {
     let now = context.now();
-    deliver::settle_unfinished(context)?;
+    let mut deliveries = deliver::settle_unfinished(context)?;
     context.store.write(|write| write.summarise_quiet_polls(now))?;
     checkpoint::checkpoint(context)?;
     context.pulse.beat();
     let digests = digest::digest_due(context)?;
-    let deliveries = deliver::deliver_due(context)?;
+    deliveries.deliveries.extend(deliver::deliver_due(context)?.deliveries);
     if !context.stop.is_asked() {
         context.pulse.beat();
         purge::purge_due(context)?;
