@@ -4,7 +4,7 @@
 use std::{
     fs::{File, OpenOptions, TryLockError},
     io,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// Held as long as this value lives.
@@ -18,18 +18,28 @@ pub enum LockError {
     #[error("another sigtrail is already at work on this state")]
     Taken,
     /// The file cannot be opened or locked.
-    #[error("the lock file: {0}")]
-    File(#[from] io::Error),
+    #[error("{path}: {error}")]
+    File {
+        /// The lock's file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
 }
 
 impl InstanceLock {
     /// Takes the lock of this state folder, or says at once that somebody else has it.
     pub fn take(state: &Path) -> Result<InstanceLock, LockError> {
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(state.join("lock"))?;
+        let path = state.join("lock");
+        let opened = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let file = match opened {
+            Ok(file) => file,
+            Err(error) => return Err(LockError::File { path, error }),
+        };
         match file.try_lock() {
             Ok(()) => Ok(InstanceLock(file)),
             Err(TryLockError::WouldBlock) => Err(LockError::Taken),
-            Err(TryLockError::Error(error)) => Err(LockError::File(error)),
+            Err(TryLockError::Error(error)) => Err(LockError::File { path, error }),
         }
     }
 

@@ -34,7 +34,7 @@ pub fn run(place: &Place, args: &AckArgs, json: bool, out: &mut dyn Write) -> Re
         return Err(Failure::Mistake(format!("{reason}: add --note \"...\"")));
     }
     let store = place.store(Some(&config))?;
-    let stories = known_stories(&store, &args.stories)?;
+    let stories = known_stories(&store, &owner, &args.stories)?;
     let clean = |text: &Option<String>| {
         text.as_ref().map(|text| text::clean(text, MAX_NOTE * 4)).filter(|text| !text.is_empty())
     };
@@ -62,12 +62,19 @@ pub fn run(place: &Place, args: &AckArgs, json: bool, out: &mut dyn Write) -> Re
     Ok(0)
 }
 
-fn known_stories(store: &Store, numbers: &[i64]) -> Result<Vec<StoryNo>, Failure> {
+/// The stories by their numbers. One that went to others only is refused: nobody answers what they were never given.
+fn known_stories(store: &Store, owner: &OwnerId, numbers: &[i64]) -> Result<Vec<StoryNo>, Failure> {
     let mut stories = Vec::new();
     for number in numbers {
         let no = StoryNo(*number);
         if store.read(|read| read.story(no))?.is_none() {
             return Err(Failure::Mistake(format!("no story {no}; `sigtrail stories` lists them")));
+        }
+        let given = store.read(|read| read.assignments(no))?;
+        if !given.is_empty() && !given.iter().any(|(one, ..)| one == owner) {
+            let mut went: Vec<&str> = given.iter().map(|(one, ..)| one.as_str()).collect();
+            went.dedup();
+            return Err(Failure::Mistake(format!("story {no} went to {}, not to {owner}", went.join(", "))));
         }
         if !stories.contains(&no) {
             stories.push(no);

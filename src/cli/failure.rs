@@ -100,7 +100,22 @@ impl From<LockError> for Failure {
     fn from(error: LockError) -> Self {
         match error {
             LockError::Taken => Failure::Running(error.to_string()),
-            LockError::File(_) => Failure::Mistake(error.to_string()),
+            LockError::File { path, error } => Failure::File { path, error },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_on_a_disk_that_is_read_only_is_the_disks_fault() {
+        let lock = |kind: io::ErrorKind| {
+            let failure = Failure::from(LockError::File { path: "var/lock".into(), error: kind.into() });
+            (failure.exit_code(), failure.to_string().starts_with("var/lock: "))
+        };
+        assert_eq!(lock(io::ErrorKind::ReadOnlyFilesystem), (74, true));
+        assert_eq!(lock(io::ErrorKind::PermissionDenied), (2, true));
     }
 }

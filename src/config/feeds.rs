@@ -11,11 +11,14 @@ use super::{
     problem::{At, Report},
     values::{self, Flaw},
 };
-use crate::model::{
-    feed::{Feed, Group, GroupKind, Membership, Tlp, Unmatched},
-    id::{FeedId, GroupId, OwnerId, TopicId},
-    owner::Owner,
-    settings::FetchSettings,
+use crate::{
+    address::{literal, may_dial},
+    model::{
+        feed::{Feed, Group, GroupKind, Membership, Tlp, Unmatched},
+        id::{FeedId, GroupId, OwnerId, TopicId},
+        owner::Owner,
+        settings::FetchSettings,
+    },
 };
 
 /// How many entries of a first poll are treated as new, unless a feed says otherwise.
@@ -164,14 +167,21 @@ fn address(table: &Fields<'_>, fetch: &FetchSettings, report: &mut Report<'_>) -
     table.read("url", report, |text| {
         let url = values::feed_address(text)?;
         let port = url.port_or_known_default().unwrap_or(0);
-        if ports.is_empty() || ports.contains(&port) {
-            return Ok(url);
+        if !ports.is_empty() && !ports.contains(&port) {
+            return Err(Flaw::new(
+                format!("port {port} is not allowed"),
+                format!("fetch.allow_ports is {ports:?}"),
+                format!("add {port} to allow_ports in config/sigtrail.toml"),
+            ));
         }
-        Err(Flaw::new(
-            format!("port {port} is not allowed"),
-            format!("fetch.allow_ports is {ports:?}"),
-            format!("add {port} to allow_ports in config/sigtrail.toml"),
-        ))
+        match literal(&url).filter(|ip| !may_dial(*ip, &fetch.allow_addresses)) {
+            None => Ok(url),
+            Some(ip) => Err(Flaw::new(
+                format!("address {ip} is not public"),
+                "only public addresses are dialled",
+                "name its range in allow_addresses in config/sigtrail.toml",
+            )),
+        }
     })
 }
 

@@ -37,21 +37,24 @@ pub struct Delivered {
 /// What delivering did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeliverReport {
-    /// Every delivery that was tried or withdrawn.
+    /// Every delivery that was tried, withdrawn, or found open after a death.
     pub deliveries: Vec<Delivered>,
 }
 
-/// Ends the attempts that a dead process left open: what became of the message is not known.
-pub fn settle_unfinished(context: &Context) -> Result<(), Fault> {
+/// Ends the attempts that a dead process left open, and says which: what became of their messages is not known.
+pub fn settle_unfinished(context: &Context) -> Result<DeliverReport, Fault> {
     let now = context.now();
+    let mut report = DeliverReport::default();
     for open in context.store.read(|read| read.unfinished_attempts())? {
         let outcome = SendOutcome::Uncertain { cause: "sigtrail stopped before the end was known".to_owned() };
         let next = delivery::next(&outcome, open.attempt, open.queued_at, now, open.delivery);
         context
             .store
             .write(|write| write.finish_attempt((open.delivery, open.attempt), &open.owner, &outcome, &next, now))?;
+        let (delivery, owner) = (open.delivery, open.owner);
+        report.deliveries.push(Delivered { delivery, owner, outcome: Some(outcome), reason: None });
     }
-    Ok(())
+    Ok(report)
 }
 
 /// Tries every delivery whose time has come, oldest first, over one connection. None begins after a stop was asked

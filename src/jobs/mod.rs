@@ -113,7 +113,7 @@ pub fn tick(context: &Context, progress: &mut dyn FnMut(poll::Progress<'_>)) -> 
 /// The half of a tick that needs no feed: digests, deliveries, retention, the day's summary and the checkpoint.
 pub fn mail_due(context: &Context) -> Result<(digest::DigestReport, deliver::DeliverReport), Fault> {
     let now = context.now();
-    deliver::settle_unfinished(context)?;
+    let mut deliveries = deliver::settle_unfinished(context)?;
     context.store.write(|write| {
         write.bring_polls_back(&context.config, now)?;
         write.summarise_quiet_polls(now)
@@ -121,7 +121,7 @@ pub fn mail_due(context: &Context) -> Result<(digest::DigestReport, deliver::Del
     checkpoint::checkpoint(context)?;
     context.pulse.beat();
     let digests = digest::digest_due(context)?;
-    let deliveries = deliver::deliver_due(context)?;
+    deliveries.deliveries.extend(deliver::deliver_due(context)?.deliveries);
     if !context.stop.is_asked() {
         context.pulse.beat();
         purge::purge_due(context)?;

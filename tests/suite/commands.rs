@@ -82,6 +82,31 @@ fn a_command_that_reads_says_that_there_is_no_state_and_makes_none() {
 }
 
 #[test]
+fn nobody_answers_from_the_shell_for_a_story_that_went_to_others_only() {
+    let mut world = world();
+    let root = world.root.path().to_owned();
+    said(&root, &["poll"]);
+    let answer = |owner| sigtrail(&root, &["ack", "1", "--owner", owner, "--as", "acted"]);
+    let refused = answer("jon");
+    assert_eq!(refused.status.code(), Some(2));
+    assert_eq!(text(&refused.stderr), "error: story 1 went to maria, not to jon\n");
+    assert!(world.records_of("acknowledged").is_empty());
+    assert_eq!(answer("maria").status.code(), Some(0));
+    assert_eq!(world.records_of("acknowledged").len(), 1);
+}
+
+#[test]
+fn a_lock_that_cannot_be_made_is_named_with_its_path() {
+    let world = world();
+    let root = world.root.path();
+    fs::create_dir_all(world.state().join("lock")).unwrap();
+    let output = sigtrail(root, &["tick"]);
+    let talk = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{talk}");
+    assert!(talk.contains(&world.state().join("lock").display().to_string()), "{talk}");
+}
+
+#[test]
 fn a_mistake_on_the_command_line_is_named_and_exits_2() {
     let world = world();
     let root = world.root.path();

@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use sigtrail::{
     jobs::deliver::Delivered,
     model::{delivery::SendOutcome, time::Time},
+    store::Faults,
 };
 
 use crate::harness::{
@@ -97,6 +98,23 @@ fn m_03_a_lost_reply_is_uncertain_and_the_same_bytes_go_out_fifteen_minutes_late
     assert_eq!(mails.len(), 2);
     assert_eq!(mails[0].raw, mails[1].raw);
     assert_eq!(outcomes(&mut world), ["uncertain", "accepted"]);
+}
+
+#[test]
+fn an_attempt_that_a_death_left_open_is_reported_as_uncertain_by_the_next_tick() {
+    let left_open = (1..400).find_map(|point| {
+        let mut world = one_story_for_jon();
+        let began = world.restart_with(Faults::at(point)).is_ok();
+        let died = began && world.try_tick().is_err();
+        world.restart();
+        let (started, finished) =
+            (world.records_of("delivery-started").len(), world.records_of("delivery-finished").len());
+        (died && started > finished).then_some(world)
+    });
+    let mut world = left_open.expect("some failure falls between the two commits of an attempt");
+    let report = world.tick().deliveries;
+    assert!(matches!(report.deliveries[0].outcome, Some(SendOutcome::Uncertain { .. })), "{report:?}");
+    assert_eq!(report.deliveries.len(), 1, "it is tried again later, not at once");
 }
 
 #[test]

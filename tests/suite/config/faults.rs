@@ -330,6 +330,13 @@ pub const ERRORS: &[Fault] = &[
         "port 8443 is not allowed",
         "allow_ports",
     ),
+    fault(
+        FEEDS,
+        "\"https://marrow.example/feed\"",
+        "«\"https://192.168.3.7/feed\"»",
+        "address 192.168.3.7 is not public",
+        "allow_addresses",
+    ),
     fault(FEEDS, "every = \"2h\"", "every = «\"2 hours\"»", "invalid duration `2 hours`", "s, m, h, d, w"),
     fault(FEEDS, "every = \"2h\"", "every = «\"7200\"»", "invalid duration `7200`", "\"7200s\""),
     fault(FEEDS, "every = \"2h\"", "every = «\"90d\"»", "duration `90d` out of range", "31d"),
