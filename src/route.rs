@@ -162,6 +162,23 @@ pub fn stand_in(config: &Config, meant: &OwnerId, tlp: Tlp, now: Time) -> Option
     desk.receiver(meant).map(|(owner, _)| owner)
 }
 
+/// Who gets what cannot be handed to this owner, although the owner lives and may see it: the first of the deputies
+/// who lives and may see it, the fallback, or any other owner who may; `None` when there is nobody else.
+pub fn next_in_line(config: &Config, meant: &OwnerId, tlp: Tlp, now: Time) -> Option<OwnerId> {
+    let desk = Desk { config, tlp, now, places: Vec::new(), restricted: Vec::new() };
+    let mut asked = vec![meant];
+    let mut next = config.owner(meant).and_then(|owner| owner.deputy.as_ref());
+    while let Some(id) = next.filter(|id| !asked.contains(id)) {
+        if desk.can_get(id) {
+            return Some(id.clone());
+        }
+        asked.push(id);
+        next = config.owner(id).and_then(|owner| owner.deputy.as_ref());
+    }
+    let others = config.owners.iter().map(|owner| &owner.id);
+    std::iter::once(&config.fallback).chain(others).find(|id| *id != meant && desk.can_get(id)).cloned()
+}
+
 /// The reason for one who gets what somebody else was meant to get for this reason.
 pub fn passed_on(config: &Config, meant: &OwnerId, reason: &str) -> String {
     let name = config.owner(meant).map_or(meant.as_str(), |owner| &owner.name);

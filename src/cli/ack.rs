@@ -71,8 +71,8 @@ fn known_stories(store: &Store, owner: &OwnerId, numbers: &[i64]) -> Result<Vec<
             return Err(Failure::Mistake(format!("no story {no}; `sigtrail stories` lists them")));
         }
         let given = store.read(|read| read.assignments(no))?;
-        if !given.is_empty() && !given.iter().any(|(one, ..)| one == owner) {
-            let mut went: Vec<&str> = given.iter().map(|(one, ..)| one.as_str()).collect();
+        if !given.is_empty() && !given.iter().any(|one| one.owner == *owner) {
+            let mut went: Vec<&str> = given.iter().map(|one| one.owner.as_str()).collect();
             went.dedup();
             return Err(Failure::Mistake(format!("story {no} went to {}, not to {owner}", went.join(", "))));
         }

@@ -17,7 +17,7 @@ use crate::{
         id::StoryNo,
         stack::{Tag, TagKind},
     },
-    store::{AnswerRow, Read, StoreError, StoryRow},
+    store::{AnswerRow, AssignmentRow, Read, StoreError, StoryRow},
 };
 
 /// A story with everything that is known of it.
@@ -93,7 +93,7 @@ fn gather(read: &Read<'_>, no: StoryNo) -> Result<Option<Shown>, StoreError> {
     let answers = read.answers(no)?;
     let mut assignments = Vec::new();
     let mut urgent = false;
-    for (owner, reason, digest, is_urgent) in read.assignments(no)? {
+    for AssignmentRow { owner, reason, digest, urgent: is_urgent } in read.assignments(no)? {
         urgent |= is_urgent;
         let delivered = match digest {
             Some(digest) => read.delivery_of(digest)?.delivered_at,

@@ -1,6 +1,6 @@
 //! Acknowledge: show what a link stands for, and record what a person says. Only a deliberate act records.
 
-use super::story::{SeenStory, named_tags};
+use super::story::SeenStory;
 use crate::{
     model::{
         acknowledgement::{Answer, AnswerPage, GivenAnswer, PageStory, Recorded},
@@ -31,8 +31,9 @@ pub fn page(
             let is_answered = read.answers(*no)?.iter().any(|answer| answer.owner == owner.id);
             open += usize::from(!is_answered);
             if story.is_none_or(|wanted| wanted == *no) {
-                let (source, _, reason, _) = read.assignment(*assignment)?;
-                stories.extend(page_story(config, read, &owner, (i + 1, *no), source, reason, answers)?);
+                let ((brought_by, _), _, reason, _) = read.assignment(*assignment)?;
+                let told = (brought_by, reason.as_str());
+                stories.extend(page_story(config, read, &owner, (i + 1, *no), told, answers)?);
             }
         }
         if story.is_some() && stories.is_empty() {
@@ -82,12 +83,11 @@ fn page_story(
     read: &Read<'_>,
     owner: &Owner,
     (number, no): (usize, StoryNo),
-    (entry, revision): (EntryNo, u32),
-    reason: String,
+    told: (EntryNo, &str),
     answers: Vec<GivenAnswer>,
 ) -> Result<Option<PageStory>, StoreError> {
     let Some(row) = read.story(no)? else { return Ok(None) };
-    let seen = SeenStory::of(config, owner, &row, entry);
+    let seen = SeenStory::of(config, read, owner, &row, told)?;
     Ok(Some(PageStory {
         story: no,
         number,
@@ -95,8 +95,8 @@ fn page_story(
         summary: seen.summary,
         cves: seen.cves,
         marks: seen.marks,
-        reason,
-        tags: if seen.is_brought { named_tags(config, owner, read.tags(entry, revision)?) } else { Vec::new() },
+        reason: seen.reason,
+        tags: seen.tags,
         sources: seen.sources,
         answers,
     }))

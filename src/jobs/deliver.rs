@@ -7,14 +7,14 @@ use super::{
     story::{feed_label, moved},
 };
 use crate::{
-    delivery,
+    delivery::{self, Next},
     model::{
-        delivery::SendOutcome,
+        delivery::{DeliveryState, SendOutcome},
         feed::Tlp,
         id::{DeliveryNo, OwnerId},
         time::Time,
     },
-    route::Assigned,
+    route::{self, Assigned},
     store::{DueDelivery, Read, Reassigned, StoreError},
 };
 
@@ -48,9 +48,7 @@ pub fn settle_unfinished(context: &Context) -> Result<DeliverReport, Fault> {
     for open in context.store.read(|read| read.unfinished_attempts())? {
         let outcome = SendOutcome::Uncertain { cause: "sigtrail stopped before the end was known".to_owned() };
         let next = delivery::next(&outcome, open.attempt, open.queued_at, now, open.delivery);
-        context
-            .store
-            .write(|write| write.finish_attempt((open.delivery, open.attempt), &open.owner, &outcome, &next, now))?;
+        finish(context, (open.delivery, open.attempt), &open.owner, &outcome, &next, now)?;
         let (delivery, owner) = (open.delivery, open.owner);
         report.deliveries.push(Delivered { delivery, owner, outcome: Some(outcome), reason: None });
     }
@@ -82,10 +80,54 @@ pub fn deliver_due(context: &Context) -> Result<DeliverReport, Fault> {
         context.pulse.beat();
         let now = context.now();
         let next = delivery::next(&outcome, attempt, due.queued_at, now, no);
-        context.store.write(|write| write.finish_attempt((no, attempt), &due.owner, &outcome, &next, now))?;
+        finish(context, (no, attempt), &due.owner, &outcome, &next, now)?;
         report.deliveries.push(Delivered { delivery: no, owner: due.owner, outcome: Some(outcome), reason: None });
     }
     Ok(report)
+}
+
+/// Commits what came of an attempt. What will never arrive goes to whoever stands in, in the same transaction.
+fn finish(
+    context: &Context,
+    (delivery, attempt): (DeliveryNo, u32),
+    owner: &OwnerId,
+    outcome: &SendOutcome,
+    next: &Next,
+    now: Time,
+) -> Result<(), Fault> {
+    let is_lost = matches!(next, Next::Done(DeliveryState::Rejected | DeliveryState::GivenUp));
+    context
+        .store
+        .write(|write| {
+            write.finish_attempt((delivery, attempt), owner, outcome, next, now)?;
+            if is_lost {
+                let anew = in_their_place(context, &write.read(), (delivery, owner), now)?;
+                write.escalate(&anew, context.version, now)?;
+            }
+            Ok(())
+        })
+        .map_err(Fault::from)
+}
+
+/// Who gets the stories of a digest that cannot be handed over; what nobody else may get stays where it is.
+fn in_their_place(
+    context: &Context,
+    read: &Read<'_>,
+    (delivery, owner): (DeliveryNo, &OwnerId),
+    now: Time,
+) -> Result<Vec<Reassigned>, StoreError> {
+    let config = &context.config;
+    let due = read.delivery(delivery)?;
+    let mut anew = Vec::new();
+    for (_, assignment) in read.digest(due.digest)?.map(|digest| digest.stories).unwrap_or_default() {
+        let (_, feed, why, urgent) = read.assignment(assignment)?;
+        let label = feed_label(config, read, &feed)?;
+        if let Some(to) = route::next_in_line(config, owner, label, now) {
+            let assigned = Assigned { owner: to, reason: route::passed_on(config, owner, &why), urgent };
+            anew.push(Reassigned { assignment, to: Some(assigned), withheld: None });
+        }
+    }
+    Ok(anew)
 }
 
 /// Why a digest may not leave any more, and who gets its stories now. The reason names nobody: it stands open in the

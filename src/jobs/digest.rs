@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::{
     Context, Fault,
-    story::{SeenStory, feed_label, feed_name, moved, named_tags},
+    story::{SeenStory, feed_label, feed_name, moved},
 };
 use crate::{
     compose,
@@ -357,7 +357,7 @@ fn story_of(
     pending: &PendingRow,
     row: &StoryRow,
 ) -> Result<(DigestStory, Vec<FeedNo>), StoreError> {
-    let seen = SeenStory::of(config, owner, row, pending.entry);
+    let seen = SeenStory::of(config, read, owner, row, (pending.entry, &pending.reason))?;
     let story = DigestStory {
         story: row.no,
         number: 0,
@@ -366,8 +366,8 @@ fn story_of(
         summary: seen.summary,
         cves: seen.cves,
         marks: seen.marks,
-        reason: pending.reason.clone(),
-        tags: named_tags(config, owner, read.tags(pending.entry, pending.revision)?),
+        reason: seen.reason,
+        tags: seen.tags,
         sources: seen.sources,
         urgent: pending.urgent,
         published: seen.published,

@@ -18,6 +18,8 @@ use crate::{
 
 /// How many CVE ids are shown.
 const MAX_CVES: usize = 32;
+/// How many characters of another source's title are shown.
+const MAX_OTHER_TITLE: usize = 90;
 
 /// What this owner may be told of a story.
 #[derive(Debug, Clone)]
@@ -31,13 +33,22 @@ pub(super) struct SeenStory {
     pub(super) published: Option<Time>,
     /// The feeds that say any of it.
     pub(super) feeds: Vec<FeedNo>,
-    /// Whether the owner may see the entry that brought it, and so its tags, which quote it.
-    pub(super) is_brought: bool,
+    /// What its entries are about, each component and topic once, with its name.
+    pub(super) tags: Vec<(String, Tag)>,
+    /// Why it came, with everything of the owner's that any of its entries is about.
+    pub(super) reason: String,
 }
 
 impl SeenStory {
-    /// The story for this owner, told by the entry that brought it.
-    pub(super) fn of(config: &Config, owner: &Owner, row: &StoryRow, brought_by: EntryNo) -> SeenStory {
+    /// The story for this owner, told by the entry that brought it for this reason; what the other entries add stands
+    /// in the tags, the reason and the sources.
+    pub(super) fn of(
+        config: &Config,
+        read: &Read<'_>,
+        owner: &Owner,
+        row: &StoryRow,
+        (brought_by, reason): (EntryNo, &str),
+    ) -> Result<SeenStory, StoreError> {
         let seen: Vec<&StorySourceRow> = row.sources.iter().filter(|one| label(config, one) <= owner.tlp).collect();
         let brought = seen.iter().find(|one| one.entry.no == brought_by).or(seen.first());
         let entry = brought.map(|one| &one.entry.entry);
@@ -51,18 +62,57 @@ impl SeenStory {
             }
             marks = worst(marks, one.entry.marks);
         }
-        SeenStory {
+        let tags = named_tags(config, owner, all_tags(read, &seen)?);
+        Ok(SeenStory {
             title: entry.and_then(|entry| entry.title.clone()).unwrap_or_else(|| "(no title)".to_owned()),
             link: entry.and_then(|entry| entry.link.clone()),
             summary: entry.and_then(|entry| entry.summary.clone().or_else(|| entry.body.clone())),
             cves: cves(&text),
             marks,
-            sources: sources(config, &seen),
+            sources: sources(config, &seen, entry.and_then(|entry| entry.title.as_deref())),
             published: entry.and_then(|entry| entry.published.or(entry.updated)),
             feeds: seen.iter().map(|one| one.feed).collect(),
-            is_brought: seen.iter().any(|one| one.entry.no == brought_by),
+            reason: whole_reason(config, owner, reason, &tags),
+            tags,
+        })
+    }
+}
+
+/// The tags of these entries' newest revisions, each component and topic once with its best proof.
+fn all_tags(read: &Read<'_>, seen: &[&StorySourceRow]) -> Result<Vec<Tag>, StoreError> {
+    let mut tags: Vec<Tag> = Vec::new();
+    for one in seen {
+        for tag in read.tags(one.entry.no, one.entry.revision)? {
+            match tags.iter_mut().find(|known| known.kind == tag.kind && known.id == tag.id) {
+                Some(known) if known.confidence < tag.confidence => *known = tag,
+                Some(_) => {}
+                None => tags.push(tag),
+            }
         }
     }
+    Ok(tags)
+}
+
+/// The reason, and what else of the owner's the story is about: an entry that joined later brought it.
+fn whole_reason(config: &Config, owner: &Owner, reason: &str, tags: &[(String, Tag)]) -> String {
+    let mut whole = reason.to_owned();
+    for (name, tag) in tags {
+        let (is_theirs, sentence) = match tag.kind {
+            TagKind::Component => (
+                config.components.iter().any(|one| one.id.as_str() == tag.id && one.owner == owner.id),
+                format!("{name} is yours."),
+            ),
+            TagKind::Topic => (
+                config.topics.iter().any(|one| one.id.as_str() == tag.id && one.owner == owner.id),
+                format!("You follow {name}."),
+            ),
+        };
+        if is_theirs && !whole.contains(name.as_str()) {
+            whole.push(' ');
+            whole.push_str(&sentence);
+        }
+    }
+    whole
 }
 
 /// The label of a source: as configured, else as the feed was configured last.
@@ -103,15 +153,28 @@ fn cves(text: &str) -> Vec<String> {
     ids.filter(|id| id.starts_with("CVE-")).take(MAX_CVES).collect()
 }
 
-fn sources(config: &Config, seen: &[&StorySourceRow]) -> Vec<StorySource> {
+/// The feeds of a story, each with its own title of it where that is another than the one above.
+fn sources(config: &Config, seen: &[&StorySourceRow], title: Option<&str>) -> Vec<StorySource> {
     let mut sources: Vec<StorySource> = Vec::new();
     for one in seen {
-        let source = StorySource { feed: feed_name(config, &one.feed_id), link: one.entry.entry.link.clone() };
+        let name = feed_name(config, &one.feed_id);
+        let other = one.entry.entry.title.as_deref().filter(|other| Some(*other) != title);
+        let feed = other.map_or_else(|| name.clone(), |other| format!("{name} (\"{}\")", shortened(other)));
+        let source = StorySource { feed, link: one.entry.entry.link.clone() };
         if !sources.contains(&source) {
             sources.push(source);
         }
     }
     sources
+}
+
+fn shortened(title: &str) -> String {
+    let mut short: String = title.chars().take(MAX_OTHER_TITLE).collect();
+    if title.chars().nth(MAX_OTHER_TITLE).is_some() {
+        short.truncate(short.trim_end().len());
+        short.push('\u{2026}');
+    }
+    short
 }
 
 /// The worst that any entry states.

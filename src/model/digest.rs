@@ -35,7 +35,7 @@ impl DigestKind {
 /// One source of a story.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StorySource {
-    /// The feed's name.
+    /// The feed's name, with its own title of the story where that is another.
     pub feed: String,
     /// Where the entry leads, an http or https address.
     pub link: Option<String>,

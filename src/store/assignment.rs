@@ -12,6 +12,19 @@ use crate::{
     route::{Assigned, Withheld},
 };
 
+/// An assignment that stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssignmentRow {
+    /// Who has the story.
+    pub owner: OwnerId,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// The digest that carried it.
+    pub digest: Option<DigestNo>,
+    /// Whether it did not wait for the hour.
+    pub urgent: bool,
+}
+
 /// An assignment that no digest has carried yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingRow {
@@ -149,8 +162,8 @@ impl Read<'_> {
         Ok(rows)
     }
 
-    /// The assignments of this story that stand: owner, reason, the digest that carried it, and its urgency.
-    pub fn assignments(&self, story: StoryNo) -> Result<Vec<(OwnerId, String, Option<DigestNo>, bool)>, StoreError> {
+    /// The assignments of this story that stand, oldest first.
+    pub fn assignments(&self, story: StoryNo) -> Result<Vec<AssignmentRow>, StoreError> {
         let mut query = self.tx.prepare_cached(
             "SELECT owner, reason, digest_story.digest, urgent FROM assignment
              LEFT JOIN digest_story ON digest_story.assignment = assignment.no
@@ -161,7 +174,12 @@ impl Read<'_> {
         let rows = query
             .query_map([story.0], |row| {
                 let digest: Option<i64> = row.get(2)?;
-                Ok((OwnerId::new(row.get::<_, String>(0)?), row.get(1)?, digest.map(DigestNo), row.get(3)?))
+                Ok(AssignmentRow {
+                    owner: OwnerId::new(row.get::<_, String>(0)?),
+                    reason: row.get(1)?,
+                    digest: digest.map(DigestNo),
+                    urgent: row.get(3)?,
+                })
             })?
             .collect::<Result<_, _>>()?;
         Ok(rows)
@@ -218,15 +236,14 @@ impl Write<'_> {
             .tx
             .prepare_cached("SELECT coalesce(max(round), 0) + 1 FROM assignment WHERE story = ?1 AND owner = ?2")?
             .query_row(params![story.0, assigned.owner.as_str()], |row| row.get(0))?;
-        self.assign_round(story, source, assigned, round, config, now)
+        self.assign_round((story, round), source, assigned, config, now)
     }
 
     fn assign_round(
         &mut self,
-        story: StoryNo,
+        (story, round): (StoryNo, i64),
         (entry, revision): (EntryNo, u32),
         assigned: &Assigned,
-        round: i64,
         config: ConfigVersion,
         now: Time,
     ) -> Result<bool, StoreError> {

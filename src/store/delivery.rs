@@ -216,6 +216,14 @@ impl Write<'_> {
         Ok(())
     }
 
+    /// Gives the stories of a digest that could not be handed over to those who stand in.
+    pub fn escalate(&mut self, anew: &[Reassigned], config: ConfigVersion, now: Time) -> Result<(), StoreError> {
+        for moved in anew {
+            self.reassign(moved, config, now)?;
+        }
+        Ok(())
+    }
+
     /// Takes back a delivery that has not left, and gives its stories to whom they belong now.
     pub fn withdraw(
         &mut self,

@@ -254,25 +254,7 @@ impl Write<'_> {
         config: ConfigVersion,
         now: Time,
     ) -> Result<Option<(EntryNo, u32)>, StoreError> {
-        let (entry, revision, story) = if let Some((entry, revision)) = plan.revises {
-            let story: i64 = self
-                .tx
-                .prepare_cached("SELECT story FROM entry WHERE no = ?1")?
-                .query_row([entry.0], |row| row.get(0))?;
-            (entry, revision, StoryNo(story))
-        } else {
-            let story = self.story_for(&plan.judged.story, no, now)?;
-            let inserted: Option<i64> = self
-                .tx
-                .prepare_cached(
-                    "INSERT INTO entry (feed, key, story, first_seen_at) VALUES (?1, ?2, ?3, ?4)
-                     ON CONFLICT DO NOTHING RETURNING no",
-                )?
-                .query_row(params![no.0, plan.key.0, story.0, millis(now)], |row| row.get(0))
-                .optional()?;
-            let Some(entry) = inserted else { return Ok(None) };
-            (EntryNo(entry), 1, story)
-        };
+        let Some((entry, revision, story)) = self.place_of_revision(no, plan, now)? else { return Ok(None) };
         let of = &plan.entry;
         let event = Event::EntryReceived {
             feed: feed.id.clone(),
@@ -315,6 +297,32 @@ impl Write<'_> {
                 json_list(&of.categories),
             ])?;
         Ok(Some((entry, revision)))
+    }
+
+    /// The entry, the revision's number and the story: those of the entry that is revised, else of a new one.
+    fn place_of_revision(
+        &mut self,
+        no: FeedNo,
+        plan: &EntryPlan,
+        now: Time,
+    ) -> Result<Option<(EntryNo, u32, StoryNo)>, StoreError> {
+        if let Some((entry, revision)) = plan.revises {
+            let story: i64 = self
+                .tx
+                .prepare_cached("SELECT story FROM entry WHERE no = ?1")?
+                .query_row([entry.0], |row| row.get(0))?;
+            return Ok(Some((entry, revision, StoryNo(story))));
+        }
+        let story = self.story_for(&plan.judged.story, no, now)?;
+        let inserted: Option<i64> = self
+            .tx
+            .prepare_cached(
+                "INSERT INTO entry (feed, key, story, first_seen_at) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT DO NOTHING RETURNING no",
+            )?
+            .query_row(params![no.0, plan.key.0, story.0, millis(now)], |row| row.get(0))
+            .optional()?;
+        Ok(inserted.map(|entry| (EntryNo(entry), 1, story)))
     }
 
     /// Writes tags, assignments and what is withheld; how many assignments are urgent.

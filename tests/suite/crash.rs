@@ -310,8 +310,10 @@ fn the_check_finds_what_is_lost_changed_doubled_or_forked() {
         trail.records.remove("digest-composed");
     });
     spoilt("one signed note", &|trail| {
-        let other = trail.notes[0].replace('A', "B");
-        assert_ne!(other, trail.notes[0]);
+        // The same size under another root.
+        let mut lines: Vec<&str> = trail.notes[0].lines().collect();
+        lines[2] = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+        let other = lines.join("\n") + "\n";
         trail.notes.push(other);
     });
 }

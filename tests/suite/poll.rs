@@ -299,3 +299,20 @@ fn purged_entries_leave_their_keys_and_do_not_come_back_as_news() {
     let mails = world.mailbox("maria");
     assert_eq!(mails.len(), 1, "{}", mails.join("\n=====\n"));
 }
+
+#[test]
+fn a_story_of_two_feeds_says_everything_that_is_the_owners_in_it() {
+    let mut world = World::company("2026-11-20T07:00:00Z")
+        .component("tarnbase", "Tarnbase", "maria", &["tarnbase"])
+        .feed("alpha", "")
+        .feed("beta", "");
+    world.publish("alpha", &rss(&[("Tarnbase and CVE-2099-10007", "t1", "Tarnbase is affected.")]));
+    world.publish("beta", &rss(&[("Quillgate 9.1.4 closes CVE-2099-10007", "q1", "Fixed in Quillgate 9.1.4.")]));
+    world.tick();
+    let mails = world.mailbox("maria");
+    assert_eq!(mails.len(), 1);
+    let text = mails[0].split_whitespace().collect::<Vec<_>>().join(" ");
+    for said in ["Tarnbase is yours", "Quillgate VPN is yours", "Tarnbase and CVE-2099-10007", "Quillgate 9.1.4 closes"] {
+        assert!(text.contains(said), "{said} is missing: {text}");
+    }
+}

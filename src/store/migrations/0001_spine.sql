@@ -255,9 +255,9 @@ CREATE TABLE delivery_state (
 ) STRICT;
 CREATE INDEX delivery_due ON delivery_state (state, next_attempt_at);
 
--- The digests that left or still may. What a withdrawn one lists is told to nobody, and waits again.
+-- The digests that left or still may. What a withdrawn or refused one lists is told to nobody, and waits again.
 CREATE VIEW standing_digest AS
-SELECT digest FROM delivery JOIN delivery_state ON delivery_state.delivery = delivery.no WHERE state <> 'withdrawn';
+SELECT digest FROM delivery JOIN delivery_state ON delivery_state.delivery = delivery.no WHERE state NOT IN ('withdrawn', 'rejected', 'given-up');
 
 CREATE TABLE acknowledgement (
     no          INTEGER PRIMARY KEY,
@@ -302,7 +302,7 @@ CREATE TRIGGER listing_is_told AFTER INSERT ON digest_listing BEGIN
     DELETE FROM listing_state WHERE entry = NEW.entry;
 END;
 CREATE TRIGGER listing_waits_again AFTER UPDATE OF state ON delivery_state
-WHEN NEW.state = 'withdrawn' AND OLD.state <> 'withdrawn'
+WHEN NEW.state IN ('withdrawn', 'rejected', 'given-up') AND NEW.state <> OLD.state
 BEGIN
     INSERT OR IGNORE INTO listing_state (entry, owner)
     SELECT listing.entry, listing.owner FROM delivery
