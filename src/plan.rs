@@ -144,7 +144,9 @@ pub struct EntryPlans {
 
 /// The validators for the next request: none once a week, so that a publisher whose validators lie is found out.
 pub fn validators_to_send(status: &FeedStatus, now: Time) -> Validators {
-    let is_fresh = status.full_fetch_at.is_some_and(|at| now.duration_since(at) < FULL_FETCH_AFTER);
+    // A fetch that lies ahead was dated by a clock that was ahead.
+    let week = SignedDuration::ZERO..FULL_FETCH_AFTER;
+    let is_fresh = status.full_fetch_at.is_some_and(|at| week.contains(&now.duration_since(at)));
     if is_fresh { status.validators.clone() } else { Validators::default() }
 }
 
@@ -164,7 +166,9 @@ pub fn feed_update(
             status.validators = if arrived.partial { Validators::default() } else { arrived.validators.clone() };
             status.partial = arrived.partial;
             status.full_fetch_at = Some(now);
-            status.baseline_at = before.baseline_at.or(Some(now));
+            // What is missing from a first document that was cut is no news when the next one brings it.
+            let is_open = arrived.partial && before.full_fetch_at.is_none();
+            status.baseline_at = before.baseline_at.or((!is_open).then_some(now));
             (FeedState::Ok, String::new(), None, arrived.ttl)
         }
         Answer::NotModified(validators) => {
@@ -196,17 +200,26 @@ pub fn feed_update(
     FeedUpdate { status, changed_from: is_news.then_some(before.state), http_status }
 }
 
-/// Which entries are new or changed and what becomes of them. `known` finds a stored entry of this feed by key.
+/// How a plan looks at what is stored.
+pub struct Lookup<'l, E> {
+    /// A stored entry of this feed by its key.
+    pub known: &'l dyn Fn(&Key) -> Result<Option<Known>, E>,
+    /// The marks of the newest revision of an entry whose fate is the baseline; `None` for every other entry.
+    pub baseline: &'l dyn Fn(EntryNo) -> Result<Option<Marks>, E>,
+}
+
+/// Which entries are new or changed and what becomes of them. A changed entry of the baseline stays there, unless it
+/// is worse than it was: a publisher who edits a whole page of old entries brings no news.
 pub fn entries<E>(
     config: &Config,
     feed: &Feed,
     (entries, judged): (Vec<Entry>, Vec<Judged>),
     first_document: bool,
     now: Time,
-    known: &mut dyn FnMut(&Key) -> Result<Option<Known>, E>,
+    stored: &Lookup<'_, E>,
 ) -> Result<EntryPlans, E> {
     let contents: Vec<[u8; 32]> = judged.iter().map(|judged| judged.content).collect();
-    let identified = identity::identify(&entries, &contents, known)?;
+    let identified = identity::identify(&entries, &contents, &mut |key| (stored.known)(key))?;
     let total = identified.iter().flatten().count();
     let new_ones: Vec<bool> =
         identified.iter().map(|one| matches!(one, Some(Identified { found: Found::New, .. }))).collect();
@@ -219,7 +232,10 @@ pub fn entries<E>(
             Found::Unchanged(_) => continue,
             Found::Changed { entry: known, revision } => Some((known, revision)),
         };
-        let is_baseline = shown.as_ref().is_some_and(|shown| !shown.contains(&i));
+        let is_baseline = match revises {
+            Some((known, _)) => (stored.baseline)(known)?.is_some_and(|before| !is_worse(before, judged.marks)),
+            None => shown.as_ref().is_some_and(|shown| !shown.contains(&i)),
+        };
         plans.push(if is_baseline {
             EntryPlan { key, revises, entry, judged, fate: Fate::Baseline, assigned: Vec::new(), withheld: Vec::new() }
         } else {
@@ -241,6 +257,11 @@ pub fn entries<E>(
         });
     }
     Ok(EntryPlans { entries: plans, total, baseline: first_document })
+}
+
+/// Whether an entry says something worse than it did: it is exploited now, or of a higher severity.
+fn is_worse(before: Marks, now: Marks) -> bool {
+    (now.exploited && !before.exploited) || now.severity > before.severity
 }
 
 /// The newest entries of a first document, as places in it: by stated date, else in document order.

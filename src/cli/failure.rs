@@ -4,6 +4,7 @@ use std::{io, path::PathBuf};
 
 use crate::{
     jobs::Fault,
+    key::KeyError,
     lock::LockError,
     store::{StoreError, log::LogError},
 };
@@ -79,10 +80,12 @@ fn hint(error: &io::Error) -> &'static str {
 
 fn fault_code(fault: &Fault) -> u8 {
     match fault {
-        Fault::Store(StoreError::NoState(_) | StoreError::Foreign { .. }) => 2,
+        // A key that is missing, open to others or not this log's is for a person to put right; starting again is no cure.
+        Fault::Store(StoreError::NoState(_) | StoreError::Foreign { .. })
+        | Fault::Key(KeyError::Missing(_) | KeyError::Open { .. } | KeyError::Form { .. } | KeyError::Name { .. }) => 2,
         Fault::Store(StoreError::BrokenLog(_)) | Fault::Log(LogError::Broken(_)) => 3,
         Fault::Store(error) if error.is_disk() => 74,
-        Fault::File { .. } => 74,
+        Fault::File { .. } | Fault::Key(KeyError::File { .. }) => 74,
         _ => 1,
     }
 }

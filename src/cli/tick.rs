@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     clock::Stopwatch,
-    jobs::{self, TickReport},
+    jobs::{self, Fault, TickReport},
 };
 
 /// Does everything that is due now; bad weather is no failure.
@@ -24,9 +24,13 @@ pub fn run(place: &Place, json: bool, out: &mut dyn Write) -> Result<u8, Failure
     bar.clear();
     poll::sort(&mut report.poll);
     let outbox = context.store.dir().join("outbox");
+    for (owner, reason) in &report.digests.failed {
+        super::say(&Fault::Compose(format!("{owner}: {reason}")).into());
+    }
+    let code = u8::from(!report.digests.failed.is_empty());
     if json {
         write_json(&report, out)?;
-        return Ok(0);
+        return Ok(code);
     }
     write_report(&report, out)?;
     if report.deliveries.deliveries.iter().any(|one| one.outcome.as_ref().is_some_and(|o| o.as_str() == "written")) {
@@ -34,7 +38,7 @@ pub fn run(place: &Place, json: bool, out: &mut dyn Write) -> Result<u8, Failure
     }
     let seconds = jiff::SignedDuration::try_from(watch.elapsed()).unwrap_or_default();
     writeln!(out, "done in {}", stretch(seconds))?;
-    Ok(0)
+    Ok(code)
 }
 
 fn write_report(report: &TickReport, out: &mut dyn Write) -> Result<(), Failure> {

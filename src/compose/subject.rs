@@ -65,13 +65,17 @@ fn quiet(content: &DigestContent) -> String {
     }
 }
 
-/// As many stories by name as there is room for, then how many more there are.
+/// As many stories by name as there is room for, no name twice, then how many more there are.
 fn news(stories: &[DigestStory], room: usize) -> String {
-    let mut named: Vec<String> = Vec::new();
+    let (mut named, mut labels): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     for story in stories {
+        let name = label(story, MAX_FIRST);
+        if labels.contains(&name) {
+            continue;
+        }
+        labels.push(name);
         let mut longer = named.clone();
         longer.push(item(story));
-        longer.dedup();
         if !named.is_empty() && spelled(&longer, stories.len(), "").chars().count() > room {
             break;
         }

@@ -1,7 +1,7 @@
 //! What polls, digests and deliveries are worth saying in the log: one line each, identifiers as fields, no addresses
 //! and no feed texts but the cause of a failure.
 
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::{
     jobs::{deliver::DeliverReport, digest::DigestReport, poll::PolledFeed},
@@ -35,6 +35,10 @@ pub(super) fn polled(feed: &PolledFeed, before: Option<FeedState>) {
 
 /// The digests that were composed. Their subjects may quote a feed, and stay out.
 pub(super) fn composed(report: &DigestReport) {
+    for (owner, reason) in &report.failed {
+        let reason = without_addresses(reason);
+        error!(target: "digest", { owner.id = %owner }, "cannot be composed: {reason}");
+    }
     for digest in &report.digests {
         info!(
             target: "digest", { digest.id = digest.no.0, owner.id = %digest.owner, stories = digest.stories }, "composed",

@@ -96,7 +96,7 @@ fn page_story(
         cves: seen.cves,
         marks: seen.marks,
         reason,
-        tags: named_tags(config, owner, read.tags(entry, revision)?),
+        tags: if seen.is_brought { named_tags(config, owner, read.tags(entry, revision)?) } else { Vec::new() },
         sources: seen.sources,
         answers,
     }))

@@ -2,17 +2,20 @@
 
 use std::time::Duration;
 
-use super::{Context, Fault};
+use super::{
+    Context, Fault,
+    story::{feed_label, moved},
+};
 use crate::{
     delivery,
     model::{
         delivery::SendOutcome,
         feed::Tlp,
-        id::{AssignmentNo, DeliveryNo, FeedId, OwnerId, StoryNo},
+        id::{DeliveryNo, OwnerId},
         time::Time,
     },
-    route::{self, Assigned, passed_on},
-    store::{DueDelivery, Read, StoreError},
+    route::Assigned,
+    store::{DueDelivery, Read, Reassigned, StoreError},
 };
 
 /// The longest that one attempt takes: ten minutes for the reply to the final dot, and the dialogue around it.
@@ -85,10 +88,11 @@ pub fn deliver_due(context: &Context) -> Result<DeliverReport, Fault> {
     Ok(report)
 }
 
-/// Why a digest may not leave any more, and who gets its stories now.
+/// Why a digest may not leave any more, and who gets its stories now. The reason names nobody: it stands open in the
+/// log.
 struct Refusal {
     reason: String,
-    anew: Vec<(AssignmentNo, StoryNo, Vec<Assigned>)>,
+    anew: Vec<Reassigned>,
 }
 
 /// Looks again, just before sending, whether this digest may go where it was addressed.
@@ -96,31 +100,30 @@ fn refusal(context: &Context, read: &Read<'_>, due: &DueDelivery, now: Time) -> 
     let config = &context.config;
     let Some(digest) = read.digest(due.digest)? else { return Ok(None) };
     let owner = config.owner(&due.owner).filter(|owner| owner.is_living(now));
-    let label = |feed: &FeedId| config.feed(feed).map_or(Tlp::Clear, |feed| feed.tlp);
-    let mut labels = Vec::with_capacity(digest.stories.len());
-    for (_, assignment) in &digest.stories {
-        let (_, feed, ..) = read.assignment(*assignment)?;
-        labels.push(label(&feed));
+    let mut highest = Tlp::Clear;
+    for feed in read.digest_feeds(due.digest)? {
+        highest = highest.max(feed_label(config, read, &feed)?);
     }
-    let of_lines = read.feeds_listed_in(due.digest)?.iter().map(label).max().unwrap_or(Tlp::Clear);
     let reason = match owner {
-        None => format!("{} is not an owner any more", due.owner),
+        None => "its addressee is not an owner any more".to_owned(),
         Some(owner) if owner.address != due.address => "the owner's address changed".to_owned(),
-        Some(owner) if labels.iter().any(|label| *label > owner.tlp) => {
-            format!("a story's label is above {}, the owner's ceiling", owner.tlp)
+        Some(owner) if highest > owner.tlp => {
+            format!("something in it is labelled TLP:{highest}, above TLP:{}, the owner's ceiling", owner.tlp)
         }
-        Some(owner) if of_lines > owner.tlp => format!("a line's label is above {}, the owner's ceiling", owner.tlp),
         Some(_) => return Ok(None),
     };
     let mut anew = Vec::new();
-    for ((story, assignment), label) in digest.stories.iter().zip(labels) {
-        let (_, _, why, urgent) = read.assignment(*assignment)?;
-        let to = route::stand_in(config, &due.owner, label, now);
-        let assigned = to.map(|to| {
-            let reason = if to == due.owner { why } else { passed_on(config, &due.owner, &why) };
-            Assigned { owner: to, reason, urgent }
-        });
-        anew.push((*assignment, *story, assigned.into_iter().collect()));
+    for (_, assignment) in digest.stories {
+        let (_, feed, why, urgent) = read.assignment(assignment)?;
+        let label = feed_label(config, read, &feed)?;
+        let kept = || Reassigned {
+            assignment,
+            to: Some(Assigned { owner: due.owner.clone(), reason: why.clone(), urgent }),
+            withheld: None,
+        };
+        let moved = moved(config, (assignment, &why, urgent), &due.owner, label, now);
+        // What nobody can get waits under the name that it has until somebody can.
+        anew.push(moved.filter(|moved| moved.to.is_some() || moved.withheld.is_some()).unwrap_or_else(kept));
     }
     Ok(Some(Refusal { reason, anew }))
 }

@@ -4,13 +4,13 @@ use jiff::SignedDuration;
 
 use super::{
     Context, Fault,
-    story::{SeenStory, feed_name, named_tags},
+    story::{SeenStory, feed_label, feed_name, moved, named_tags},
 };
 use crate::{
     compose,
     model::{
         digest::{AlsoPublished, BaselineNote, Composed, DigestContent, DigestKind, DigestStory, NotSeen, Restricted},
-        feed::{FeedStatus, Tlp},
+        feed::FeedStatus,
         id::{AssignmentNo, DigestNo, EntryNo, FeedNo, OwnerId, StoryNo},
         owner::Owner,
         settings::Config,
@@ -54,6 +54,8 @@ pub struct ComposedDigest {
 pub struct DigestReport {
     /// The digests, in the order in which they were composed.
     pub digests: Vec<ComposedDigest>,
+    /// Owners whose digest could not be composed, and why; what waits for them goes on waiting.
+    pub failed: Vec<(OwnerId, String)>,
 }
 
 /// For how long a feed must have been blind before it alone is the first thing that an owner hears of sigtrail: a
@@ -65,20 +67,27 @@ struct Gathered {
     content: DigestContent,
     stories: Vec<(StoryNo, AssignmentNo)>,
     listed: Vec<EntryNo>,
+    feeds: Vec<FeedNo>,
     withheld: Vec<StoryNo>,
     baselines: Vec<FeedNo>,
+    /// Whether more waits than one digest holds.
+    is_full: bool,
     checkpoint: Option<u64>,
 }
 
-/// Composes every digest that is due: urgent ones at once, the others at their owner's hour.
+/// Composes every digest that is due: urgent ones at once, the others at their owner's hour. One that cannot be
+/// composed is in the report and stops no other.
 pub fn digest_due(context: &Context) -> Result<DigestReport, Fault> {
     let now = context.now();
     hand_over(context, now)?;
     let mut report = DigestReport::default();
     for owner in context.config.owners.iter().filter(|owner| owner.is_living(now)) {
         for kind in [DigestKind::Scheduled, DigestKind::Urgent] {
-            if let Some(planned) = due(context, owner, kind, now)? {
-                report.digests.extend(freeze(context, owner, kind, planned, now)?);
+            let Some(planned) = due(context, owner, kind, now)? else { continue };
+            match freeze(context, owner, kind, planned, now) {
+                Ok(composed) => report.digests.extend(composed),
+                Err(Fault::Compose(reason)) => report.failed.push((owner.id.clone(), reason)),
+                Err(fault) => return Err(fault),
             }
         }
     }
@@ -97,11 +106,14 @@ fn due(context: &Context, owner: &Owner, kind: DigestKind, now: Time) -> Result<
     if last.is_none() {
         return Ok((!first_poll_is_due).then_some(now));
     }
-    if let Some(planned) = planned {
-        return Ok((planned <= now).then_some(planned));
+    if let Some(planned) = planned.filter(|planned| *planned <= now) {
+        return Ok(Some(planned));
     }
+    // Planned later than the next run is what a clock planned that was ahead.
     let next = next_run(owner, now);
-    context.store.write(|write| write.plan_digest(&owner.id, next))?;
+    if next.is_some_and(|next| planned.is_none_or(|planned| next < planned)) {
+        context.store.write(|write| write.plan_digest(&owner.id, next))?;
+    }
     Ok(None)
 }
 
@@ -125,6 +137,9 @@ fn freeze(
         }
         let no = write.next_digest()?;
         let gathered = gather(context, &write.read(), owner, kind, no, now)?;
+        if gathered.is_full && kind == DigestKind::Scheduled {
+            write.plan_digest(&owner.id, Some(now))?;
+        }
         if !gathered.has_news(owner, context, &write.read(), now)? {
             return Ok(None);
         }
@@ -157,6 +172,7 @@ fn commit(
         composed,
         stories: &gathered.stories,
         listed: &gathered.listed,
+        feeds: &gathered.feeds,
         withheld: &gathered.withheld,
         baselines: &gathered.baselines,
         checkpoint: gathered.checkpoint,
@@ -211,20 +227,9 @@ fn gather(
 ) -> Result<Gathered, StoreError> {
     let config = &context.config;
     let urgent_only = kind == DigestKind::Urgent;
-    let mut stories = Vec::new();
-    for pending in read.pending(&owner.id, urgent_only)?.into_iter().take(MAX_STORIES) {
-        if let Some(row) = read.story(pending.story)? {
-            stories.push((story_of(config, read, owner, &pending, &row)?, pending));
-        }
-    }
-    stories.sort_by_cached_key(|(story, pending)| shown_order(story, pending));
     let links = Links { key: &context.link_key, base: config.web.base_url.as_str().trim_end_matches('/'), no, now };
-    let mut numbered = Vec::with_capacity(stories.len());
-    for (i, (mut story, pending)) in stories.into_iter().enumerate() {
-        story.number = i + 1;
-        story.answer_url = links.story(i + 1);
-        numbered.push((story, pending));
-    }
+    let Waiting { stories: numbered, feeds: mut feeds_in_it, is_full } =
+        waiting_stories(config, read, owner, urgent_only, &links)?;
     let (listed, lines) =
         if urgent_only { (Vec::new(), Vec::new()) } else { also_published(config, read, owner, now)? };
     let withheld = if urgent_only { Vec::new() } else { read.withheld(&owner.id)? };
@@ -259,15 +264,56 @@ fn gather(
         from_address: config.mail.from_address.clone(),
         stories: Vec::new(),
     };
+    feeds_in_it.extend(listed.iter().map(|row| row.feed_no));
+    feeds_in_it.sort_unstable();
+    feeds_in_it.dedup();
     let assigned = numbered.iter().map(|(story, pending)| (story.story, pending.no)).collect();
     Ok(Gathered {
         content: DigestContent { stories: numbered.into_iter().map(|(story, _)| story).collect(), ..content },
         stories: assigned,
         listed: listed.into_iter().map(|row| row.entry).collect(),
+        feeds: feeds_in_it,
         withheld: withheld.into_iter().map(|row| row.story).collect(),
         baselines,
+        is_full,
         checkpoint: checkpoint.map(|stored| stored.size),
     })
+}
+
+/// The stories that wait for an owner, in their order.
+struct Waiting {
+    stories: Vec<(DigestStory, PendingRow)>,
+    feeds: Vec<FeedNo>,
+    is_full: bool,
+}
+
+fn waiting_stories(
+    config: &Config,
+    read: &Read<'_>,
+    owner: &Owner,
+    urgent_only: bool,
+    links: &Links<'_>,
+) -> Result<Waiting, StoreError> {
+    let (mut stories, mut feeds) = (Vec::new(), Vec::new());
+    let waiting = read.pending(&owner.id, urgent_only)?;
+    let is_full = waiting.len() > MAX_STORIES;
+    for pending in waiting.into_iter().take(MAX_STORIES) {
+        // A preview may come before what is above the ceiling was handed over.
+        if feed_label(config, read, &pending.feed)? > owner.tlp {
+            continue;
+        }
+        if let Some(row) = read.story(pending.story)? {
+            let (story, of) = story_of(config, read, owner, &pending, &row)?;
+            feeds.extend(of);
+            stories.push((story, pending));
+        }
+    }
+    stories.sort_by_cached_key(|(story, pending)| shown_order(story, pending));
+    for (i, (story, _)) in stories.iter_mut().enumerate() {
+        story.number = i + 1;
+        story.answer_url = links.story(i + 1);
+    }
+    Ok(Waiting { stories, feeds, is_full })
 }
 
 /// Makes the links of one digest.
@@ -310,9 +356,9 @@ fn story_of(
     owner: &Owner,
     pending: &PendingRow,
     row: &StoryRow,
-) -> Result<DigestStory, StoreError> {
+) -> Result<(DigestStory, Vec<FeedNo>), StoreError> {
     let seen = SeenStory::of(config, owner, row, pending.entry);
-    Ok(DigestStory {
+    let story = DigestStory {
         story: row.no,
         number: 0,
         title: seen.title,
@@ -327,7 +373,8 @@ fn story_of(
         published: seen.published,
         first_seen: row.first_seen,
         answer_url: String::new(),
-    })
+    };
+    Ok((story, seen.feeds))
 }
 
 /// The lines that wait for this owner, and those of people who left or may not see them and for whom this owner
@@ -340,12 +387,14 @@ fn also_published(
 ) -> Result<(Vec<ListedRow>, Vec<AlsoPublished>), StoreError> {
     let mut rows = Vec::new();
     for id in read.owners_with_post()? {
-        let waiting = read.listed(&id)?.into_iter().filter(|row| {
-            let tlp = config.feed(&row.feed).map_or(Tlp::Clear, |feed| feed.tlp);
-            route::stand_in(config, &id, tlp, now).is_some_and(|to| to == owner.id)
-        });
-        rows.extend(waiting);
+        for row in read.listed(&id)? {
+            let label = feed_label(config, read, &row.feed)?;
+            if route::stand_in(config, &id, label, now).is_some_and(|to| to == owner.id) {
+                rows.push(row);
+            }
+        }
     }
+    rows.sort_by(|a, b| a.feed.cmp(&b.feed).then(a.entry.cmp(&b.entry)));
     let mut shown: Vec<AlsoPublished> = Vec::new();
     for row in &rows {
         let name = feed_name(config, &row.feed);
@@ -410,30 +459,30 @@ fn domain(address: &str) -> &str {
     address.rsplit_once('@').map_or(address, |(_, domain)| domain)
 }
 
-/// Whether this is a living owner of the configuration in force.
-fn lives(config: &Config, id: &OwnerId, now: Time) -> bool {
-    config.owner(id).is_some_and(|owner| owner.is_living(now))
-}
-
-/// Gives what waits for people who are not living owners any more to those who stand in for them.
+/// Gives what waits for people who are not living owners any more, or may not see it any more, to those who stand in
+/// for them.
 fn hand_over(context: &Context, now: Time) -> Result<(), Fault> {
     let config = &context.config;
-    let gone: Vec<OwnerId> =
-        context.store.read(|read| read.owners_with_post())?.into_iter().filter(|id| !lives(config, id, now)).collect();
-    for id in gone {
-        context.store.write(|write| {
-            for pending in write.read().pending(&id, false)? {
-                let feeds = write.read().feeds_of(pending.story)?;
-                let tlp = feeds.iter().filter_map(|feed| config.feed(feed)).map(|feed| feed.tlp).max();
-                let Some(to) = route::stand_in(config, &id, tlp.unwrap_or(Tlp::Clear), now) else {
-                    continue;
-                };
-                let reason = route::passed_on(config, &id, &pending.reason);
-                let assigned = route::Assigned { owner: to, reason, urgent: pending.urgent };
-                write.reassign(&pending, &assigned, context.version, now)?;
+    let moves = context.store.read(|read| {
+        let mut moves = Vec::new();
+        for id in read.owners_with_post()? {
+            for pending in read.pending(&id, false)? {
+                let label = feed_label(config, read, &pending.feed)?;
+                let moved = moved(config, (pending.no, &pending.reason, pending.urgent), &id, label, now);
+                // What nobody can get waits until somebody can.
+                moves.extend(moved.filter(|moved| moved.to.is_some() || moved.withheld.is_some()));
             }
-            Ok(())
-        })?;
+        }
+        Ok(moves)
+    })?;
+    if moves.is_empty() {
+        return Ok(());
     }
+    context.store.write(|write| {
+        for moved in &moves {
+            write.reassign(moved, context.version, now)?;
+        }
+        Ok(())
+    })?;
     Ok(())
 }

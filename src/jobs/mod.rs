@@ -114,7 +114,10 @@ pub fn tick(context: &Context, progress: &mut dyn FnMut(poll::Progress<'_>)) -> 
 pub fn mail_due(context: &Context) -> Result<(digest::DigestReport, deliver::DeliverReport), Fault> {
     let now = context.now();
     let mut deliveries = deliver::settle_unfinished(context)?;
-    context.store.write(|write| write.summarise_quiet_polls(now))?;
+    context.store.write(|write| {
+        write.bring_polls_back(&context.config, now)?;
+        write.summarise_quiet_polls(now)
+    })?;
     checkpoint::checkpoint(context)?;
     context.pulse.beat();
     let digests = digest::digest_due(context)?;

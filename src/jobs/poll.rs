@@ -24,7 +24,7 @@ use crate::{
         outcome::{CacheHints, FetchOutcome, Fetched},
         time::Time,
     },
-    plan::{self, Answer, Arrived, Judged},
+    plan::{self, Answer, Arrived, Judged, Lookup},
     reader,
     store::{AppliedPoll, PollCommit, Write},
     story, tag,
@@ -293,13 +293,24 @@ fn commit(
 ) -> Result<Option<PolledFeed>, crate::store::StoreError> {
     let Understood { mut answer, hints, warnings, .. } = understood;
     let Some(before) = write.read().feed_status(no)? else { return Ok(None) };
+    if write.read().feed_url(no)?.is_none_or(|url| url != feed.url.as_str()) {
+        // A reload gave the feed another address meanwhile and made it due there: this answer is nobody's.
+        return Ok(None);
+    }
     let update = plan::feed_update(&context.config, feed, &before, &answer, &hints, now);
     let plans = match &mut answer {
         Answer::Document(arrived) => {
             let judged = (std::mem::take(&mut arrived.entries), std::mem::take(&mut arrived.judged));
             let first = before.baseline_at.is_none();
             let read = write.read();
-            plan::entries(&context.config, feed, judged, first, now, &mut |key| read.known(no, key))?
+            plan::entries(
+                &context.config,
+                feed,
+                judged,
+                first,
+                now,
+                &Lookup { known: &|key| read.known(no, key), baseline: &|entry| read.baseline_marks(entry) },
+            )?
         }
         _ => plan::EntryPlans::default(),
     };

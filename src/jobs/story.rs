@@ -6,13 +6,14 @@ use crate::{
     model::{
         digest::StorySource,
         feed::Tlp,
-        id::{EntryNo, FeedId},
+        id::{AssignmentNo, EntryNo, FeedId, FeedNo, OwnerId},
         owner::Owner,
         settings::Config,
         stack::{Marks, Tag, TagKind},
         time::Time,
     },
-    store::{StoryRow, StorySourceRow},
+    route::{self, Assigned, Withheld},
+    store::{Read, Reassigned, StoreError, StoryRow, StorySourceRow},
 };
 
 /// How many CVE ids are shown.
@@ -28,6 +29,10 @@ pub(super) struct SeenStory {
     pub(super) marks: Marks,
     pub(super) sources: Vec<StorySource>,
     pub(super) published: Option<Time>,
+    /// The feeds that say any of it.
+    pub(super) feeds: Vec<FeedNo>,
+    /// Whether the owner may see the entry that brought it, and so its tags, which quote it.
+    pub(super) is_brought: bool,
 }
 
 impl SeenStory {
@@ -54,12 +59,43 @@ impl SeenStory {
             marks,
             sources: sources(config, &seen),
             published: entry.and_then(|entry| entry.published.or(entry.updated)),
+            feeds: seen.iter().map(|one| one.feed).collect(),
+            is_brought: seen.iter().any(|one| one.entry.no == brought_by),
         }
     }
 }
 
+/// The label of a source: as configured, else as the feed was configured last.
 fn label(config: &Config, source: &StorySourceRow) -> Tlp {
-    config.feed(&source.feed_id).map_or(Tlp::Clear, |feed| feed.tlp)
+    config.feed(&source.feed_id).map_or(source.label, |feed| feed.tlp)
+}
+
+/// The label of a feed: as configured, else as it was configured last.
+pub(super) fn feed_label(config: &Config, read: &Read<'_>, id: &FeedId) -> Result<Tlp, StoreError> {
+    config.feed(id).map_or_else(|| read.feed_label(id), |feed| Ok(feed.tlp))
+}
+
+/// Whose post is to be given to somebody else, and in which words: the owner has left, or may not see this label.
+/// `None`: it is theirs.
+pub(super) fn moved(
+    config: &Config,
+    (assignment, reason, urgent): (AssignmentNo, &str, bool),
+    meant: &OwnerId,
+    label: Tlp,
+    now: Time,
+) -> Option<Reassigned> {
+    let owner = config.owner(meant).filter(|owner| owner.is_living(now));
+    if owner.is_some_and(|owner| label <= owner.tlp) {
+        return None;
+    }
+    let reason = route::passed_on(config, meant, reason);
+    let to = route::stand_in(config, meant, label, now);
+    let ask = to.clone().unwrap_or_else(|| config.fallback.clone());
+    Some(Reassigned {
+        assignment,
+        to: to.map(|owner| Assigned { owner, reason, urgent }),
+        withheld: owner.map(|owner| Withheld { owner: owner.id.clone(), ask }),
+    })
 }
 
 fn cves(text: &str) -> Vec<String> {

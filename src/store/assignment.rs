@@ -23,12 +23,25 @@ pub struct PendingRow {
     pub entry: EntryNo,
     /// Its revision.
     pub revision: u32,
+    /// The feed that it came from.
+    pub feed: FeedId,
     /// Why, in one sentence.
     pub reason: String,
     /// Whether it does not wait.
     pub urgent: bool,
     /// Since when.
     pub created_at: Time,
+}
+
+/// An assignment that is taken back, and what becomes of its story.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reassigned {
+    /// The assignment.
+    pub assignment: AssignmentNo,
+    /// Who gets the story now.
+    pub to: Option<Assigned>,
+    /// Who may not see it any more, and whom to ask.
+    pub withheld: Option<Withheld>,
 }
 
 /// A line under "also published" that no digest has carried yet.
@@ -38,6 +51,8 @@ pub struct ListedRow {
     pub entry: EntryNo,
     /// Its feed.
     pub feed: FeedId,
+    /// The number of its feed.
+    pub feed_no: FeedNo,
     /// Its title.
     pub title: Option<String>,
     /// Its link.
@@ -59,11 +74,10 @@ impl Read<'_> {
     /// What waits for this owner's next digest; `urgent`: only what does not wait for the hour.
     pub fn pending(&self, owner: &OwnerId, urgent: bool) -> Result<Vec<PendingRow>, StoreError> {
         let mut query = self.tx.prepare_cached(
-            "SELECT no, story, entry, revision, reason, urgent, created_at FROM assignment
-             WHERE owner = ?1 AND urgent >= ?2
-                 AND NOT EXISTS (SELECT 1 FROM digest_story WHERE digest_story.assignment = assignment.no)
-                 AND NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = assignment.no)
-             ORDER BY no",
+            "SELECT assignment.no, assignment.story, assignment.entry, revision, feed.id, reason, assignment.urgent, created_at
+             FROM waiting_state JOIN assignment ON assignment.no = waiting_state.assignment
+             JOIN entry ON entry.no = assignment.entry JOIN feed ON feed.no = entry.feed
+             WHERE waiting_state.owner = ?1 AND waiting_state.urgent >= ?2 ORDER BY assignment.no",
         )?;
         let rows = query
             .query_map(params![owner.as_str(), urgent], |row| {
@@ -72,9 +86,10 @@ impl Read<'_> {
                     story: StoryNo(row.get(1)?),
                     entry: EntryNo(row.get(2)?),
                     revision: row.get(3)?,
-                    reason: row.get(4)?,
-                    urgent: row.get(5)?,
-                    created_at: from_millis(row.get(6)?),
+                    feed: FeedId::new(row.get::<_, String>(4)?),
+                    reason: row.get(5)?,
+                    urgent: row.get(6)?,
+                    created_at: from_millis(row.get(7)?),
                 })
             })?
             .collect::<Result<_, _>>()?;
@@ -83,15 +98,9 @@ impl Read<'_> {
 
     /// Everybody for whom something waits, living owner or not.
     pub fn owners_with_post(&self) -> Result<Vec<OwnerId>, StoreError> {
-        let mut query = self.tx.prepare_cached(
-            "SELECT owner FROM assignment
-             WHERE NOT EXISTS (SELECT 1 FROM digest_story WHERE digest_story.assignment = assignment.no)
-                 AND NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = assignment.no)
-             UNION SELECT owner FROM listing
-             WHERE NOT EXISTS (SELECT 1 FROM digest_listing JOIN standing_digest USING (digest)
-                 WHERE digest_listing.entry = listing.entry)
-             ORDER BY 1",
-        )?;
+        let mut query = self
+            .tx
+            .prepare_cached("SELECT owner FROM waiting_state UNION SELECT owner FROM listing_state ORDER BY 1")?;
         let rows = query.query_map([], |row| Ok(OwnerId::new(row.get::<_, String>(0)?)))?.collect::<Result<_, _>>()?;
         Ok(rows)
     }
@@ -99,22 +108,21 @@ impl Read<'_> {
     /// The lines that wait for this owner, oldest first.
     pub fn listed(&self, owner: &OwnerId) -> Result<Vec<ListedRow>, StoreError> {
         let mut query = self.tx.prepare_cached(
-            "SELECT listing.entry, feed.id, revision.title, revision.link FROM listing
+            "SELECT listing.entry, feed.id, feed.no, revision.title, revision.link FROM listing_state
+             JOIN listing ON listing.entry = listing_state.entry
              JOIN feed ON feed.no = listing.feed
              JOIN revision ON revision.entry = listing.entry
                  AND revision.n = (SELECT max(n) FROM revision AS newest WHERE newest.entry = listing.entry)
-             WHERE listing.owner = ?1
-                 AND NOT EXISTS (SELECT 1 FROM digest_listing JOIN standing_digest USING (digest)
-                 WHERE digest_listing.entry = listing.entry)
-             ORDER BY feed.id, listing.entry",
+             WHERE listing_state.owner = ?1 ORDER BY feed.id, listing.entry",
         )?;
         let rows = query
             .query_map([owner.as_str()], |row| {
                 Ok(ListedRow {
                     entry: EntryNo(row.get(0)?),
                     feed: FeedId::new(row.get::<_, String>(1)?),
-                    title: row.get(2)?,
-                    link: row.get(3)?,
+                    feed_no: FeedNo(row.get(2)?),
+                    title: row.get(3)?,
+                    link: row.get(4)?,
                 })
             })?
             .collect::<Result<_, _>>()?;
@@ -170,15 +178,17 @@ impl Write<'_> {
         config: ConfigVersion,
         now: Time,
     ) -> Result<bool, StoreError> {
-        let last: Option<(i64, bool)> = self
+        let standing: Option<(i64, bool)> = self
             .tx
             .prepare_cached(
-                "SELECT no, urgent FROM assignment WHERE story = ?1 AND owner = ?2 ORDER BY round DESC LIMIT 1",
+                "SELECT no, urgent FROM assignment WHERE story = ?1 AND owner = ?2
+                     AND NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = assignment.no)
+                 ORDER BY round DESC LIMIT 1",
             )?
             .query_row(params![story.0, assigned.owner.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
-        match last {
-            None => self.assign_round(story, source, assigned, 1, config, now),
+        match standing {
+            None => self.assign_again(story, source, assigned, config, now),
             Some((before, false)) if assigned.urgent => {
                 // What waits for the hour is told at once; what was told without urgency is told once more.
                 self.supersede(AssignmentNo(before), now)?;
@@ -188,7 +198,7 @@ impl Write<'_> {
         }
     }
 
-    fn supersede(&mut self, assignment: AssignmentNo, now: Time) -> Result<(), StoreError> {
+    pub(super) fn supersede(&mut self, assignment: AssignmentNo, now: Time) -> Result<(), StoreError> {
         self.tx.execute(
             "INSERT INTO reassigned (assignment, at) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
             params![assignment.0, millis(now)],
@@ -196,8 +206,7 @@ impl Write<'_> {
         Ok(())
     }
 
-    /// Assigns a story once more, because the digest that carried it was withdrawn.
-    pub(super) fn assign_again(
+    fn assign_again(
         &mut self,
         story: StoryNo,
         source: (EntryNo, u32),
@@ -241,6 +250,18 @@ impl Write<'_> {
         if written == 0 {
             return Ok(false);
         }
+        self.record_routed(story, (entry, revision), assigned, config, now)?;
+        Ok(true)
+    }
+
+    fn record_routed(
+        &mut self,
+        story: StoryNo,
+        (entry, revision): (EntryNo, u32),
+        assigned: &Assigned,
+        config: ConfigVersion,
+        now: Time,
+    ) -> Result<(), StoreError> {
         let event = Event::EntryRouted {
             entry,
             revision,
@@ -251,20 +272,32 @@ impl Write<'_> {
             config,
         };
         self.record(event, now)?;
-        Ok(true)
+        Ok(())
     }
 
-    /// Gives a waiting assignment to somebody else.
-    pub fn reassign(
-        &mut self,
-        pending: &PendingRow,
-        assigned: &Assigned,
-        config: ConfigVersion,
-        now: Time,
-    ) -> Result<(), StoreError> {
-        self.assign_again(pending.story, (pending.entry, pending.revision), assigned, config, now)?;
-        self.tx
-            .execute("INSERT INTO reassigned (assignment, at) VALUES (?1, ?2)", params![pending.no.0, millis(now)])?;
+    /// Takes an assignment back and gives its story to whom it belongs now; whoever has it already is not told of it
+    /// twice.
+    pub fn reassign(&mut self, moved: &Reassigned, config: ConfigVersion, now: Time) -> Result<(), StoreError> {
+        let (story, source, feed): (i64, (i64, u32), i64) = self
+            .tx
+            .prepare_cached(
+                "SELECT assignment.story, assignment.entry, revision, feed FROM assignment JOIN entry ON entry.no = assignment.entry
+                 WHERE assignment.no = ?1",
+            )?
+            .query_row([moved.assignment.0], |row| {
+                Ok((row.get(0)?, (row.get(1)?, row.get(2)?), row.get(3)?))
+            })?;
+        let (story, source) = (StoryNo(story), (EntryNo(source.0), source.1));
+        self.supersede(moved.assignment, now)?;
+        if let Some(assigned) = &moved.to
+            && !self.assign(story, source, assigned, config, now)?
+        {
+            // The story is with them already: the log still says that this share of it came to them.
+            self.record_routed(story, source, assigned, config, now)?;
+        }
+        if let Some(withheld) = &moved.withheld {
+            self.withhold(story, FeedNo(feed), withheld, config, now)?;
+        }
         Ok(())
     }
 

@@ -2,17 +2,20 @@
 
 use rusqlite::params;
 
-use super::{Read, StoreError, Write, signed};
+use super::{Read, Reassigned, StoreError, Write, signed};
 use crate::{
     delivery::Next,
     evidence::event::{Event, Personal},
     model::{
         delivery::{DeliveryState, SendOutcome},
-        id::{AssignmentNo, ConfigVersion, DeliveryNo, DigestNo, EntryNo, FeedId, OwnerId, StoryNo},
+        digest::DigestKind,
+        id::{AssignmentNo, ConfigVersion, DeliveryNo, DigestNo, EntryNo, FeedId, OwnerId},
         time::{Time, from_millis, millis},
     },
-    route::Assigned,
 };
+
+/// Longer than any wait between two attempts, in milliseconds.
+const LONGEST_WAIT: i64 = 2 * 60 * 60 * 1_000;
 
 /// A delivery whose next attempt is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,12 +59,15 @@ pub struct DeliveryRow {
 }
 
 impl Read<'_> {
-    /// The numbers of the deliveries whose next attempt is due, oldest first.
+    /// The numbers of the deliveries whose next attempt is due, oldest first. One that waits for longer than any wait
+    /// is was planned by a clock that was ahead, and is due.
     pub fn due_deliveries(&self, now: Time) -> Result<Vec<DeliveryNo>, StoreError> {
         let mut query = self.tx.prepare_cached(
-            "SELECT delivery FROM delivery_state WHERE next_attempt_at <= ?1 AND state = 'queued' ORDER BY delivery",
+            "SELECT delivery FROM delivery_state
+             WHERE state = 'queued' AND (next_attempt_at <= ?1 OR next_attempt_at > ?2) ORDER BY delivery",
         )?;
-        let rows = query.query_map([millis(now)], |row| Ok(DeliveryNo(row.get(0)?)))?.collect::<Result<_, _>>()?;
+        let far = millis(now).saturating_add(LONGEST_WAIT);
+        let rows = query.query_map([millis(now), far], |row| Ok(DeliveryNo(row.get(0)?)))?.collect::<Result<_, _>>()?;
         Ok(rows)
     }
 
@@ -132,27 +138,6 @@ impl Read<'_> {
                 })
             })?;
         Ok(row)
-    }
-
-    /// The feeds that a story's entries came from, with the entry that brought this assignment first.
-    pub fn feeds_of(&self, story: StoryNo) -> Result<Vec<FeedId>, StoreError> {
-        let mut query = self.tx.prepare_cached(
-            "SELECT DISTINCT feed.id FROM entry JOIN feed ON feed.no = entry.feed WHERE story = ?1 ORDER BY feed.id",
-        )?;
-        let rows =
-            query.query_map([story.0], |row| Ok(FeedId::new(row.get::<_, String>(0)?)))?.collect::<Result<_, _>>()?;
-        Ok(rows)
-    }
-
-    /// The feeds whose entries a digest lists under "also published".
-    pub fn feeds_listed_in(&self, digest: DigestNo) -> Result<Vec<FeedId>, StoreError> {
-        let mut query = self.tx.prepare_cached(
-            "SELECT DISTINCT feed.id FROM digest_listing JOIN entry ON entry.no = digest_listing.entry
-             JOIN feed ON feed.no = entry.feed WHERE digest = ?1",
-        )?;
-        let rows =
-            query.query_map([digest.0], |row| Ok(FeedId::new(row.get::<_, String>(0)?)))?.collect::<Result<_, _>>()?;
-        Ok(rows)
     }
 
     /// The entry, its revision, the feed, the reason and the urgency of an assignment.
@@ -236,17 +221,22 @@ impl Write<'_> {
         &mut self,
         due: &DueDelivery,
         reason: &str,
-        anew: &[(AssignmentNo, StoryNo, Vec<Assigned>)],
+        anew: &[Reassigned],
         config: ConfigVersion,
         now: Time,
     ) -> Result<(), StoreError> {
         self.set_delivery_state(due.no, DeliveryState::Withdrawn, None)?;
         let state = DeliveryState::Withdrawn.as_str().to_owned();
         self.record(Event::DeliveryEnded { delivery: due.no, state, reason: reason.to_owned() }, now)?;
-        for (assignment, story, assigned) in anew {
-            let (source, ..) = self.read().assignment(*assignment)?;
-            for one in assigned {
-                self.assign_again(*story, source, one, config, now)?;
+        for moved in anew {
+            self.reassign(moved, config, now)?;
+        }
+        let was_scheduled = self.read().digest(due.digest)?.is_some_and(|row| row.kind == DigestKind::Scheduled);
+        if was_scheduled {
+            // What was due is due still, and does not wait for another hour.
+            let new_owners = anew.iter().filter_map(|moved| moved.to.as_ref()).map(|to| &to.owner);
+            for owner in new_owners.chain([&due.owner]) {
+                self.plan_digest(owner, Some(now))?;
             }
         }
         Ok(())

@@ -9,7 +9,7 @@ use crate::{
     hex::hex,
     model::{
         digest::{Composed, DigestKind},
-        id::{AssignmentNo, DeliveryNo, DigestNo, EntryNo, FeedNo, OwnerId, StoryNo},
+        id::{AssignmentNo, DeliveryNo, DigestNo, EntryNo, FeedId, FeedNo, OwnerId, StoryNo},
         time::{Time, from_millis, millis},
     },
 };
@@ -35,6 +35,8 @@ pub struct NewDigest<'d> {
     pub stories: &'d [(StoryNo, AssignmentNo)],
     /// The entries that it lists or counts under "also published".
     pub listed: &'d [EntryNo],
+    /// The feeds whose words are in it.
+    pub feeds: &'d [FeedNo],
     /// The stories that it says are withheld.
     pub withheld: &'d [StoryNo],
     /// The first polls that it tells of.
@@ -75,8 +77,12 @@ impl Read<'_> {
     pub fn last_digest_at(&self, owner: &OwnerId) -> Result<Option<Time>, StoreError> {
         let at: Option<i64> = self
             .tx
-            .prepare_cached("SELECT max(composed_at) FROM digest WHERE owner = ?1 AND kind = 'scheduled'")?
-            .query_row([owner.as_str()], |row| row.get(0))?;
+            .prepare_cached(
+                "SELECT composed_at FROM digest
+                 WHERE no = (SELECT max(no) FROM digest WHERE owner = ?1 AND kind = 'scheduled')",
+            )?
+            .query_row([owner.as_str()], |row| row.get(0))
+            .optional()?;
         Ok(at.map(from_millis))
     }
 
@@ -110,6 +116,16 @@ impl Read<'_> {
         Ok(log::newest_checkpoint(self.tx)?)
     }
 
+    /// The feeds whose words are in a digest.
+    pub fn digest_feeds(&self, digest: DigestNo) -> Result<Vec<FeedId>, StoreError> {
+        let mut query = self
+            .tx
+            .prepare_cached("SELECT id FROM digest_feed JOIN feed ON feed.no = digest_feed.feed WHERE digest = ?1")?;
+        let rows =
+            query.query_map([digest.0], |row| Ok(FeedId::new(row.get::<_, String>(0)?)))?.collect::<Result<_, _>>()?;
+        Ok(rows)
+    }
+
     /// The digests, newest first, at most `limit`.
     pub fn digests(&self, limit: usize) -> Result<Vec<DigestNo>, StoreError> {
         let mut query = self.tx.prepare_cached("SELECT no FROM digest ORDER BY no DESC LIMIT ?1")?;
@@ -133,8 +149,20 @@ impl Write<'_> {
         Ok(())
     }
 
+    /// The run that a digest is for: the planned one, or the moment after the last one of its kind when the clock was
+    /// set back over it.
+    fn run_for(&self, new: &NewDigest<'_>) -> Result<i64, StoreError> {
+        let planned = millis(new.scheduled_for);
+        let last: Option<i64> = self
+            .tx
+            .prepare_cached("SELECT max(scheduled_for) FROM digest WHERE owner = ?1 AND kind = ?2")?
+            .query_row(params![new.owner.as_str(), new.kind.as_str()], |row| row.get(0))?;
+        Ok(last.filter(|last| *last >= planned).map_or(planned, |last| last.saturating_add(1)))
+    }
+
     /// Commits a digest: its bytes, what is in it, and its delivery, which begins queued.
     pub fn insert_digest(&mut self, new: &NewDigest<'_>, now: Time) -> Result<DeliveryNo, StoreError> {
+        let run = self.run_for(new)?;
         let sha256 = Sha256::digest(&new.composed.bytes);
         let event = Event::DigestComposed {
             digest: new.no,
@@ -156,7 +184,7 @@ impl Write<'_> {
                 new.no.0,
                 new.owner.as_str(),
                 new.kind.as_str(),
-                millis(new.scheduled_for),
+                run,
                 millis(now),
                 new.address,
                 new.message_id,
@@ -187,6 +215,11 @@ impl Write<'_> {
             self.tx
                 .prepare_cached("INSERT INTO digest_listing (entry, digest) VALUES (?1, ?2)")?
                 .execute(params![entry.0, no])?;
+        }
+        for feed in new.feeds {
+            self.tx
+                .prepare_cached("INSERT INTO digest_feed (digest, feed) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+                .execute(params![no, feed.0])?;
         }
         for story in new.withheld {
             self.tx

@@ -117,6 +117,11 @@ impl Read<'_> {
         Ok(known)
     }
 
+    /// The marks of this entry's newest revision, if that has the fate of the baseline.
+    pub fn baseline_marks(&self, entry: EntryNo) -> Result<Option<Marks>, StoreError> {
+        Ok(self.entry(entry)?.filter(|row| row.fate == Fate::Baseline.as_str()).map(|row| row.marks))
+    }
+
     /// The newest revision of this entry.
     pub fn entry(&self, entry: EntryNo) -> Result<Option<EntryRow>, StoreError> {
         let sql = format!(
@@ -399,19 +404,42 @@ impl Write<'_> {
             self.record(Event::NotForUs { feed: feed.id.clone(), entries: fates.not_for_us, config }, now)?;
         }
         if is_baseline {
-            self.tx
-                .prepare_cached(
-                    "INSERT INTO baseline (feed, at, recorded, matched) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
-                )?
-                .execute(params![
-                    no.0,
-                    millis(now),
-                    fates.baseline.len(),
-                    serde_json::to_string(&matched).unwrap_or_default(),
-                ])?;
+            self.add_to_baseline(no, fates.baseline.len(), &matched, now)?;
+        }
+        if is_baseline || !fates.baseline.is_empty() {
             let event = Event::Baseline { feed: feed.id.clone(), entries: fates.baseline, matched, config };
             self.record(event, now)?;
         }
+        Ok(())
+    }
+
+    /// A first document that was cut and the one after it make one baseline.
+    fn add_to_baseline(
+        &mut self,
+        no: FeedNo,
+        recorded: usize,
+        matched: &[(String, usize)],
+        now: Time,
+    ) -> Result<(), StoreError> {
+        let before: Option<(usize, String)> = self
+            .tx
+            .query_row("SELECT recorded, matched FROM baseline WHERE feed = ?1", [no.0], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .optional()?;
+        let (earlier, text) = before.unwrap_or_default();
+        let mut all: Vec<(String, usize)> = serde_json::from_str(&text).unwrap_or_default();
+        for (id, count) in matched {
+            match all.iter_mut().find(|(known, _)| known == id) {
+                Some((_, sum)) => *sum += count,
+                None => all.push((id.clone(), *count)),
+            }
+        }
+        self.tx.execute(
+            "INSERT INTO baseline (feed, at, recorded, matched) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (feed) DO UPDATE SET recorded = excluded.recorded, matched = excluded.matched",
+            params![no.0, millis(now), earlier + recorded, serde_json::to_string(&all).unwrap_or_default()],
+        )?;
         Ok(())
     }
 

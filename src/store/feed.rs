@@ -1,17 +1,26 @@
 //! Feeds and their health: what is due, what is claimed, and how each one stands.
 
+use jiff::SignedDuration;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Read, StoreError, Write};
 use crate::{
     evidence::event::Event,
     model::{
-        feed::{FeedState, FeedStatus, Validators},
+        feed::{FeedState, FeedStatus, Tlp, Validators},
         id::{ConfigVersion, FeedId, FeedNo},
         settings::Config,
         time::{Time, from_millis, millis},
     },
 };
+
+/// After how many polls in a row that never ended a document is held to be what ends us.
+const MOST_UNFINISHED: u32 = 2;
+/// How long such a feed is left alone.
+const AFTER_CRASHES: SignedDuration = SignedDuration::from_hours(24);
+
+/// Longer than a poll is put off, but by the interval of its feed.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(8 * 24);
 
 /// What a first poll recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +72,22 @@ impl Read<'_> {
     pub fn feed_status(&self, feed: FeedNo) -> Result<Option<FeedStatus>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM feed JOIN feed_state ON feed_state.feed = feed.no WHERE feed.no = ?1");
         Ok(self.tx.prepare_cached(&sql)?.query_row([feed.0], feed_status).optional()?)
+    }
+
+    /// The address that a feed was aligned to last.
+    pub fn feed_url(&self, feed: FeedNo) -> Result<Option<String>, StoreError> {
+        let mut query = self.tx.prepare_cached("SELECT url FROM feed WHERE no = ?1")?;
+        Ok(query.query_row([feed.0], |row| row.get(0)).optional()?)
+    }
+
+    /// The label that the configuration gave a feed last; the highest for a feed that was never configured.
+    pub fn feed_label(&self, feed: &FeedId) -> Result<Tlp, StoreError> {
+        let word: Option<String> = self
+            .tx
+            .prepare_cached("SELECT tlp FROM feed JOIN feed_state ON feed_state.feed = feed.no WHERE id = ?1")?
+            .query_row([feed.as_str()], |row| row.get(0))
+            .optional()?;
+        Ok(word.map_or(Tlp::Red, |word| label(&word)))
     }
 
     /// How many entries each feed has brought, by its number.
@@ -125,6 +150,7 @@ impl Write<'_> {
         config: &Config,
         now: Time,
     ) -> Result<Vec<FeedStatus>, StoreError> {
+        self.bring_polls_back(config, now)?;
         let rows = self.read().feeds()?;
         let mut claimed = Vec::new();
         for row in rows {
@@ -133,13 +159,60 @@ impl Write<'_> {
                 None => row.next_poll_at <= now,
             };
             let Some(feed) = config.feed(&row.id).filter(|_| wanted && row.enabled) else { continue };
+            let has_crashed_us = row.attempt >= MOST_UNFINISHED;
+            if has_crashed_us {
+                self.call_broken(&row, now)?;
+            }
+            let pause = if has_crashed_us { feed.every.max(AFTER_CRASHES) } else { feed.every };
             self.tx
                 .prepare_cached("UPDATE feed_state SET next_poll_at = ?2, attempt = attempt + 1 WHERE feed = ?1")?
-                .execute(params![row.no.0, millis(now.saturating_add(feed.every).unwrap_or(now))])?;
+                .execute(params![row.no.0, millis(now.saturating_add(pause).unwrap_or(now))])?;
             claimed.push(row);
         }
         claimed.sort_by_key(|row| row.next_poll_at);
         Ok(claimed)
+    }
+
+    /// Makes due what is planned further ahead than any poll is: a clock that was ahead planned it.
+    pub fn bring_polls_back(&mut self, config: &Config, now: Time) -> Result<(), StoreError> {
+        let far = now.saturating_add(LONGEST_PAUSE).unwrap_or(now);
+        let rows: Vec<(i64, FeedId, i64)> = {
+            let mut query = self.tx.prepare_cached(
+                "SELECT feed.no, feed.id, next_poll_at FROM feed_state JOIN feed ON feed.no = feed_state.feed
+                 WHERE enabled = 1 AND next_poll_at > ?1",
+            )?;
+            query
+                .query_map([millis(far)], |row| Ok((row.get(0)?, FeedId::new(row.get::<_, String>(1)?), row.get(2)?)))?
+                .collect::<Result<_, _>>()?
+        };
+        for (no, id, next) in rows {
+            let every = config.feed(&id).map_or(LONGEST_PAUSE, |feed| feed.every.saturating_mul(2));
+            if from_millis(next) > now.saturating_add(every.max(LONGEST_PAUSE)).unwrap_or(now) {
+                self.tx.execute("UPDATE feed_state SET next_poll_at = ?2 WHERE feed = ?1", params![no, millis(now)])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// States that the last polls of a feed never came to an end.
+    fn call_broken(&mut self, row: &FeedStatus, now: Time) -> Result<(), StoreError> {
+        let cause = "its last polls never ended: sigtrail stopped in the middle of them; it is asked once a day";
+        if row.state != FeedState::Broken {
+            let event = Event::FeedStateChanged {
+                feed: row.id.clone(),
+                from: row.state,
+                to: FeedState::Broken,
+                status: None,
+                cause: cause.to_owned(),
+            };
+            self.record(event, now)?;
+        }
+        self.tx.execute(
+            "UPDATE feed_state SET state = ?2, cause = ?3, since = CASE WHEN state = ?2 THEN since ELSE ?4 END
+             WHERE feed = ?1",
+            params![row.no.0, FeedState::Broken.as_str(), cause, millis(now)],
+        )?;
+        Ok(())
     }
 
     /// Takes back the mark of an unfinished claim from feeds that a stop in order left unasked or unheard. Their next
@@ -180,7 +253,8 @@ impl Write<'_> {
                     // Validators belong to an address; what the old one said is not asked of the new one.
                     self.tx.execute("UPDATE feed SET url = ?2 WHERE no = ?1", params![no, url])?;
                     self.tx.execute(
-                        "UPDATE feed_state SET etag = NULL, last_modified = NULL, next_poll_at = ?2 WHERE feed = ?1",
+                        "UPDATE feed_state SET etag = NULL, last_modified = NULL, attempt = 0, next_poll_at = ?2
+                         WHERE feed = ?1",
                         params![no, millis(now)],
                     )?;
                 }
@@ -197,9 +271,9 @@ impl Write<'_> {
                     .execute(params![no, millis(now)])?;
                 no
             };
-            if feed.enabled {
-                self.tx.prepare_cached("UPDATE feed_state SET enabled = 1 WHERE feed = ?1")?.execute([no])?;
-            }
+            self.tx
+                .prepare_cached("UPDATE feed_state SET enabled = ?2, tlp = ?3 WHERE feed = ?1")?
+                .execute(params![no, feed.enabled, feed.tlp.as_str()])?;
         }
         Ok(())
     }
@@ -225,12 +299,12 @@ impl Write<'_> {
         Ok(())
     }
 
-    /// Turns the quiet polls of the days before today (UTC) into one record a day.
+    /// Turns the quiet polls of every day but today (UTC) into one record a day.
     pub fn summarise_quiet_polls(&mut self, now: Time) -> Result<usize, StoreError> {
         let today = day(now);
         let days: Vec<String> = {
             let mut query =
-                self.tx.prepare_cached("SELECT DISTINCT day FROM quiet_poll_state WHERE day < ?1 ORDER BY day")?;
+                self.tx.prepare_cached("SELECT DISTINCT day FROM quiet_poll_state WHERE day <> ?1 ORDER BY day")?;
             query.query_map([&today], |row| row.get(0))?.collect::<Result<_, _>>()?
         };
         for day in &days {
@@ -257,6 +331,11 @@ impl Write<'_> {
             .execute(params![day(now), feed.0])?;
         Ok(())
     }
+}
+
+/// A stored label; what cannot be read is the highest.
+pub(super) fn label(word: &str) -> Tlp {
+    Tlp::parse(word).unwrap_or(Tlp::Red)
 }
 
 fn day(now: Time) -> String {

@@ -24,7 +24,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::
 
 pub use self::{
     acknowledgement::AnswerRow,
-    assignment::{ListedRow, PendingRow, WithheldRow},
+    assignment::{ListedRow, PendingRow, Reassigned, WithheldRow},
     configuration::LoadedConfiguration,
     delivery::{DueDelivery, UnfinishedAttempt},
     digest::{DigestRow, NewDigest},

@@ -21,11 +21,10 @@ impl Write<'_> {
              WHERE rowid IN (
                  SELECT revision.rowid FROM revision JOIN entry ON entry.no = revision.entry
                  WHERE seen_at < ?1 AND (title IS NOT NULL OR summary IS NOT NULL OR body IS NOT NULL)
-                     AND NOT EXISTS (SELECT 1 FROM assignment WHERE assignment.story = entry.story
-                         AND NOT EXISTS (SELECT 1 FROM digest_story WHERE assignment = assignment.no))
-                     AND NOT EXISTS (SELECT 1 FROM listing WHERE listing.entry = entry.no
-                         AND NOT EXISTS (SELECT 1 FROM digest_listing JOIN standing_digest USING (digest)
-                             WHERE digest_listing.entry = entry.no))
+                     AND NOT EXISTS (SELECT 1 FROM assignment
+                         JOIN waiting_state ON waiting_state.assignment = assignment.no
+                         WHERE assignment.story = entry.story)
+                     AND NOT EXISTS (SELECT 1 FROM listing_state WHERE listing_state.entry = entry.no)
                  LIMIT ?2)",
             params![millis(before), BATCH],
         )?;

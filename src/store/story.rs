@@ -5,9 +5,11 @@ use rusqlite::{OptionalExtension, params};
 use super::{
     Read, StoreError, Write,
     entry::{ENTRY_COLUMNS, EntryRow, entry_row},
+    feed::label,
 };
 use crate::{
     model::{
+        feed::Tlp,
         id::{FeedId, FeedNo, StoryNo},
         time::{Time, from_millis, millis},
     },
@@ -21,6 +23,8 @@ pub struct StorySourceRow {
     pub feed: FeedNo,
     /// Its identifier.
     pub feed_id: FeedId,
+    /// The label that the configuration gave the feed last.
+    pub label: Tlp,
     /// The entry's newest revision.
     pub entry: EntryRow,
 }
@@ -53,17 +57,18 @@ impl Read<'_> {
             .optional()?;
         let Some(first_seen) = first_seen else { return Ok(None) };
         let sql = format!(
-            "SELECT {ENTRY_COLUMNS}, feed.id FROM entry
+            "SELECT {ENTRY_COLUMNS}, feed.id, tlp FROM entry
              JOIN revision ON revision.entry = entry.no
                  AND revision.n = (SELECT max(n) FROM revision AS newest WHERE newest.entry = entry.no)
-             JOIN feed ON feed.no = entry.feed
+             JOIN feed ON feed.no = entry.feed JOIN feed_state ON feed_state.feed = feed.no
              WHERE entry.story = ?1 ORDER BY entry.no"
         );
         let mut query = self.tx.prepare_cached(&sql)?;
         let sources = query
             .query_map([story.0], |row| {
                 let entry = entry_row(row)?;
-                Ok(StorySourceRow { feed: entry.feed, feed_id: FeedId::new(row.get::<_, String>(18)?), entry })
+                let feed_id = FeedId::new(row.get::<_, String>(18)?);
+                Ok(StorySourceRow { feed: entry.feed, feed_id, label: label(&row.get::<_, String>(19)?), entry })
             })?
             .collect::<Result<_, _>>()?;
         Ok(Some(StoryRow { no: story, first_seen: from_millis(first_seen), sources }))

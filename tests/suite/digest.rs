@@ -349,6 +349,11 @@ fn a_subject_says_the_worst_first_and_the_day_last_in_sixty_characters() {
     assert_eq!(mail(&two).subject, "libmarrow high, prompt injection (Fri 20 Nov)");
     let same = DigestContent { stories: (1..=9).map(|n| story(n, "x")).collect(), ..content() };
     assert_eq!(mail(&same).subject, "Quillgate VPN, +8 for you (Fri 20 Nov)");
+    let mut twice = vec![story(1, "a"), story(2, "b")];
+    twice[0].marks.exploited = true;
+    twice[1].marks.exploited = false;
+    let twice = mail(&DigestContent { stories: twice, ..content() }).subject;
+    assert_eq!(twice, "Quillgate VPN exploited, +1 for you (Fri 20 Nov)", "no name stands twice");
     let urgent = DigestContent { kind: DigestKind::Urgent, stories: three_stories()[..1].to_vec(), ..content() };
     assert_eq!(mail(&urgent).subject, "Quillgate VPN exploited: answer now (20 Nov 08:00)");
     assert_eq!(mail(&empty()).subject, "Nothing for you, all feeds seen (Fri 20 Nov)");

@@ -23,6 +23,7 @@ mod mail;
 mod matching;
 mod parse;
 mod poll;
+mod regression;
 mod routing;
 mod rows;
 mod service;

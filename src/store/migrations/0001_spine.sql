@@ -28,7 +28,9 @@ CREATE TABLE feed_state (
     last_entry_at INTEGER,
     full_fetch_at INTEGER,
     baseline_at   INTEGER,
-    partial       INTEGER NOT NULL DEFAULT 0
+    partial       INTEGER NOT NULL DEFAULT 0,
+    -- The label that the configuration gave it last: it binds also when the feed is not configured any more.
+    tlp           TEXT NOT NULL DEFAULT 'RED'
 ) STRICT;
 CREATE INDEX feed_due ON feed_state (next_poll_at) WHERE enabled = 1;
 
@@ -136,6 +138,7 @@ CREATE TABLE withheld (
     created_at INTEGER NOT NULL,
     PRIMARY KEY (story, owner)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX withheld_owner ON withheld (owner);
 
 CREATE TABLE listing (
     entry      INTEGER PRIMARY KEY,
@@ -144,6 +147,21 @@ CREATE TABLE listing (
     created_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX listing_owner ON listing (owner);
+
+-- What no digest has carried yet, so that a look at it costs nothing for what was told long ago. Kept by the
+-- triggers at the end.
+CREATE TABLE waiting_state (
+    assignment INTEGER PRIMARY KEY REFERENCES assignment (no),
+    owner      TEXT NOT NULL,
+    urgent     INTEGER NOT NULL
+) STRICT;
+CREATE INDEX waiting_owner ON waiting_state (owner, urgent);
+
+CREATE TABLE listing_state (
+    entry INTEGER PRIMARY KEY,
+    owner TEXT NOT NULL
+) STRICT;
+CREATE INDEX listing_state_owner ON listing_state (owner);
 
 CREATE TABLE owner_state (
     owner          TEXT PRIMARY KEY,
@@ -181,6 +199,14 @@ CREATE TABLE digest_listing (
     entry  INTEGER NOT NULL,
     digest INTEGER NOT NULL REFERENCES digest (no),
     PRIMARY KEY (entry, digest)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX digest_listing_digest ON digest_listing (digest);
+
+-- The feeds whose words are in a digest.
+CREATE TABLE digest_feed (
+    digest INTEGER NOT NULL REFERENCES digest (no),
+    feed   INTEGER NOT NULL REFERENCES feed (no),
+    PRIMARY KEY (digest, feed)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE digest_withheld (
@@ -227,7 +253,7 @@ CREATE TABLE delivery_state (
     attempts        INTEGER NOT NULL DEFAULT 0,
     next_attempt_at INTEGER
 ) STRICT;
-CREATE INDEX delivery_due ON delivery_state (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX delivery_due ON delivery_state (state, next_attempt_at);
 
 -- The digests that left or still may. What a withdrawn one lists is told to nobody, and waits again.
 CREATE VIEW standing_digest AS
@@ -252,6 +278,37 @@ CREATE TABLE acknowledgement_story (
     PRIMARY KEY (acknowledgement, story)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX acknowledgement_by_story ON acknowledgement_story (story);
+
+-- An assignment waits until a digest carries it or another one replaces it. A line waits until a digest carries it,
+-- and again when that digest is withdrawn; it does not wait for an owner who has the same story.
+CREATE TRIGGER assignment_waits AFTER INSERT ON assignment BEGIN
+    INSERT INTO waiting_state (assignment, owner, urgent) VALUES (NEW.no, NEW.owner, NEW.urgent);
+    DELETE FROM listing_state
+    WHERE owner = NEW.owner AND entry IN (SELECT no FROM entry WHERE story = NEW.story);
+END;
+CREATE TRIGGER assignment_is_told AFTER INSERT ON digest_story BEGIN
+    DELETE FROM waiting_state WHERE assignment = NEW.assignment;
+END;
+CREATE TRIGGER assignment_is_replaced AFTER INSERT ON reassigned BEGIN
+    DELETE FROM waiting_state WHERE assignment = NEW.assignment;
+END;
+CREATE TRIGGER listing_waits AFTER INSERT ON listing
+WHEN NOT EXISTS (SELECT 1 FROM entry JOIN assignment ON assignment.story = entry.story
+                 WHERE entry.no = NEW.entry AND assignment.owner = NEW.owner)
+BEGIN
+    INSERT INTO listing_state (entry, owner) VALUES (NEW.entry, NEW.owner);
+END;
+CREATE TRIGGER listing_is_told AFTER INSERT ON digest_listing BEGIN
+    DELETE FROM listing_state WHERE entry = NEW.entry;
+END;
+CREATE TRIGGER listing_waits_again AFTER UPDATE OF state ON delivery_state
+WHEN NEW.state = 'withdrawn' AND OLD.state <> 'withdrawn'
+BEGIN
+    INSERT OR IGNORE INTO listing_state (entry, owner)
+    SELECT listing.entry, listing.owner FROM delivery
+    JOIN digest_listing ON digest_listing.digest = delivery.digest
+    JOIN listing ON listing.entry = digest_listing.entry WHERE delivery.no = NEW.delivery;
+END;
 
 -- Facts stay as they were written.
 CREATE TRIGGER entry_stays BEFORE UPDATE ON entry BEGIN SELECT RAISE (ABORT, 'an entry is never changed'); END;
