@@ -39,6 +39,8 @@ use crate::{clock::Clock, evidence::event::Event, model::time::Time};
 pub const DATABASE: &str = "sigtrail.db";
 /// Marks the file as ours (`PRAGMA application_id`): "sigt" in ASCII.
 const APPLICATION_ID: i32 = 0x7369_6774;
+/// After how many pages (of 4 KiB) the write-ahead log is folded into the database: fewer, larger folds.
+const WAL_PAGES: i64 = 4_000;
 /// SQLite before this version could corrupt a file that two connections write (its WAL-reset bug).
 const MIN_SQLITE: i32 = 3_051_003;
 
@@ -163,6 +165,7 @@ impl Store {
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "cache_size", -8_000)?;
+        connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
         connection.pragma_update(None, "mmap_size", 0)?;
         // Without it a statement is compiled anew whenever a value is bound that the planner has looked at.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
