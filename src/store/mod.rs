@@ -39,8 +39,6 @@ use crate::{clock::Clock, evidence::event::Event, model::time::Time};
 pub const DATABASE: &str = "sigtrail.db";
 /// Marks the file as ours (`PRAGMA application_id`): "sigt" in ASCII.
 const APPLICATION_ID: i32 = 0x7369_6774;
-/// After how many pages (of 4 KiB) the write-ahead log is folded into the database: fewer, larger folds.
-const WAL_PAGES: i64 = 4_000;
 /// SQLite before this version could corrupt a file that two connections write (its WAL-reset bug).
 const MIN_SQLITE: i32 = 3_051_003;
 
@@ -165,11 +163,10 @@ impl Store {
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "cache_size", -8_000)?;
-        connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
         connection.pragma_update(None, "mmap_size", 0)?;
         // Without it a statement is compiled anew whenever a value is bound that the planner has looked at.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        connection.set_prepared_statement_cache_capacity(64);
+        connection.set_prepared_statement_cache_capacity(128);
         Ok(connection)
     }
 

@@ -312,7 +312,8 @@ fn a_story_of_two_feeds_says_everything_that_is_the_owners_in_it() {
     let mails = world.mailbox("maria");
     assert_eq!(mails.len(), 1);
     let text = mails[0].split_whitespace().collect::<Vec<_>>().join(" ");
-    for said in ["Tarnbase is yours", "Quillgate VPN is yours", "Tarnbase and CVE-2099-10007", "Quillgate 9.1.4 closes"] {
+    for said in ["Tarnbase is yours", "Quillgate VPN is yours", "Tarnbase and CVE-2099-10007", "Quillgate 9.1.4 closes"]
+    {
         assert!(text.contains(said), "{said} is missing: {text}");
     }
 }

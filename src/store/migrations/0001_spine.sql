@@ -284,7 +284,7 @@ CREATE INDEX acknowledgement_by_story ON acknowledgement_story (story);
 CREATE TRIGGER assignment_waits AFTER INSERT ON assignment BEGIN
     INSERT INTO waiting_state (assignment, owner, urgent) VALUES (NEW.no, NEW.owner, NEW.urgent);
     DELETE FROM listing_state
-    WHERE owner = NEW.owner AND entry IN (SELECT no FROM entry WHERE story = NEW.story);
+    WHERE entry IN (SELECT no FROM entry WHERE story = NEW.story) AND +owner = NEW.owner;
 END;
 CREATE TRIGGER assignment_is_told AFTER INSERT ON digest_story BEGIN
     DELETE FROM waiting_state WHERE assignment = NEW.assignment;
