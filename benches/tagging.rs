@@ -1,5 +1,5 @@
 //! How fast entries are judged: 100 MB of text against 10,000 terms, `Matcher::tags` from end to end, and what else is read
-//! of each (identifiers, marks, content hash), on one core. Text and terms are made from a fixed seed.
+//! of each (identifiers, marks, fingerprint), on one core. Text and terms are made from a fixed seed.
 //! `cargo bench --bench tagging`
 #![expect(
     clippy::expect_used,
@@ -10,7 +10,7 @@
 
 use sigtrail::{
     clock::Stopwatch,
-    identity::content_hash,
+    identity::fingerprint,
     marks::marks,
     model::{
         entry::Entry,
@@ -162,8 +162,8 @@ fn main() {
     }
     for (name, entries) in [("plain ASCII", &plain), ("with other letters", &foreign)] {
         println!("{name}");
-        measure("  story keys", entries, |entry| keys(entry).joins.len());
+        measure("  story keys", entries, |entry| keys(entry, &fingerprint(entry)).joins.len());
         measure("  marks", entries, |entry| usize::from(marks(entry).exploited));
-        measure("  content hash", entries, |entry| usize::from(content_hash(entry)[0] == 0));
+        measure("  fingerprint", entries, |entry| usize::from(fingerprint(entry).content[0] == 0));
     }
 }

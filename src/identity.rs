@@ -36,7 +36,7 @@ pub struct Known {
     pub entry: EntryNo,
     /// Its newest revision.
     pub revision: u32,
-    /// The [`content_hash`] of that revision.
+    /// The content of that revision's [`Fingerprint`].
     pub content: [u8; 32],
     /// Its title, as that revision has it.
     pub title: Option<String>,
@@ -69,13 +69,24 @@ pub struct Identified {
     pub found: Found,
 }
 
-/// SHA-256 over what makes a revision: title, link, summary, body, categories and the publisher's own statement of
-/// exploitation. White space counts as one space and the order of categories not at all. Dates and authors are left
-/// out: publishers move dates of whole feeds at every build, and a moved date alone is no news.
-pub fn content_hash(entry: &Entry) -> [u8; 32] {
+/// What entries are compared by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// SHA-256 over what makes a revision: title, link, summary, body, categories and the publisher's own statement of
+    /// exploitation. White space counts as one space and the order of categories not at all. Dates and authors are left
+    /// out: publishers move dates of whole feeds at every build, and a moved date alone is no news.
+    pub content: [u8; 32],
+    /// Where the entry leads: the canonical link with its fragment, because a page of bulletins tells its items apart
+    /// by fragments only; the text itself where it is no address.
+    pub link: Option<String>,
+}
+
+/// The fingerprint of an entry.
+pub fn fingerprint(entry: &Entry) -> Fingerprint {
+    let link = entry.link.as_deref().map(link_identity);
     let mut hash = Fields::new("content");
     hash.words(entry.title.as_deref());
-    hash.field(entry.link.as_deref().map(link_identity).as_deref());
+    hash.field(link.as_deref());
     hash.words(entry.summary.as_deref());
     hash.words(entry.body.as_deref());
     let categories: BTreeSet<&str> = entry.categories.iter().map(|category| category.trim()).collect();
@@ -83,27 +94,26 @@ pub fn content_hash(entry: &Entry) -> [u8; 32] {
         hash.words(Some(category));
     }
     hash.field(entry.exploited.then_some("exploited"));
-    hash.finish()
+    Fingerprint { content: hash.finish(), link }
 }
 
 /// The keys and fates of a document's items, in the order of the items; `None` for a copy of an earlier item.
 ///
-/// `contents` has the [`content_hash`] of each, in the same order. `known` answers what the feed's entry under a key is;
-/// its errors end the work.
-pub fn identify<E>(
-    entries: &[Entry],
-    contents: &[[u8; 32]],
+/// The entries come with their fingerprints. `known` answers what the feed's entry under a key is; its errors end the
+/// work.
+pub fn identify<'e, E>(
+    entries: impl ExactSizeIterator<Item = (&'e Entry, &'e Fingerprint)>,
     known: &mut dyn FnMut(&Key) -> Result<Option<Known>, E>,
 ) -> Result<Vec<Option<Identified>>, E> {
     let mut groups: BTreeMap<Key, Vec<Item>> = BTreeMap::new();
     let mut copies: HashSet<(Key, [u8; 32])> = HashSet::new();
-    for (index, (entry, content)) in entries.iter().zip(contents).enumerate() {
-        let item = Item::of(index, entry, *content);
+    let mut fates: Vec<Option<Identified>> = vec![None; entries.len()];
+    for (index, (entry, fingerprint)) in entries.enumerate() {
+        let item = Item::of(index, entry, fingerprint);
         if copies.insert((item.plain, item.content)) {
             groups.entry(item.plain).or_default().push(item);
         }
     }
-    let mut fates: Vec<Option<Identified>> = vec![None; entries.len()];
     for (_, items) in groups {
         let identified = match items.as_slice() {
             [only] => only.at_once(known)?,
@@ -122,9 +132,7 @@ pub fn identify<E>(
     Ok(fates)
 }
 
-/// Where an entry leads, as far as identity is concerned: the canonical link with its fragment, because a page of
-/// bulletins tells its items apart by fragments only; the text itself where it is no address.
-pub(crate) fn link_identity(text: &str) -> String {
+fn link_identity(text: &str) -> String {
     let canonical = link::canonical(text).unwrap_or_else(|| text.trim().to_owned());
     match text.split_once('#') {
         Some((_, fragment)) if !fragment.is_empty() && !canonical.contains('#') => format!("{canonical}#{fragment}"),
@@ -200,9 +208,10 @@ struct Item {
 }
 
 impl Item {
-    fn of(index: usize, entry: &Entry, content: [u8; 32]) -> Item {
+    fn of(index: usize, entry: &Entry, fingerprint: &Fingerprint) -> Item {
+        let content = fingerprint.content;
         let guid = entry.guid.as_deref().map(str::trim).filter(|guid| !guid.is_empty());
-        let link = entry.link.as_deref().map(link_identity).filter(|link| !link.is_empty());
+        let link = fingerprint.link.clone().filter(|link| !link.is_empty());
         let title = entry.title.as_deref().map(str::trim).filter(|title| !title.is_empty()).map(str::to_owned);
         let mut base = match (guid, link.as_deref()) {
             (Some(guid), _) => keyed("guid", &[guid]),
@@ -395,8 +404,8 @@ mod tests {
     impl Shelf {
         fn poll(&mut self, entries: &[Entry]) -> Vec<Option<Identified>> {
             let (rows, asked) = (&self.rows, &mut self.asked);
-            let contents: Vec<_> = entries.iter().map(content_hash).collect();
-            let fates = identify::<Infallible>(entries, &contents, &mut |key| {
+            let fingerprints: Vec<_> = entries.iter().map(fingerprint).collect();
+            let fates = identify::<Infallible>(entries.iter().zip(&fingerprints), &mut |key| {
                 *asked += 1;
                 Ok(rows.get(key).cloned())
             })
@@ -408,7 +417,7 @@ mod tests {
                     Found::Unchanged(_) => continue,
                     Found::Changed { entry, revision } => (entry, revision),
                 };
-                let (title, link, content) = (entry.title.clone(), entry.link.clone(), content_hash(entry));
+                let (title, link, content) = (entry.title.clone(), entry.link.clone(), fingerprint(entry).content);
                 self.rows.insert(fate.key, Known { entry: no, revision, content, title, link });
             }
             fates
@@ -450,7 +459,7 @@ mod tests {
 
     #[test]
     fn words_are_the_same_however_they_are_found() {
-        let hash = |text: &str| content_hash(&Entry { summary: Some(text.into()), ..Entry::default() });
+        let hash = |text: &str| fingerprint(&Entry { summary: Some(text.into()), ..Entry::default() });
         for space in ["  ", "\t", "\n", "\u{b}", "\u{c}", "\r\n", "\u{85}", "\u{a0}", "\u{2003}"] {
             assert_eq!(hash(&format!("{space}two{space}words")), hash("two words"), "{space:?}");
             assert_eq!(hash(&format!("zwei{space}Wörter{space}")), hash("zwei Wörter"), "{space:?}");

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 
 use crate::{
     cadence,
-    identity::{self, Found, Identified, Key, Known},
+    identity::{self, Fingerprint, Found, Identified, Key, Known},
     model::{
         entry::{Entry, Format},
         feed::{Feed, FeedState, FeedStatus, Validators},
@@ -25,8 +25,8 @@ const FULL_FETCH_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Everything about an entry that needs no store.
 #[derive(Debug, Clone)]
 pub struct Judged {
-    /// Hash of what makes it a new revision.
-    pub content: [u8; 32],
+    /// What it is compared by.
+    pub fingerprint: Fingerprint,
     /// What it is about.
     pub tags: Vec<Tag>,
     /// How bad it says it is.
@@ -218,8 +218,8 @@ pub fn entries<E>(
     now: Time,
     stored: &Lookup<'_, E>,
 ) -> Result<EntryPlans, E> {
-    let contents: Vec<[u8; 32]> = judged.iter().map(|judged| judged.content).collect();
-    let identified = identity::identify(&entries, &contents, &mut |key| (stored.known)(key))?;
+    let fingerprints = judged.iter().map(|judged| &judged.fingerprint);
+    let identified = identity::identify(entries.iter().zip(fingerprints), &mut |key| (stored.known)(key))?;
     let total = identified.iter().flatten().count();
     let new_ones: Vec<bool> =
         identified.iter().map(|one| matches!(one, Some(Identified { found: Found::New, .. }))).collect();

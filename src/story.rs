@@ -17,7 +17,7 @@ use std::{collections::HashSet, fmt};
 
 use crate::{
     advisory::{AdvisoryId, ids},
-    identity::link_identity,
+    identity::Fingerprint,
     model::entry::Entry,
 };
 
@@ -57,7 +57,7 @@ pub struct StoryKeys {
 }
 
 /// The keys of an entry.
-pub fn keys(entry: &Entry) -> StoryKeys {
+pub fn keys(entry: &Entry, fingerprint: &Fingerprint) -> StoryKeys {
     let mut title = Vec::new();
     append(&mut title, entry.title.as_deref());
     let mut own = title.clone();
@@ -83,7 +83,7 @@ pub fn keys(entry: &Entry) -> StoryKeys {
         joining.append(&mut twins);
     }
     let mut joins: Vec<StoryKey> = joining.into_iter().map(StoryKey::Advisory).collect();
-    joins.extend(entry.link.as_deref().and_then(link_key));
+    joins.extend(fingerprint.link.as_deref().and_then(link_key));
     for category in &entry.categories {
         append(&mut mentions, Some(category));
     }
@@ -92,8 +92,9 @@ pub fn keys(entry: &Entry) -> StoryKeys {
 
 /// The keys of a document's entries. A link that several entries of it share says only where they all stand, so it
 /// joins none of them.
-pub fn keys_in_document(entries: &[Entry]) -> Vec<StoryKeys> {
-    let mut all: Vec<StoryKeys> = entries.iter().map(keys).collect();
+pub fn keys_in_document(entries: &[Entry], fingerprints: &[Fingerprint]) -> Vec<StoryKeys> {
+    let mut all: Vec<StoryKeys> =
+        entries.iter().zip(fingerprints).map(|(entry, fingerprint)| keys(entry, fingerprint)).collect();
     let mut once: HashSet<StoryKey> = HashSet::new();
     let mut shared: HashSet<StoryKey> = HashSet::new();
     for key in all.iter().flat_map(|keys| &keys.joins).filter(|key| matches!(key, StoryKey::Link(_))) {
@@ -138,17 +139,16 @@ fn append(found: &mut Vec<AdvisoryId>, text: Option<&str>) {
     }
 }
 
-/// The key of a link, unless it leads to the front page of a site, which many unrelated entries do.
+/// The key of a canonical link, unless it leads to the front page of a site, which many unrelated entries do.
 fn link_key(link: &str) -> Option<StoryKey> {
-    let link = link_identity(link);
-    let url = url::Url::parse(&link).ok()?;
-    let is_front_page = url.path().trim_matches('/').is_empty() && url.query().is_none() && url.fragment().is_none();
-    (matches!(url.scheme(), "http" | "https") && !is_front_page).then_some(StoryKey::Link(link))
+    let place = link.strip_prefix("https://")?;
+    place.contains(['/', '?', '#']).then(|| StoryKey::Link(link.to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::fingerprint;
 
     fn joins(title: &str, summary: &str, link: &str) -> Vec<String> {
         let entry = Entry {
@@ -157,7 +157,7 @@ mod tests {
             link: (!link.is_empty()).then(|| link.into()),
             ..Entry::default()
         };
-        keys(&entry).joins.iter().map(ToString::to_string).collect()
+        keys(&entry, &fingerprint(&entry)).joins.iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -201,7 +201,7 @@ mod tests {
             summary: Some("CVE-2099-0001 CVE-2099-0002 CVE-2099-0003 CVE-2099-0004".into()),
             ..Entry::default()
         };
-        let keys = keys(&entry);
+        let keys = keys(&entry, &fingerprint(&entry));
         assert_eq!(keys.joins.iter().map(ToString::to_string).collect::<Vec<_>>(), ["id:GHSA-jfh8-c2jp-5v3q"]);
         assert_eq!(keys.mentions.len(), 5);
     }
@@ -210,7 +210,7 @@ mod tests {
     fn an_entry_of_nothing_but_ids_is_read_in_time() {
         let many = |from: u32| (from..from + 4_500).map(|n| format!("CVE-2099-{n:05}")).collect::<Vec<_>>().join(" ");
         let entry = Entry { summary: Some(many(10_000)), body: Some(many(20_000)), ..Entry::default() };
-        let keys = keys(&entry);
+        let keys = keys(&entry, &fingerprint(&entry));
         assert_eq!((keys.joins.len(), keys.mentions.len()), (0, MAX_MENTIONS));
     }
 
@@ -222,7 +222,8 @@ mod tests {
         let at =
             |title: &str, link: &str| Entry { title: Some(title.into()), link: Some(link.into()), ..Entry::default() };
         let list = "https://vendor.example/bulletins";
-        let all = keys_in_document(&[at("a", list), at("b", list), at("c", "https://vendor.example/bulletins/3")]);
+        let entries = [at("a", list), at("b", list), at("c", "https://vendor.example/bulletins/3")];
+        let all = keys_in_document(&entries, &entries.each_ref().map(fingerprint));
         assert_eq!(all.iter().map(|keys| keys.joins.len()).collect::<Vec<_>>(), [0, 0, 1]);
     }
 
@@ -233,7 +234,7 @@ mod tests {
         let mut placed = Vec::new();
         for (title, summary) in entries {
             let entry = Entry { title: Some((*title).into()), summary: Some((*summary).into()), ..Entry::default() };
-            let keys = keys(&entry);
+            let keys = keys(&entry, &fingerprint(&entry));
             let joined = first_held::<usize, std::convert::Infallible>(&keys, &mut |key| Ok(held.get(key).copied()));
             let story = joined.unwrap().unwrap_or_else(|| {
                 stories += 1;

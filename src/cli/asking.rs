@@ -9,7 +9,7 @@ use super::{args::MatchArgs, failure::Failure, matching, place::Place};
 use crate::{
     advisory,
     clock::Clock,
-    config,
+    config, identity,
     jobs::Fault,
     marks,
     model::{
@@ -62,7 +62,7 @@ pub fn run(place: &Place, args: &MatchArgs, json: bool, out: &mut dyn Write) -> 
         judgement: judgement.as_ref(),
     };
     write!(out, "{}", matching::report(&config, &findings))?;
-    let keys = story::keys(&entry);
+    let keys = story::keys(&entry, &identity::fingerprint(&entry));
     for key in &keys.joins {
         writeln!(out, "joins stories by {key}")?;
     }

@@ -17,7 +17,8 @@ use crate::{
     clock::Stopwatch,
     fetch::FetchRequest,
     hex::hex,
-    identity, marks,
+    identity::{self, Fingerprint},
+    marks,
     model::{
         feed::{Feed, FeedState, FeedStatus},
         id::{FeedId, FeedNo},
@@ -198,19 +199,21 @@ fn understand_document(context: &Context, feed: &Feed, fetched: Fetched) -> (Ans
     let partial = document.partial || fetched.cut.is_some();
     warnings.extend(fetched.cut);
     let from_feed = tag::feed_tags(&context.config, feed);
-    let keys = story::keys_in_document(&document.entries);
+    let fingerprints: Vec<Fingerprint> = document.entries.iter().map(identity::fingerprint).collect();
+    let keys = story::keys_in_document(&document.entries, &fingerprints);
     let judged = document
         .entries
         .iter()
+        .zip(fingerprints)
         .zip(keys)
-        .map(|(entry, story)| {
+        .map(|((entry, fingerprint), story)| {
             let mut tags = context.matcher.tags(entry);
             for tag in &from_feed {
                 if !tags.iter().any(|found| found.kind == tag.kind && found.id == tag.id) {
                     tags.push(tag.clone());
                 }
             }
-            Judged { content: identity::content_hash(entry), tags, marks: marks::marks(entry), story }
+            Judged { fingerprint, tags, marks: marks::marks(entry), story }
         })
         .collect();
     let arrived = Arrived {

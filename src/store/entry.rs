@@ -229,12 +229,12 @@ impl Write<'_> {
         let mut applied = AppliedPoll::default();
         let mut fates = Fates::default();
         for plan in plans.entries {
-            let Some((entry, revision)) = self.insert_revision(feed, no, &plan, config, now)? else { continue };
+            let Some((entry, revision, story)) = self.insert_revision(feed, no, &plan, config, now)? else { continue };
             match revision {
                 1 => applied.new += 1,
                 _ => applied.revised += 1,
             }
-            applied.urgent += self.insert_judgement(no, &plan, (entry, revision), config, now)?;
+            applied.urgent += self.insert_judgement(no, &plan, (entry, revision, story), config, now)?;
             fates.add(plan.fate, entry, revision);
         }
         applied.assigned = fates.assigned;
@@ -245,7 +245,7 @@ impl Write<'_> {
         Ok(applied)
     }
 
-    /// The entry and the number of the revision that was written; `None`: somebody else wrote it meanwhile.
+    /// The entry, the number of the revision that was written and the story; `None`: somebody else wrote it meanwhile.
     fn insert_revision(
         &mut self,
         feed: &Feed,
@@ -253,7 +253,7 @@ impl Write<'_> {
         plan: &EntryPlan,
         config: ConfigVersion,
         now: Time,
-    ) -> Result<Option<(EntryNo, u32)>, StoreError> {
+    ) -> Result<Option<(EntryNo, u32, StoryNo)>, StoreError> {
         let Some((entry, revision, story)) = self.place_of_revision(no, plan, now)? else { return Ok(None) };
         let of = &plan.entry;
         let event = Event::EntryReceived {
@@ -261,7 +261,7 @@ impl Write<'_> {
             entry,
             revision,
             key: hex(&plan.key.0),
-            content: hex(&plan.judged.content),
+            content: hex(&plan.judged.fingerprint.content),
             guid: of.guid.clone(),
             link: of.link.clone(),
             title: of.title.clone(),
@@ -279,7 +279,7 @@ impl Write<'_> {
                 entry.0,
                 revision,
                 millis(now),
-                plan.judged.content,
+                plan.judged.fingerprint.content,
                 plan.fate.as_str(),
                 config.0,
                 signed(record),
@@ -296,7 +296,7 @@ impl Write<'_> {
                 json_list(&of.authors),
                 json_list(&of.categories),
             ])?;
-        Ok(Some((entry, revision)))
+        Ok(Some((entry, revision, story)))
     }
 
     /// The entry, the revision's number and the story: those of the entry that is revised, else of a new one.
@@ -314,15 +314,13 @@ impl Write<'_> {
             return Ok(Some((entry, revision, StoryNo(story))));
         }
         let story = self.story_for(&plan.judged.story, no, now)?;
-        let inserted: Option<i64> = self
+        let inserted = self
             .tx
             .prepare_cached(
-                "INSERT INTO entry (feed, key, story, first_seen_at) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT DO NOTHING RETURNING no",
+                "INSERT INTO entry (feed, key, story, first_seen_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
             )?
-            .query_row(params![no.0, plan.key.0, story.0, millis(now)], |row| row.get(0))
-            .optional()?;
-        Ok(inserted.map(|entry| (EntryNo(entry), 1, story)))
+            .execute(params![no.0, plan.key.0, story.0, millis(now)])?;
+        Ok((inserted > 0).then(|| (EntryNo(self.tx.last_insert_rowid()), 1, story)))
     }
 
     /// Writes tags, assignments and what is withheld; how many assignments are urgent.
@@ -330,17 +328,11 @@ impl Write<'_> {
         &mut self,
         no: FeedNo,
         plan: &EntryPlan,
-        (entry, revision): (EntryNo, u32),
+        (entry, revision, story): (EntryNo, u32, StoryNo),
         config: ConfigVersion,
         now: Time,
     ) -> Result<usize, StoreError> {
         self.insert_tags(entry, revision, &plan.judged.tags, config, now)?;
-        if plan.assigned.is_empty() && plan.withheld.is_empty() && !matches!(plan.fate, Fate::Listed(_)) {
-            return Ok(0);
-        }
-        let story: i64 =
-            self.tx.prepare_cached("SELECT story FROM entry WHERE no = ?1")?.query_row([entry.0], |row| row.get(0))?;
-        let story = StoryNo(story);
         let mut urgent = 0;
         for assigned in &plan.assigned {
             let is_new = self.assign(story, (entry, revision), assigned, config, now)?;
