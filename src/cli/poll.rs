@@ -84,7 +84,7 @@ pub fn run(place: &Place, names: &[String], force: bool, json: bool, out: &mut d
         writeln!(out, "no feed is due; --force asks now")?;
         return Ok(0);
     }
-    write_report(&report, out)?;
+    write_feeds(&report, out)?;
     let seconds = jiff::SignedDuration::try_from(watch.elapsed()).unwrap_or_default();
     writeln!(out, "{}      {}", summary(&report), stretch(seconds))?;
     Ok(0)
@@ -144,11 +144,9 @@ fn wanted(
     Ok(Some(due))
 }
 
-fn write_report(report: &PollReport, out: &mut dyn Write) -> Result<(), Failure> {
+/// What there is to say of single feeds: how one that was not seen stands, and what was repaired.
+pub fn write_feeds(report: &PollReport, out: &mut dyn Write) -> Result<(), Failure> {
     for feed in &report.feeds {
-        for warning in &feed.warnings {
-            writeln!(out, "{}: {warning}", feed.feed)?;
-        }
         if !feed.state.is_seen() {
             writeln!(
                 out,
@@ -158,6 +156,9 @@ fn write_report(report: &PollReport, out: &mut dyn Write) -> Result<(), Failure>
                 feed.cause,
                 feed.next_poll_at
             )?;
+        }
+        for warning in &feed.warnings {
+            writeln!(out, "{}: {warning}", feed.feed)?;
         }
     }
     Ok(())

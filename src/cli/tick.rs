@@ -42,22 +42,8 @@ pub fn run(place: &Place, json: bool, out: &mut dyn Write) -> Result<u8, Failure
 }
 
 fn write_report(report: &TickReport, out: &mut dyn Write) -> Result<(), Failure> {
+    poll::write_feeds(&report.poll, out)?;
     let poll = &report.poll;
-    for feed in &poll.feeds {
-        if !feed.state.is_seen() {
-            writeln!(
-                out,
-                "{}: {} ({}), next try {:.0}",
-                feed.feed,
-                feed.state.as_str(),
-                feed.cause,
-                feed.next_poll_at
-            )?;
-        }
-        for warning in &feed.warnings {
-            writeln!(out, "{}: {warning}", feed.feed)?;
-        }
-    }
     let unchanged = poll.feeds.iter().filter(|feed| feed.not_modified).count();
     writeln!(
         out,

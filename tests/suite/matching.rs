@@ -11,6 +11,7 @@ use std::{
 use serde_json::Value;
 use sigtrail::{
     cli::matching::json_line,
+    identity::fingerprint,
     marks::marks,
     model::{
         entry::Entry,
@@ -327,7 +328,7 @@ fn judged_stories_join_and_judged_strangers_do_not() {
             summary: some("text"),
             ..Entry::default()
         };
-        keyed.insert(word(&item, "key").to_owned(), keys(&entry).joins.into_iter().collect());
+        keyed.insert(word(&item, "key").to_owned(), keys(&entry, &fingerprint(&entry)).joins.into_iter().collect());
     }
     let mut scores = Score::default();
     for story in lines(&folder.join("signal/stories.jsonl")) {
@@ -370,7 +371,7 @@ fn the_same_item_joins_across_feeds_and_another_story_does_not() {
             .map(|member| {
                 let some = |name: &str| member[name].as_str().map(str::to_owned);
                 let entry = Entry { guid: some("id"), link: some("link"), title: some("title"), ..Entry::default() };
-                keys(&entry).joins.into_iter().collect()
+                keys(&entry, &fingerprint(&entry)).joins.into_iter().collect()
             })
             .collect();
         for pair in members.windows(2) {
