@@ -51,7 +51,7 @@ pub fn next_poll(input: &Rhythm<'_>) -> Time {
     let own = input.every.max(input.min_interval).max(SignedDuration::ZERO);
     let told = capped(input.hints.retry_after, LONGEST_RETRY_AFTER);
     let wait = match input.state {
-        FeedState::New | FeedState::Ok => {
+        state if state == FeedState::New || state.answers() => {
             own.max(told).max(capped(input.ttl, LONGEST_FRESHNESS)).max(capped(input.hints.max_age, LONGEST_FRESHNESS))
         }
         // The publisher knows best when it has room again; but no wish opens a door that it has shut.
@@ -78,7 +78,7 @@ fn back_off(state: FeedState, own: SignedDuration, failures: u32) -> SignedDurat
             THROTTLED.get(step).copied().unwrap_or(LONGEST_BACK_OFF)
         }
         FeedState::Refused | FeedState::Gone => LONGEST_BACK_OFF,
-        FeedState::Broken | FeedState::NotAFeed | FeedState::New | FeedState::Ok => {
+        _ => {
             let times = 2_i32.checked_pow(before).unwrap_or(i32::MAX);
             own.checked_mul(times).unwrap_or(LONGEST_BACK_OFF).min(LONGEST_BACK_OFF)
         }

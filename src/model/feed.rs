@@ -184,6 +184,12 @@ pub enum FeedState {
     New,
     /// Answers, and what it answers can be read.
     Ok,
+    /// Answers, and has brought nothing new for longer than usual, which is explained: a weekend, a holiday.
+    Quiet,
+    /// Answers, and has brought nothing new for longer than its own rhythm or `expect` allows.
+    Stale,
+    /// Answers, and the answer is not to be trusted: empty after many entries, or a converter's error as an entry.
+    Suspicious,
     /// The publisher does not let us in (401, 403, a challenge page) or our own policy forbids the address.
     Refused,
     /// The publisher asks for fewer requests (429, 503).
@@ -198,9 +204,12 @@ pub enum FeedState {
 
 impl FeedState {
     /// Every state with its word.
-    pub const ALL: [(&'static str, FeedState); 7] = [
+    pub const ALL: [(&'static str, FeedState); 10] = [
         ("new", FeedState::New),
         ("ok", FeedState::Ok),
+        ("quiet", FeedState::Quiet),
+        ("stale", FeedState::Stale),
+        ("suspicious", FeedState::Suspicious),
         ("refused", FeedState::Refused),
         ("throttled", FeedState::Throttled),
         ("gone", FeedState::Gone),
@@ -218,9 +227,14 @@ impl FeedState {
         Self::ALL.into_iter().find_map(|(known, state)| (known == word).then_some(state))
     }
 
-    /// Whether the feed could be seen.
+    /// Whether there is nothing to say to a person about the feed.
     pub fn is_seen(self) -> bool {
-        matches!(self, FeedState::New | FeedState::Ok)
+        matches!(self, FeedState::New | FeedState::Ok | FeedState::Quiet)
+    }
+
+    /// Whether the feed answered with a document that could be read, or with 304, whatever that may mean.
+    pub fn answers(self) -> bool {
+        matches!(self, FeedState::Ok | FeedState::Quiet | FeedState::Stale | FeedState::Suspicious)
     }
 }
 
@@ -240,6 +254,29 @@ impl Validators {
     }
 }
 
+/// What the last document of a feed itself says about when to come back. Kept, because a 304 brings no document.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Wishes {
+    /// RSS `ttl` or `sy:updatePeriod` divided by `sy:updateFrequency`, the longer one, in seconds.
+    pub ttl_seconds: Option<u32>,
+    /// RSS `skipHours`: hours of the day in GMT, 0 to 23.
+    pub skip_hours: Vec<u8>,
+    /// RSS `skipDays`: days of the week in GMT, 1 for Monday to 7 for Sunday.
+    pub skip_days: Vec<u8>,
+}
+
+/// A permanent redirect that was seen and is not followed for good yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moving {
+    /// Where it leads.
+    pub to: String,
+    /// When it was seen first.
+    pub since: Time,
+    /// How many answers in a row said the same.
+    pub times: u32,
+}
+
 /// Where a feed stands: what its polls showed and when it is asked next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedStatus {
@@ -251,6 +288,8 @@ pub struct FeedStatus {
     pub enabled: bool,
     /// When it is asked next.
     pub next_poll_at: Time,
+    /// Why then, in words: "its own interval of 1h", "the publisher asks for 12h (max-age)".
+    pub next_poll_why: String,
     /// Claims that were not finished.
     pub attempt: u32,
     /// What the next conditional request sends.
@@ -273,6 +312,16 @@ pub struct FeedStatus {
     pub baseline_at: Option<Time>,
     /// Whether the last document could be read only in part.
     pub partial: bool,
+    /// What its last document says about when to come back.
+    pub wishes: Wishes,
+    /// When the first 410 of an unbroken row of them came.
+    pub gone_at: Option<Time>,
+    /// Documents in a row that were empty though there had been entries.
+    pub empties: u32,
+    /// A move that is being watched.
+    pub moving: Option<Moving>,
+    /// The address that is asked instead of the configured one, after a move that was proved.
+    pub moved_to: Option<String>,
 }
 
 #[cfg(test)]

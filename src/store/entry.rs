@@ -9,7 +9,7 @@ use crate::{
     identity::{Key, Known},
     model::{
         entry::Entry,
-        feed::{Feed, FeedStatus},
+        feed::Feed,
         id::{ConfigVersion, EntryNo, FeedNo, StoryNo},
         stack::{Field, Marks, Method, Severity, Tag, TagKind},
         time::{Time, from_millis, millis},
@@ -440,33 +440,6 @@ impl Write<'_> {
              ON CONFLICT (feed) DO UPDATE SET recorded = excluded.recorded, matched = excluded.matched",
             params![no.0, millis(now), earlier + recorded, serde_json::to_string(&all).unwrap_or_default()],
         )?;
-        Ok(())
-    }
-
-    fn store_feed_status(&mut self, status: &FeedStatus) -> Result<(), StoreError> {
-        self.tx
-            .prepare_cached(
-                "UPDATE feed_state SET next_poll_at = ?2, attempt = ?3, etag = ?4, last_modified = ?5, state = ?6,
-                     since = ?7, cause = ?8, failures = ?9, last_poll_at = ?10, last_entry_at = ?11,
-                     full_fetch_at = ?12, baseline_at = ?13, partial = ?14
-                 WHERE feed = ?1",
-            )?
-            .execute(params![
-                status.no.0,
-                millis(status.next_poll_at),
-                status.attempt,
-                status.validators.etag,
-                status.validators.last_modified,
-                status.state.as_str(),
-                millis(status.since),
-                status.cause,
-                status.failures,
-                status.last_poll_at.map(millis),
-                status.last_entry_at.map(millis),
-                status.full_fetch_at.map(millis),
-                status.baseline_at.map(millis),
-                status.partial,
-            ])?;
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use super::{Read, StoreError, Write};
 use crate::{
     evidence::event::Event,
     model::{
-        feed::{FeedState, FeedStatus, Tlp, Validators},
+        feed::{FeedState, FeedStatus, Moving, Tlp, Validators},
         id::{ConfigVersion, FeedId, FeedNo},
         settings::Config,
         time::{Time, from_millis, millis},
@@ -36,7 +36,8 @@ pub struct BaselineRow {
 }
 
 const COLUMNS: &str = "feed.no, feed.id, enabled, next_poll_at, attempt, etag, last_modified, state, since, cause,
-    failures, last_poll_at, last_entry_at, full_fetch_at, baseline_at, partial";
+    failures, last_poll_at, last_entry_at, full_fetch_at, baseline_at, partial, next_poll_why, wishes, gone_at, empties,
+    moving_to, moving_since, moving_times, moved_to";
 
 fn feed_status(row: &Row<'_>) -> rusqlite::Result<FeedStatus> {
     let time = |i: usize| -> rusqlite::Result<Option<Time>> { Ok(row.get::<_, Option<i64>>(i)?.map(from_millis)) };
@@ -56,7 +57,19 @@ fn feed_status(row: &Row<'_>) -> rusqlite::Result<FeedStatus> {
         full_fetch_at: time(13)?,
         baseline_at: time(14)?,
         partial: row.get(15)?,
+        next_poll_why: row.get(16)?,
+        wishes: serde_json::from_str(&row.get::<_, String>(17)?).unwrap_or_default(),
+        gone_at: time(18)?,
+        empties: row.get(19)?,
+        moving: moving(row)?,
+        moved_to: row.get(23)?,
     })
+}
+
+fn moving(row: &Row<'_>) -> rusqlite::Result<Option<Moving>> {
+    let (to, since): (Option<String>, Option<i64>) = (row.get(20)?, row.get(21)?);
+    let times = row.get(22)?;
+    Ok(to.zip(since).map(|(to, since)| Moving { to, since: from_millis(since), times }))
 }
 
 impl Read<'_> {
@@ -320,6 +333,43 @@ impl Write<'_> {
             self.tx.execute("DELETE FROM quiet_poll_state WHERE day = ?1", [day])?;
         }
         Ok(days.len())
+    }
+
+    pub(super) fn store_feed_status(&mut self, status: &FeedStatus) -> Result<(), StoreError> {
+        let moving = status.moving.as_ref();
+        self.tx
+            .prepare_cached(
+                "UPDATE feed_state SET next_poll_at = ?2, attempt = ?3, etag = ?4, last_modified = ?5, state = ?6,
+                     since = ?7, cause = ?8, failures = ?9, last_poll_at = ?10, last_entry_at = ?11,
+                     full_fetch_at = ?12, baseline_at = ?13, partial = ?14, next_poll_why = ?15, wishes = ?16,
+                     gone_at = ?17, empties = ?18, moving_to = ?19, moving_since = ?20, moving_times = ?21, moved_to = ?22
+                 WHERE feed = ?1",
+            )?
+            .execute(params![
+                status.no.0,
+                millis(status.next_poll_at),
+                status.attempt,
+                status.validators.etag,
+                status.validators.last_modified,
+                status.state.as_str(),
+                millis(status.since),
+                status.cause,
+                status.failures,
+                status.last_poll_at.map(millis),
+                status.last_entry_at.map(millis),
+                status.full_fetch_at.map(millis),
+                status.baseline_at.map(millis),
+                status.partial,
+                status.next_poll_why,
+                serde_json::to_string(&status.wishes).unwrap_or_else(|_| "{}".to_owned()),
+                status.gone_at.map(millis),
+                status.empties,
+                moving.map(|moving| &moving.to),
+                moving.map(|moving| millis(moving.since)),
+                moving.map_or(0, |moving| moving.times),
+                status.moved_to,
+            ])?;
+        Ok(())
     }
 
     pub(super) fn count_quiet_poll(&mut self, feed: FeedNo, now: Time) -> Result<(), StoreError> {

@@ -30,7 +30,16 @@ CREATE TABLE feed_state (
     baseline_at   INTEGER,
     partial       INTEGER NOT NULL DEFAULT 0,
     -- The label that the configuration gave it last: it binds also when the feed is not configured any more.
-    tlp           TEXT NOT NULL DEFAULT 'RED'
+    tlp           TEXT NOT NULL DEFAULT 'RED',
+    next_poll_why TEXT NOT NULL DEFAULT '',
+    -- What the last document said about when to come back, as JSON: a 304 brings no document.
+    wishes        TEXT NOT NULL DEFAULT '{}',
+    gone_at       INTEGER,
+    empties       INTEGER NOT NULL DEFAULT 0,
+    moving_to     TEXT,
+    moving_since  INTEGER,
+    moving_times  INTEGER NOT NULL DEFAULT 0,
+    moved_to      TEXT
 ) STRICT;
 CREATE INDEX feed_due ON feed_state (next_poll_at) WHERE enabled = 1;
 

@@ -1,91 +1,18 @@
-//! What one answer of a feed means: which entries are new, what becomes of each, and how the feed stands from now
-//! on. Pure: what is stored already is looked up through an argument, and the store commits the plan as a whole.
+//! Which entries of a document are new or changed, and what becomes of each.
 
-use jiff::SignedDuration;
-
+use super::Judged;
 use crate::{
-    cadence,
-    identity::{self, Fingerprint, Found, Identified, Key, Known},
+    identity::{self, Found, Identified, Key, Known},
     model::{
-        entry::{Entry, Format},
-        feed::{Feed, FeedState, FeedStatus, Validators},
+        entry::Entry,
+        feed::Feed,
         id::{EntryNo, OwnerId},
-        outcome::CacheHints,
         settings::Config,
-        stack::{Marks, Tag, TagKind},
+        stack::{Marks, TagKind},
         time::Time,
     },
     route::{self, Assigned, Withheld},
-    story::StoryKeys,
 };
-
-/// The longest that a feed goes without a whole document: conditional requests cannot see a publisher's mistake.
-const FULL_FETCH_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
-
-/// Everything about an entry that needs no store.
-#[derive(Debug, Clone)]
-pub struct Judged {
-    /// What it is compared by.
-    pub fingerprint: Fingerprint,
-    /// What it is about.
-    pub tags: Vec<Tag>,
-    /// How bad it says it is.
-    pub marks: Marks,
-    /// The stories it may belong to.
-    pub story: StoryKeys,
-}
-
-/// A document that was read, with where it came from.
-#[derive(Debug, Clone)]
-pub struct Arrived {
-    /// Its format.
-    pub format: Format,
-    /// Its entries.
-    pub entries: Vec<Entry>,
-    /// What was found out about each of them, in the same order.
-    pub judged: Vec<Judged>,
-    /// Lower-case hex SHA-256 of the decoded bytes.
-    pub sha256: String,
-    /// Their number.
-    pub bytes: usize,
-    /// The address that answered.
-    pub url: String,
-    /// Whether some of it could not be read.
-    pub partial: bool,
-    /// The validators that came with it.
-    pub validators: Validators,
-    /// RSS `ttl`.
-    pub ttl: Option<SignedDuration>,
-}
-
-/// What one poll of a feed came to.
-#[derive(Debug, Clone)]
-pub enum Answer {
-    /// A document.
-    Document(Box<Arrived>),
-    /// Nothing new, said the server.
-    NotModified(Validators),
-    /// Neither.
-    Failed {
-        /// The state that it puts the feed in.
-        state: FeedState,
-        /// The HTTP status, where there was one.
-        status: Option<u16>,
-        /// The cause in words.
-        cause: String,
-    },
-}
-
-/// How a feed stands after a poll.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FeedUpdate {
-    /// The status to be stored.
-    pub status: FeedStatus,
-    /// The state before, where it changed in a way that is evidence.
-    pub changed_from: Option<FeedState>,
-    /// The HTTP status of a failure.
-    pub http_status: Option<u16>,
-}
 
 /// What becomes of one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,64 +67,6 @@ pub struct EntryPlans {
     pub total: usize,
     /// Whether this is the feed's first document.
     pub baseline: bool,
-}
-
-/// The validators for the next request: none once a week, so that a publisher whose validators lie is found out.
-pub fn validators_to_send(status: &FeedStatus, now: Time) -> Validators {
-    // A fetch that lies ahead was dated by a clock that was ahead.
-    let week = SignedDuration::ZERO..FULL_FETCH_AFTER;
-    let is_fresh = status.full_fetch_at.is_some_and(|at| week.contains(&now.duration_since(at)));
-    if is_fresh { status.validators.clone() } else { Validators::default() }
-}
-
-/// How the feed stands after this answer.
-pub fn feed_update(
-    config: &Config,
-    feed: &Feed,
-    before: &FeedStatus,
-    answer: &Answer,
-    hints: &CacheHints,
-    now: Time,
-) -> FeedUpdate {
-    let mut status = FeedStatus { attempt: 0, last_poll_at: Some(now), ..before.clone() };
-    let (state, cause, http_status, ttl) = match answer {
-        Answer::Document(arrived) => {
-            // A validator of a document that was read in part would hide the rest behind the next 304.
-            status.validators = if arrived.partial { Validators::default() } else { arrived.validators.clone() };
-            status.partial = arrived.partial;
-            status.full_fetch_at = Some(now);
-            // What is missing from a first document that was cut is no news when the next one brings it.
-            let is_open = arrived.partial && before.full_fetch_at.is_none();
-            status.baseline_at = before.baseline_at.or((!is_open).then_some(now));
-            (FeedState::Ok, String::new(), None, arrived.ttl)
-        }
-        Answer::NotModified(validators) => {
-            status.validators.etag = validators.etag.clone().or(status.validators.etag);
-            status.validators.last_modified = validators.last_modified.clone().or(status.validators.last_modified);
-            (FeedState::Ok, String::new(), None, None)
-        }
-        Answer::Failed { state, status, cause } => (*state, cause.clone(), *status, None),
-    };
-    status.failures = if state == FeedState::Ok { 0 } else { before.failures.saturating_add(1) };
-    let is_change = before.state != state;
-    if is_change {
-        status.since = now;
-    }
-    status.state = state;
-    status.cause = cause;
-    status.next_poll_at = cadence::next_poll(&cadence::Rhythm {
-        now,
-        every: feed.every,
-        min_interval: config.fetch.min_interval,
-        hints,
-        ttl,
-        state,
-        failures: status.failures,
-        feed_no: before.no.0,
-    });
-    // A first answer that can be read is no news about the feed's health.
-    let is_news = is_change && !(before.state == FeedState::New && state == FeedState::Ok);
-    FeedUpdate { status, changed_from: is_news.then_some(before.state), http_status }
 }
 
 /// How a plan looks at what is stored.
