@@ -328,7 +328,10 @@ pub fn in_words(duration: SignedDuration) -> String {
 mod tests {
     use super::*;
     use crate::{
-        model::entry::{DocumentHints, Format},
+        model::{
+            entry::{DocumentHints, Format},
+            stack::{Case, Pattern, Term},
+        },
         route::tests::config,
     };
 
@@ -374,17 +377,15 @@ mod tests {
 
     #[test]
     fn an_outlook_says_what_would_match_and_who_would_get_it() {
-        let config = config();
+        let mut config = config();
+        let pattern = Pattern::Text { text: "quillgate".into(), case: Case::Any };
+        config.components[0].terms = vec![Term { pattern, near: Vec::new(), not: Vec::new() }];
         let (component, owner) = (config.components[0].clone(), config.components[0].owner.clone());
         let matcher = Matcher::new(&config.components, &config.topics).unwrap();
         let feed = config.feeds[0].clone();
-        let word = match &component.terms[0].pattern {
-            crate::model::stack::Pattern::Text { text, .. } => text.clone(),
-            other => panic!("{other:?}"),
-        };
         let entries = vec![
             entry("Nothing of ours", "2026-11-19T08:00:00Z"),
-            entry(&format!("A hole in {word}"), "2026-11-18T08:00:00Z"),
+            entry("A hole in Quillgate", "2026-11-18T08:00:00Z"),
         ];
         let outlook = outlook(&config, &matcher, &feed, &document(entries), now());
         assert_eq!((outlook.entries, outlook.matched), (2, 1));
