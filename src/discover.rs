@@ -115,7 +115,10 @@ mod tests {
         assert_eq!(guessed("https://tarnbase.example/"), site);
         for page in ["https://tarnbase.example/news", "https://tarnbase.example/news/index.html?x=1#top"] {
             let all = guessed(page);
-            assert_eq!(all[..3], ["feed", "index.xml", "rss.xml"].map(|n| format!("https://tarnbase.example/news/{n}")));
+            assert_eq!(
+                all[..3],
+                ["feed", "index.xml", "rss.xml"].map(|n| format!("https://tarnbase.example/news/{n}"))
+            );
             assert_eq!(all[3..], site);
         }
     }

@@ -86,7 +86,7 @@ pub struct Reached {
 /// An entry that is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
-    /// Its title.
+    /// Its title; where it has none, what it says in short.
     pub title: Option<String>,
     /// Its link.
     pub link: Option<String>,
@@ -211,7 +211,7 @@ fn name(config: &Config, tag: &Tag) -> String {
 
 fn shown(config: &Config, entry: &Entry, tags: &[Tag], judgement: Judgement) -> Shown {
     Shown {
-        title: entry.title.clone(),
+        title: entry.title.clone().or_else(|| entry.summary.clone()),
         link: entry.link.clone(),
         date: date(entry),
         tags: tags.iter().map(|tag| name(config, tag)).collect(),
@@ -270,7 +270,9 @@ impl Outlook {
     /// What an editor should know before relying on the feed, one sentence each, without a full stop.
     pub fn remarks(&self, feed: &Feed, now: Time) -> Vec<String> {
         if self.entries == 0 {
-            return vec!["it has no entries at all, which looks the same as a feed that has died: look at its page".into()];
+            return vec![
+                "it has no entries at all, which looks the same as a feed that has died: look at its page".into(),
+            ];
         }
         let (mut remarks, dates) = (Vec::new(), &self.dates);
         if dates.stated == 0 {

@@ -24,7 +24,8 @@ const LONGEST_ADDRESS: usize = 4_096;
 /// `page` is the address that answered; a `<base>` of the page counts in its place. References in attributes are decoded,
 /// relative addresses are resolved, and where the page came over https its own site is not left for http.
 pub fn on_page(html: &str, page: &Url) -> Vec<Candidate> {
-    let mut reader = Reader { page, base: page.clone(), has_base: false, named: Vec::new(), linked: Vec::new(), open: None };
+    let mut reader =
+        Reader { page, base: page.clone(), has_base: false, named: Vec::new(), linked: Vec::new(), open: None };
     let (mut tokens, mut notes) = (Tokens::new(html), Notes::default());
     while let Some(token) = tokens.next(&mut notes) {
         match token {
@@ -167,7 +168,8 @@ fn looks_like_feed(url: &Url) -> bool {
     let path = path.trim_end_matches('/');
     let (folders, last) = path.rsplit_once('/').unwrap_or(("", path));
     let (stem, end) = last.rsplit_once('.').unwrap_or((last, ""));
-    if last.contains("sitemap") || matches!(end, "opml" | "html" | "htm" | "php" | "css" | "js" | "png" | "svg" | "pdf") {
+    if last.contains("sitemap") || matches!(end, "opml" | "html" | "htm" | "php" | "css" | "js" | "png" | "svg" | "pdf")
+    {
         return false;
     }
     let is_word = |part: &str| matches!(part, "feed" | "feeds" | "rss" | "rss2" | "atom" | "rdf");

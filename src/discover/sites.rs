@@ -109,7 +109,8 @@ fn gitlab(parts: &[&str]) -> Found {
 }
 
 fn arxiv(parts: &[&str], page: &Url) -> Found {
-    let is_category = |text: &str| text.chars().all(|one| one.is_ascii_alphanumeric() || matches!(one, '.' | '-' | '+'));
+    let is_category =
+        |text: &str| text.chars().all(|one| one.is_ascii_alphanumeric() || matches!(one, '.' | '-' | '+'));
     match parts {
         ["list", category, ..] | ["archive", category] if is_category(category) => {
             vec![(format!("https://rss.arxiv.org/rss/{category}"), "the announcements of a category on arXiv")]
@@ -171,7 +172,10 @@ mod tests {
             ("https://github.com/tarnbase/server.git", "https://github.com/tarnbase/server/releases.atom"),
             ("https://github.com/tarnbase/server/releases/tag/v2", "https://github.com/tarnbase/server/releases.atom"),
             ("https://github.com/tarnbase/server/tags", "https://github.com/tarnbase/server/tags.atom"),
-            ("https://github.com/tarnbase/server/commits/main/", "https://github.com/tarnbase/server/commits/main.atom"),
+            (
+                "https://github.com/tarnbase/server/commits/main/",
+                "https://github.com/tarnbase/server/commits/main.atom",
+            ),
             (
                 "https://github.com/tarnbase/server/security/advisories",
                 "https://api.github.com/repos/tarnbase/server/security-advisories?per_page=100",

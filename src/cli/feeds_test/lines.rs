@@ -62,10 +62,8 @@ fn meant(outlook: &Outlook) -> Value {
         };
         json!({ "kind": kind, "id": one.id, "name": one.name, "entries": one.entries })
     });
-    let owners = outlook
-        .owners
-        .iter()
-        .map(|one| json!({ "owner": one.owner, "entries": one.entries, "urgent": one.urgent }));
+    let owners =
+        outlook.owners.iter().map(|one| json!({ "owner": one.owner, "entries": one.entries, "urgent": one.urgent }));
     let counted = |list: &[(OwnerId, usize)]| {
         list.iter().map(|(owner, entries)| json!({ "owner": owner, "entries": entries })).collect::<Vec<_>>()
     };

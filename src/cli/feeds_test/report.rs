@@ -75,10 +75,10 @@ impl Lines {
 /// `200 in 0.4 s, Atom, 18 KB, 20 entries, newest 19 Nov, ETag yes`
 fn first(reading: &Reading, outlook: &Outlook, now: Time) -> String {
     let took = SignedDuration::try_from(reading.took).unwrap_or_default();
-    let newest = outlook.dates.newest.map_or_else(
-        || "no dates".to_owned(),
-        |newest| format!("newest {}", moment(newest, now, &TimeZone::system())),
-    );
+    let newest = outlook
+        .dates
+        .newest
+        .map_or_else(|| "no dates".to_owned(), |newest| format!("newest {}", moment(newest, now, &TimeZone::system())));
     let etag = if reading.validators.etag.is_some() { "yes" } else { "no" };
     format!(
         "200 in {}, {}, {}, {}, {newest}, ETag {etag}",
@@ -197,7 +197,10 @@ fn meaning(out: &mut Lines, probed: &Probed, outlook: &Outlook, now: Time) {
     }
     let numbered = |pairs: &[(OwnerId, usize)]| list(pairs.iter().map(|(who, n)| format!("{who} {n}")).collect());
     if !outlook.withheld.is_empty() {
-        out.line("withheld", &format!("{}, whose ceiling is below TLP:{}", numbered(&outlook.withheld), probed.feed.tlp));
+        out.line(
+            "withheld",
+            &format!("{}, whose ceiling is below TLP:{}", numbered(&outlook.withheld), probed.feed.tlp),
+        );
     }
     if !outlook.listed.is_empty() {
         out.line("listed", &format!("{}, one line each under \"also published\"", numbered(&outlook.listed)));
