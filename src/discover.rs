@@ -91,7 +91,8 @@ pub fn front_page(url: &Url) -> Option<Candidate> {
 /// The folder that a page stands for; `None` for the front page, whose folder is the site.
 fn folder(page: &Url) -> Option<Url> {
     let mut folder = page.clone();
-    (folder.set_query(None), folder.set_fragment(None));
+    folder.set_query(None);
+    folder.set_fragment(None);
     let is_file = page.path_segments()?.next_back().is_some_and(|last| last.contains('.'));
     if is_file {
         folder = folder.join(".").ok()?;

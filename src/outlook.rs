@@ -168,12 +168,12 @@ struct Counts {
 impl Counts {
     fn add(&mut self, config: &Config, tags: &[Tag], judgement: &Judgement) {
         for tag in tags {
-            match self.matches.iter_mut().find(|known| known.kind == tag.kind && known.id == tag.id) {
-                Some(known) => known.entries += 1,
-                None => {
-                    let (id, name) = (tag.id.clone(), name(config, tag));
-                    self.matches.push(Match { kind: tag.kind, id, name, entries: 1 });
-                }
+            let known = self.matches.iter_mut().find(|known| known.kind == tag.kind && known.id == tag.id);
+            if let Some(known) = known {
+                known.entries += 1;
+            } else {
+                let (id, name) = (tag.id.clone(), name(config, tag));
+                self.matches.push(Match { kind: tag.kind, id, name, entries: 1 });
             }
         }
         for assigned in &judgement.assignments {

@@ -74,8 +74,7 @@ fn in_full(listed: &Listed) -> String {
         ("instead", &listed.instead),
     ];
     let said = lines.into_iter().filter(|(_, text)| !text.is_empty());
-    let said: String = said.map(|(label, text)| format!("  {label:<10}{text}\n")).collect();
-    format!("{}\n{said}", listed.id)
+    said.fold(format!("{}\n", listed.id), |told, (label, text)| format!("{told}  {label:<10}{text}\n"))
 }
 
 #[cfg(test)]

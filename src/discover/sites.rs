@@ -49,6 +49,11 @@ pub fn by_rule(page: &Url) -> Vec<Candidate> {
     found.filter(|(url, _)| url != page).map(|(url, words)| Candidate::new(url, How::Rule(words))).collect()
 }
 
+/// Whether the last part of a path is that of a feed already.
+fn is_atom(part: &str) -> bool {
+    part.rsplit_once('.').is_some_and(|(_, end)| end.eq_ignore_ascii_case("atom"))
+}
+
 type Found = Vec<(String, &'static str)>;
 
 fn github(parts: &[&str], page: &Url) -> Found {
@@ -56,7 +61,7 @@ fn github(parts: &[&str], page: &Url) -> Found {
     const TAGS: &str = "the tags of a project on GitHub";
     const COMMITS: &str = "the commits of a project on GitHub";
     const ADVISORIES: &str = "the advisories of a project on GitHub";
-    let is_feed = parts.last().is_some_and(|last| last.ends_with(".atom"));
+    let is_feed = parts.last().is_some_and(|last| is_atom(last));
     let home = |owner: &str, project: &str| {
         format!("https://github.com/{owner}/{}", project.strip_suffix(".git").unwrap_or(project))
     };
@@ -97,7 +102,7 @@ fn github_advisories(page: &Url) -> String {
 fn gitlab(parts: &[&str]) -> Found {
     let end = parts.iter().position(|part| *part == "-").unwrap_or(parts.len());
     match parts.get(..end) {
-        Some(project @ [_, _, ..]) if parts.last().is_none_or(|last| !last.ends_with(".atom")) => {
+        Some(project @ [_, _, ..]) if !parts.last().is_some_and(|last| is_atom(last)) => {
             let home = format!("https://gitlab.com/{}", project.join("/"));
             vec![
                 (format!("{home}/-/releases.atom"), "the releases of a project on GitLab"),

@@ -170,8 +170,8 @@ pub fn probe(probe: &Probe<'_>, asked: &Asked<'_>) -> Probed {
     while walk.reading.is_none() && walk.step() {}
     let reading = walk.reading.or(walk.spare);
     let configured = configured.or_else(|| {
-        let addresses = reading.iter().flat_map(|reading| [&reading.url, &reading.final_url]).chain([&url]);
-        addresses.filter_map(|url| configured_at(probe.config, url)).next()
+        let mut addresses = reading.iter().flat_map(|reading| [&reading.url, &reading.final_url]).chain([&url]);
+        addresses.find_map(|url| configured_at(probe.config, url))
     });
     let found = reading.as_ref().map_or(&url, |reading| reading.address());
     let listed = catalogue::by_address(found.as_str()).or_else(|| catalogue::by_address(url.as_str()));
@@ -250,12 +250,11 @@ impl<'p> Walk<'p> {
                 self.queue.extend(discover::on_page(&html, &url));
                 self.queue.extend(discover::guesses(&url));
             }
-            Given::Page(..) => {}
             Given::Nothing if candidate.how == How::Asked => {
                 let is_gone = self.tries.last().is_some_and(|last| last.state == FeedState::Gone);
                 self.queue.extend(is_gone.then(|| discover::front_page(&candidate.url)).flatten());
             }
-            Given::Nothing => {}
+            Given::Page(..) | Given::Nothing => {}
         }
         true
     }
