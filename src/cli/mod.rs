@@ -3,12 +3,14 @@
 mod ack;
 pub mod args;
 mod asking;
+mod catalogue;
 pub mod check;
 mod demo;
 mod digest;
 mod evidence;
 mod failure;
 mod feeds;
+mod feeds_test;
 pub mod init;
 pub mod matching;
 pub mod parse;
@@ -69,6 +71,10 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<u8, Failure> {
         Command::Tick => tick::run(&place, args.json, out),
         Command::Poll { feeds, force } => poll::run(&place, feeds, *force, args.json, out),
         Command::Feeds { command: None | Some(FeedsCommand::List) } => feeds::list(&place, args.json, out),
+        Command::Feeds { command: Some(FeedsCommand::Test { what }) } => feeds_test::run(&place, what, args.json, out),
+        Command::Feeds { command: Some(FeedsCommand::Catalogue { words }) } => {
+            catalogue::run(&words.join(" "), args.json, out)
+        }
         Command::Parse { files } => reading::run(&place, files, args.json, out),
         Command::Match(matching) => asking::run(&place, matching, args.json, out),
         Command::Stories { text, limit, before } => {

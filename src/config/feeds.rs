@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// How many entries of a first poll are treated as new, unless a feed says otherwise.
-const DEFAULT_BASELINE: u32 = 3;
+pub(crate) const DEFAULT_BASELINE: u32 = 3;
 
 const UNMATCHED: [(&str, Unmatched); 3] =
     [("list", Unmatched::List), ("owner", Unmatched::Owner), ("none", Unmatched::None)];

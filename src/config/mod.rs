@@ -33,6 +33,7 @@ mod stack;
 mod terms;
 mod values;
 
+pub(crate) use feeds::DEFAULT_BASELINE;
 pub use init::{InitError, init};
 pub use problem::{Problem, Problems, Severity};
 pub(crate) use render::counted;

@@ -9,6 +9,7 @@
 #![expect(clippy::print_stderr, clippy::print_stdout, reason = "a skipped test says so aloud")]
 
 mod acknowledge;
+mod catalogue;
 mod commands;
 mod config;
 mod corpus;
@@ -23,6 +24,7 @@ mod mail;
 mod matching;
 mod parse;
 mod poll;
+mod probe;
 mod regression;
 mod routing;
 mod rows;
