@@ -21,6 +21,7 @@ pub mod link;
 pub mod marks;
 pub mod parse;
 pub mod plan;
+pub mod register;
 pub mod repair;
 pub mod route;
 pub mod schedule;
