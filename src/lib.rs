@@ -24,6 +24,7 @@ pub mod marks;
 pub mod outlook;
 pub mod parse;
 pub mod plan;
+pub mod register;
 pub mod repair;
 pub mod route;
 pub mod schedule;

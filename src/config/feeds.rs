@@ -163,26 +163,29 @@ fn address(table: &Fields<'_>, fetch: &FetchSettings, report: &mut Report<'_>) -
     if !table.has("url") {
         table.missing("url", report);
     }
+    table.read("url", report, |text| judged_address(text, fetch))
+}
+
+/// The address that a text names, if a feed may have it.
+pub(super) fn judged_address(text: &str, fetch: &FetchSettings) -> Result<Url, Flaw> {
     let ports = &fetch.allow_ports;
-    table.read("url", report, |text| {
-        let url = values::feed_address(text)?;
-        let port = url.port_or_known_default().unwrap_or(0);
-        if !ports.is_empty() && !ports.contains(&port) {
-            return Err(Flaw::new(
-                format!("port {port} is not allowed"),
-                format!("fetch.allow_ports is {ports:?}"),
-                format!("add {port} to allow_ports in config/sigtrail.toml"),
-            ));
-        }
-        match literal(&url).filter(|ip| !may_dial(*ip, &fetch.allow_addresses)) {
-            None => Ok(url),
-            Some(ip) => Err(Flaw::new(
-                format!("address {ip} is not public"),
-                "only public addresses are dialled",
-                "name its range in allow_addresses in config/sigtrail.toml",
-            )),
-        }
-    })
+    let url = values::feed_address(text)?;
+    let port = url.port_or_known_default().unwrap_or(0);
+    if !ports.is_empty() && !ports.contains(&port) {
+        return Err(Flaw::new(
+            format!("port {port} is not allowed"),
+            format!("fetch.allow_ports is {ports:?}"),
+            format!("add {port} to allow_ports in config/sigtrail.toml"),
+        ));
+    }
+    match literal(&url).filter(|ip| !may_dial(*ip, &fetch.allow_addresses)) {
+        None => Ok(url),
+        Some(ip) => Err(Flaw::new(
+            format!("address {ip} is not public"),
+            "only public addresses are dialled",
+            "name its range in allow_addresses in config/sigtrail.toml",
+        )),
+    }
 }
 
 fn same_address(

@@ -7,7 +7,7 @@ use crate::model::{
     digest::DigestKind,
     entry::Format,
     feed::FeedState,
-    id::{AcknowledgementNo, ConfigVersion, DeliveryNo, DigestNo, EntryNo, FeedId, OwnerId, StoryNo},
+    id::{AcknowledgementNo, ConfigVersion, DeliveryNo, DigestNo, EntryNo, FeedId, GroupId, OwnerId, StoryNo},
     stack::Tag,
     time::{Time, rfc3339},
 };
@@ -75,6 +75,15 @@ pub enum Event {
         to: FeedId,
         /// The configuration that says so.
         config: ConfigVersion,
+    },
+    /// A feed was taken out of the register by command; its history stays.
+    FeedDropped {
+        /// The feed.
+        feed: FeedId,
+        /// The group that was taken out with it, where it was.
+        group: Option<GroupId>,
+        /// Why, as the person who did it says.
+        reason: Personal,
     },
     /// A poll brought new or changed entries, or was the first of its feed.
     Poll {
@@ -344,6 +353,9 @@ impl Event {
             }
             Event::FeedRenamed { from, to, config } => {
                 Draft::new("feed-renamed", json!({ "from": from, "to": to, "config": config }))
+            }
+            Event::FeedDropped { feed, group, reason } => {
+                Draft::new("feed-dropped", json!({ "feed": feed, "group": group })).with("reason", reason)
             }
             Event::Poll {
                 feed,

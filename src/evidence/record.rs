@@ -312,6 +312,7 @@ mod tests {
                 counts: [1, 2, 3, 4],
             },
             Event::FeedRenamed { from: "a".into(), to: "b".into(), config },
+            Event::FeedDropped { feed: "a".into(), group: Some("b".into()), reason: Personal::shared("c") },
             Event::Poll {
                 feed: "a".into(),
                 format: Format::Atom,

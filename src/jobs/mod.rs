@@ -4,6 +4,7 @@ pub mod acknowledge;
 pub mod checkpoint;
 pub mod deliver;
 pub mod digest;
+pub mod drop;
 pub mod poll;
 pub mod probe;
 pub mod pulse;

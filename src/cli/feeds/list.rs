@@ -1,16 +1,16 @@
-//! `sigtrail feeds`: the feeds and how they stand.
+//! `sigtrail feeds list`: the feeds and how they stand.
 
 use std::{collections::HashMap, io::Write};
 
 use jiff::tz::TimeZone;
 use serde_json::json;
 
-use super::{
-    failure::Failure,
-    place::Place,
-    table::{count, moment, rendered, table, width},
-};
 use crate::{
+    cli::{
+        failure::Failure,
+        place::Place,
+        table::{count, moment, rendered, table, width},
+    },
     clock::Clock,
     model::{
         feed::{Feed, FeedState, FeedStatus},
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Every feed of the configuration with its state and its next poll.
-pub fn list(place: &Place, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
+pub(super) fn run(place: &Place, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
     let config = place.config()?;
     let store = place.store(Some(&config))?;
     let (rows, counts) = store.read(|read| Ok((read.feeds()?, read.entries_by_feed()?)))?;
@@ -59,7 +59,7 @@ fn cells(feed: &Feed, row: Option<&FeedStatus>, now: Time) -> Vec<String> {
     ]
 }
 
-fn state(feed: &Feed, row: Option<&FeedStatus>) -> &'static str {
+pub(super) fn state(feed: &Feed, row: Option<&FeedStatus>) -> &'static str {
     match row {
         _ if !feed.enabled => "off",
         None => FeedState::New.as_str(),
