@@ -42,6 +42,9 @@ pub fn traced(command: &Command, kinds: &str, folder: &Path) -> Result<Vec<Call>
             None => strace.env_remove(name),
         };
     }
+    if let Some(folder) = command.get_current_dir() {
+        strace.current_dir(folder);
+    }
     let done = strace.output()?;
     if !done.status.success() {
         let words = String::from_utf8_lossy(&done.stderr).into_owned();
