@@ -5,7 +5,10 @@
 //! when it is the second of one life within the interval. Over all lives together, two requests of a feed lie an interval
 //! apart, less the time that a claim may stand before its request.
 
-use std::{collections::BTreeMap, path::Path, thread, time::Duration};
+use std::{
+    collections::BTreeMap, os::unix::process::ExitStatusExt as _, path::Path, process::ExitStatus, thread,
+    time::Duration,
+};
 
 use sigtrail::clock::{Clock, Stopwatch};
 
@@ -13,7 +16,7 @@ use crate::{
     Options, Outcome,
     publisher::{Publishers, Step, answer, rss},
     seed::Seed,
-    service::{Service, Source, command, due, write_site},
+    service::{Service, Source, due, verify, write_site},
 };
 
 const FEEDS: usize = 30;
@@ -47,7 +50,7 @@ pub fn run(options: &Options) -> Outcome {
         }
     }
     let (asked, close) = gaps(&publishers);
-    let verified = command(folder.path(), &["evidence", "verify"]).output()?.status.success();
+    let verified = verify(folder.path())?;
     println!(
         "{restarts} restarts in {:.0} s, {FEEDS} feeds every {}: {asked} requests, {early} before they were due, {close} closer than the interval; the log verifies: {verified}",
         watch.elapsed().as_secs_f64(),
@@ -72,7 +75,7 @@ fn one_life(
     }
     if kills {
         service.kill()?;
-    } else if !service.stop()?.0.success() {
+    } else if !is_in_order(service.stop()?.0) {
         return Err(format!("it did not end well: {}", service.last_words()).into());
     }
     let mut early = 0;
@@ -83,6 +86,13 @@ fn one_life(
         early += of_this_life.windows(2).filter(|two| matches!(two, [a, b] if b - a < EVERY.1 - CLAIM)).count();
     }
     Ok(early)
+}
+
+/// Whether it stopped as it should, or was ended by the signal before it listened to signals.
+fn is_in_order(status: ExitStatus) -> bool {
+    /// The number of SIGTERM.
+    const TERM: i32 = 15;
+    status.success() || status.signal() == Some(TERM)
 }
 
 /// How many requests there were, and how many came within an interval of the one before.

@@ -69,6 +69,15 @@ pub fn command(root: &Path, arguments: &[&str]) -> Command {
     command
 }
 
+/// Whether the evidence of the root's state verifies.
+pub fn verify(root: &Path) -> std::io::Result<bool> {
+    let done = command(root, &["evidence", "verify"]).arg(root.join("var/sigtrail.db")).output()?;
+    if !done.status.success() {
+        println!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    }
+    Ok(done.status.success())
+}
+
 /// The running daemon; ends when it is dropped.
 pub struct Service {
     child: Child,
