@@ -26,10 +26,12 @@ pub enum Format {
     Atom,
     /// JSON Feed 1.0 and 1.1.
     Json,
-    /// CISA's catalogue of known exploited vulnerabilities.
+    /// CISA's catalogue of known exploited vulnerabilities, or the European list in its words.
     Kev,
     /// A CSAF 2.0 ROLIE feed (RFC 8322 in JSON).
     Csaf,
+    /// A bare JSON list of advisories: GitHub's, OSV, the European vulnerability database.
+    Advisories,
 }
 
 impl Format {
@@ -42,6 +44,7 @@ impl Format {
             Format::Json => "json",
             Format::Kev => "kev",
             Format::Csaf => "csaf",
+            Format::Advisories => "advisories",
         }
     }
 }

@@ -50,8 +50,45 @@ pub enum Field {
     Author,
     /// What it is filed under.
     Category,
+    /// What an element of its own states, kept as a category.
+    Stated(Stated),
     /// For how many minutes the feed stays fresh.
     Ttl,
+}
+
+/// Facts that security publishers state in elements of their own, in whatever namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stated {
+    /// How severe it is, in a word.
+    Severity,
+    /// Its CVSS score or vector.
+    Cvss,
+    /// How arXiv announces it: new, cross, replace, replace-cross.
+    Announced,
+}
+
+impl Stated {
+    /// The fact that an element of an entry states, by its local name in lower case.
+    fn of(local: &str) -> Option<Stated> {
+        Some(match local {
+            "severity" | "threat_severity" => Stated::Severity,
+            "cvss" | "cvss_score" | "cvss-score" | "cvssscore" | "cvss_base_score" | "cvssbasescore" | "cvss3"
+            | "cvssv3" | "basescore" | "base_score" => Stated::Cvss,
+            "announce_type" => Stated::Announced,
+            _ => return None,
+        })
+    }
+
+    /// The category that a value becomes.
+    pub fn category(self, value: &str) -> String {
+        let value = value.trim();
+        match self {
+            Stated::Severity => format!("severity: {value}"),
+            Stated::Cvss if value.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("cvss")) => value.to_owned(),
+            Stated::Cvss => format!("CVSS {value}"),
+            Stated::Announced => format!("arXiv: {value}"),
+        }
+    }
 }
 
 impl Space {
@@ -102,6 +139,10 @@ impl Space {
 
 /// What an element of an entry says and how much that counts against other elements that say the same; the local name in lower case.
 pub fn field(space: Space, local: &str) -> Option<(Field, u8)> {
+    by_space(space, local).or_else(|| Stated::of(local).map(|stated| (Field::Stated(stated), 0)))
+}
+
+fn by_space(space: Space, local: &str) -> Option<(Field, u8)> {
     match space {
         Space::Own => own(local).map(|(field, rank)| (field, rank + 10)),
         Space::Rss | Space::Atom => own(local),

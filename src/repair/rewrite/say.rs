@@ -42,6 +42,7 @@ impl Said {
             Field::Content => (&mut self.content, "content"),
             Field::Published => (&mut self.published, "published"),
             Field::Updated => (&mut self.updated, "updated"),
+            Field::Stated(_) => return None,
             Field::Link | Field::Author | Field::Category | Field::Ttl => return None,
         })
     }
@@ -87,6 +88,7 @@ impl<'a> Walk<'a> {
             Field::Link => self.link(relation.unwrap_or("link"), value, notes),
             Field::Author if has_room(&mut self.said.authors, notes) => self.writer.author(value),
             Field::Category => self.category(value, notes),
+            Field::Stated(stated) => self.category(&stated.category(value), notes),
             Field::Id => {
                 self.say_once(field, rank, None, value);
                 if is_permalink {
