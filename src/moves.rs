@@ -126,11 +126,15 @@ fn redirected(status: &mut FeedStatus, configured: &Url, to: &Url, now: Time) ->
             // Back at the configured address, nothing is left to remember.
             status.moved_to = (to != configured).then(|| to.to_string());
             status.moved_at = (to != configured).then_some(now);
+            status.move_told = None;
             step(Kind::Followed, &moving, "same site".to_owned())
         }
         Some(reason) => {
             let asks = if moving.asked_at.is_none() { step(Kind::Asked, &moving, reason) } else { None };
-            moving.asked_at.get_or_insert(now);
+            if asks.is_some() {
+                moving.asked_at = Some(now);
+                status.move_told = None;
+            }
             status.moving = Some(moving);
             asks
         }
@@ -161,14 +165,11 @@ fn give_up(status: &mut FeedStatus, configured: &Url, now: Time) -> Option<Step>
 
 /// Why a proved move is not followed unasked; `None`: it is.
 pub fn objection(configured: &Url, to: &Url) -> Option<String> {
-    if to.scheme() != "https" {
-        return Some("the new address is not https".to_owned());
-    }
     if !same_site(configured, to) {
         let host = to.host_str().unwrap_or_default();
         return Some(format!("the new address is on another site, {host}"));
     }
-    None
+    (to.scheme() != "https").then(|| "the new address is not https".to_owned())
 }
 
 /// Whether two addresses belong to one registrable domain (the public suffix list, private part included). Hosts without
@@ -228,6 +229,7 @@ mod tests {
             moving: None,
             moved_to: None,
             moved_at: None,
+            move_told: None,
         }
     }
 

@@ -21,6 +21,7 @@ mod feeds;
 mod fields;
 mod init;
 mod mail;
+mod moved;
 mod names;
 mod owners;
 mod problem;
@@ -34,6 +35,7 @@ mod terms;
 mod values;
 
 pub use init::{InitError, init};
+pub use moved::{AddressNote, address_warnings};
 pub use problem::{Problem, Problems, Severity};
 pub(crate) use render::counted;
 pub use render::render;

@@ -4,6 +4,7 @@ pub mod acknowledge;
 pub mod checkpoint;
 pub mod deliver;
 pub mod digest;
+mod notices;
 pub mod poll;
 pub mod pulse;
 pub mod purge;

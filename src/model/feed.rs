@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{
-    id::{FeedId, FeedNo, GroupId, OwnerId, TopicId},
+    id::{DigestNo, FeedId, FeedNo, GroupId, OwnerId, TopicId},
     time::Time,
 };
 
@@ -326,6 +326,8 @@ pub struct FeedStatus {
     pub moved_to: Option<String>,
     /// Since when that address is asked.
     pub moved_at: Option<Time>,
+    /// The digest that told of the move, or asked about it.
+    pub move_told: Option<DigestNo>,
 }
 
 #[cfg(test)]

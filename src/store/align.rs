@@ -103,7 +103,7 @@ impl Write<'_> {
         }
         self.tx.execute(
             "UPDATE feed_state SET moved_to = NULL, moved_at = NULL, moving_to = NULL, moving_since = NULL,
-                 moving_times = 0, moving_asked = NULL WHERE feed = ?1",
+                 moving_times = 0, moving_asked = NULL, move_told = NULL WHERE feed = ?1",
             [known.no],
         )?;
         if !is_settled {

@@ -8,7 +8,7 @@ use crate::{
     evidence::event::Event,
     model::{
         feed::{FeedState, FeedStatus, Moving, Tlp, Validators},
-        id::{FeedId, FeedNo},
+        id::{DigestNo, FeedId, FeedNo},
         settings::Config,
         time::{Time, from_millis, millis},
     },
@@ -37,7 +37,8 @@ pub struct BaselineRow {
 
 const COLUMNS: &str = "feed.no, feed.id, enabled, next_poll_at, attempt, etag, last_modified, state, since, cause,
     failures, last_poll_at, last_entry_at, full_fetch_at, baseline_at, partial, next_poll_why, wishes, gone_at, empties,
-    moving_to, moving_since, moving_times, moved_to, moving_asked, moved_at";
+    moving_to, moving_since, moving_times, moved_to, moving_asked, moved_at,
+    move_told";
 
 fn feed_status(row: &Row<'_>) -> rusqlite::Result<FeedStatus> {
     let time = |i: usize| -> rusqlite::Result<Option<Time>> { Ok(row.get::<_, Option<i64>>(i)?.map(from_millis)) };
@@ -64,6 +65,7 @@ fn feed_status(row: &Row<'_>) -> rusqlite::Result<FeedStatus> {
         moving: moving(row)?,
         moved_to: row.get(23)?,
         moved_at: time(25)?,
+        move_told: row.get::<_, Option<i64>>(26)?.map(DigestNo),
     })
 }
 
@@ -286,7 +288,7 @@ impl Write<'_> {
                      since = ?7, cause = ?8, failures = ?9, last_poll_at = ?10, last_entry_at = ?11,
                      full_fetch_at = ?12, baseline_at = ?13, partial = ?14, next_poll_why = ?15, wishes = ?16,
                      gone_at = ?17, empties = ?18, moving_to = ?19, moving_since = ?20, moving_times = ?21, moved_to = ?22,
-                     moving_asked = ?23, moved_at = ?24
+                     moving_asked = ?23, moved_at = ?24, move_told = ?25
                  WHERE feed = ?1",
             )?
             .execute(params![
@@ -314,6 +316,7 @@ impl Write<'_> {
                 status.moved_to,
                 moving.and_then(|moving| moving.asked_at).map(millis),
                 status.moved_at.map(millis),
+                status.move_told.map(|digest| digest.0),
             ])?;
         Ok(())
     }

@@ -41,7 +41,8 @@ CREATE TABLE feed_state (
     moving_times  INTEGER NOT NULL DEFAULT 0,
     moving_asked  INTEGER,
     moved_to      TEXT,
-    moved_at      INTEGER
+    moved_at      INTEGER,
+    move_told     INTEGER
 ) STRICT;
 CREATE INDEX feed_due ON feed_state (next_poll_at) WHERE enabled = 1;
 
