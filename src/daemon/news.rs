@@ -6,6 +6,7 @@ use tracing::{debug, error, info, warn};
 use crate::{
     jobs::{deliver::DeliverReport, digest::DigestReport, poll::PolledFeed},
     model::{delivery::SendOutcome, feed::FeedState},
+    moves::{Kind, Step},
 };
 
 /// One feed's poll: new entries, and a change of its state.
@@ -28,8 +29,26 @@ pub(super) fn polled(feed: &PolledFeed, before: Option<FeedState>) {
         }
         _ => debug!(target: "poll", { feed.id = %feed.feed, feed.state = state }, "was seen for the first time"),
     }
+    if let Some(step) = &feed.moved {
+        moved(feed, step);
+    }
     for warning in &feed.warnings {
         debug!(target: "poll", { feed.id = %feed.feed }, "{warning}");
+    }
+}
+
+/// A step of a feed's move. An address may hold a secret behind its question mark, which stays out.
+fn moved(feed: &PolledFeed, step: &Step) {
+    let to = step.to.split('?').next().unwrap_or_default();
+    match step.kind {
+        Kind::Seen => info!(target: "poll", { feed.id = %feed.feed, to }, "is redirected for good; followed for now"),
+        Kind::Followed => {
+            info!(target: "poll", { feed.id = %feed.feed, to }, "moved; the new address is asked from now on")
+        }
+        Kind::Asked => {
+            warn!(target: "poll", { feed.id = %feed.feed, to }, "moves, and a person has to agree: {}", step.reason);
+        }
+        Kind::Dropped => warn!(target: "poll", { feed.id = %feed.feed, to }, "is asked at its old address again"),
     }
 }
 

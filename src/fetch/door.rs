@@ -68,8 +68,8 @@ impl Parcel {
         Self { outcome: FetchOutcome::Failed { state, status, cause, hints }, room: Vec::new() }
     }
 
-    fn not_modified(validators: Validators, hints: CacheHints) -> Self {
-        Self { outcome: FetchOutcome::NotModified { validators, hints }, room: Vec::new() }
+    fn not_modified(validators: Validators, moved: Option<Url>, hints: CacheHints) -> Self {
+        Self { outcome: FetchOutcome::NotModified { validators, moved, hints }, room: Vec::new() }
     }
 
     fn without_answer((state, cause): (FeedState, String)) -> Self {
@@ -183,9 +183,11 @@ impl Door {
         let same = journey.known.etag.is_some() && journey.known.etag == validators.etag;
         Some(match status {
             // A server that ignores the condition and sends the same document again.
-            StatusCode::OK if same => Parcel::not_modified(validators, hints),
+            StatusCode::OK if same => Parcel::not_modified(validators, journey.moved(), hints),
             StatusCode::OK => self.document(response, validators, hints, journey, lane).await,
-            StatusCode::NOT_MODIFIED if !journey.known.is_empty() => Parcel::not_modified(validators, hints),
+            StatusCode::NOT_MODIFIED if !journey.known.is_empty() => {
+                Parcel::not_modified(validators, journey.moved(), hints)
+            }
             _ => {
                 let (state, words) = head::failure(status, false);
                 Parcel::failed(state, Some(status), words, hints)
@@ -215,7 +217,7 @@ impl Door {
             let words = format!("nothing of the document came: {words}");
             return Parcel::failed(FeedState::Broken, Some(status), words, hints);
         }
-        let moved_permanently = journey.redirects > 0 && journey.moved_permanently;
+        let moved_permanently = journey.moved().is_some();
         let final_url = journey.url.clone();
         let document = Fetched { bytes, wire_bytes, cut, charset, validators, final_url, moved_permanently, remote };
         let outcome = FetchOutcome::Fetched { document: Box::new(document), hints };
@@ -224,6 +226,11 @@ impl Door {
 }
 
 impl Journey<'_> {
+    /// Where it stands, if only permanent redirects led there.
+    fn moved(&self) -> Option<Url> {
+        (self.redirects > 0 && self.moved_permanently).then(|| self.url.clone())
+    }
+
     /// Steps to where a redirect leads, or says why not.
     fn follow(&mut self, response: &Response, permanent: bool) -> Result<(), (FeedState, String)> {
         if self.redirects == MOST_REDIRECTS {

@@ -5,6 +5,7 @@ pub mod checkpoint;
 pub mod deliver;
 pub mod digest;
 pub mod drop;
+mod notices;
 pub mod poll;
 pub mod probe;
 pub mod pulse;

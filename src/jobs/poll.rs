@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Context, Fault};
 use crate::{
     clock::Stopwatch,
+    evidence::event::Event,
     fetch::FetchRequest,
     hex::hex,
     identity::{self, Fingerprint},
@@ -25,6 +26,7 @@ use crate::{
         outcome::{CacheHints, FetchOutcome, Fetched},
         time::Time,
     },
+    moves::{self, Source},
     plan::{self, Answer, Arrived, Judged, Lookup},
     reader,
     store::{AppliedPoll, PollCommit, Write},
@@ -59,6 +61,8 @@ pub struct PolledFeed {
     pub not_modified: bool,
     /// What was written.
     pub applied: AppliedPoll,
+    /// What it changed about the feed's address.
+    pub moved: Option<moves::Step>,
 }
 
 /// What polling did.
@@ -95,6 +99,7 @@ pub struct Progress<'p> {
 struct Understood {
     place: usize,
     answer: Answer,
+    source: Source,
     hints: CacheHints,
     warnings: Vec<String>,
 }
@@ -120,7 +125,10 @@ pub fn poll(
         .collect();
     let requests = feeds
         .iter()
-        .map(|(status, feed)| FetchRequest { url: feed.url.clone(), validators: plan::validators_to_send(status, now) })
+        .map(|(status, feed)| FetchRequest {
+            url: moves::address(status, &feed.url),
+            validators: plan::validators_to_send(status, now),
+        })
         .collect();
     let outcomes = Mutex::new(context.fetcher.fetch_all(requests));
     let (sender, understood) = sync_channel(4);
@@ -170,14 +178,19 @@ fn read_answers(
 fn understand(context: &Context, feed: &Feed, place: usize, outcome: FetchOutcome) -> Understood {
     match outcome {
         FetchOutcome::Fetched { document, hints } => {
+            let moved = document.moved_permanently.then(|| document.final_url.clone());
             let (answer, warnings) = understand_document(context, feed, *document);
-            Understood { place, answer, hints, warnings }
+            let is_proof = matches!(&answer, Answer::Document(arrived) if !arrived.entries.is_empty());
+            let source = if is_proof { Source::of(moved) } else { Source::Nowhere };
+            Understood { place, answer, source, hints, warnings }
         }
-        FetchOutcome::NotModified { validators, hints } => {
-            Understood { place, answer: Answer::NotModified(validators), hints, warnings: Vec::new() }
+        FetchOutcome::NotModified { validators, moved, hints } => {
+            let (answer, source) = (Answer::NotModified(validators), Source::of(moved));
+            Understood { place, answer, source, hints, warnings: Vec::new() }
         }
         FetchOutcome::Failed { state, status, cause, hints } => {
-            Understood { place, answer: Answer::Failed { state, status, cause }, hints, warnings: Vec::new() }
+            let answer = Answer::Failed { state, status, cause };
+            Understood { place, answer, source: Source::Nowhere, hints, warnings: Vec::new() }
         }
     }
 }
@@ -258,7 +271,7 @@ fn commit_all(
             let mut polled = Vec::with_capacity(batch.len());
             for one in batch {
                 let Some((status, feed)) = feeds.get(one.place) else { continue };
-                polled.extend(commit(context, write, (status.no, feed), one, now)?);
+                polled.extend(commit(context, write, (status, feed), one, now)?);
             }
             Ok(polled)
         })?;
@@ -290,17 +303,19 @@ fn next(context: &Context, understood: &Receiver<Understood>) -> Option<Understo
 fn commit(
     context: &Context,
     write: &mut Write<'_>,
-    (no, feed): (FeedNo, &Feed),
+    (claimed, feed): (&FeedStatus, &Feed),
     understood: Understood,
     now: Time,
 ) -> Result<Option<PolledFeed>, crate::store::StoreError> {
-    let Understood { mut answer, hints, warnings, .. } = understood;
+    let Understood { mut answer, source, hints, warnings, .. } = understood;
+    let no = claimed.no;
     let Some(before) = write.read().feed_status(no)? else { return Ok(None) };
-    if write.read().feed_url(no)?.is_none_or(|url| url != feed.url.as_str()) {
+    let asked = moves::address(claimed, &feed.url);
+    if write.read().feed_address(no)?.is_none_or(|url| url != asked.as_str()) {
         // A reload gave the feed another address meanwhile and made it due there: this answer is nobody's.
         return Ok(None);
     }
-    let update = plan::feed_update(&context.config, feed, &before, &answer, &hints, now);
+    let mut update = plan::feed_update(&context.config, feed, &before, &answer, &hints, now);
     let plans = match &mut answer {
         Answer::Document(arrived) => {
             let judged = (std::mem::take(&mut arrived.entries), std::mem::take(&mut arrived.judged));
@@ -317,6 +332,8 @@ fn commit(
         }
         _ => plan::EntryPlans::default(),
     };
+    let moved = moves::observe(&mut update.status, &feed.url, &source, now);
+    record_move(write, feed, moved.as_ref(), now)?;
     let polled = PolledFeed {
         feed: feed.id.clone(),
         state: update.status.state,
@@ -325,8 +342,22 @@ fn commit(
         warnings,
         not_modified: matches!(answer, Answer::NotModified(_)),
         applied: AppliedPoll::default(),
+        moved,
     };
     let config = context.version;
     let applied = write.apply_poll(PollCommit { feed, answer: &answer, update, plans, config, now })?;
     Ok(Some(PolledFeed { applied, ..polled }))
+}
+
+/// A redirect that was seen once is only logged; what it leads to later is evidence.
+fn record_move(
+    write: &mut Write<'_>,
+    feed: &Feed,
+    moved: Option<&moves::Step>,
+    now: Time,
+) -> Result<(), crate::store::StoreError> {
+    let Some(step) = moved.filter(|step| step.kind != moves::Kind::Seen).cloned() else { return Ok(()) };
+    let moves::Step { kind, from, to, since, times, reason } = step;
+    write.record(Event::FeedMoved { feed: feed.id.clone(), kind, from, to, since, times, reason }, now)?;
+    Ok(())
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{
-    id::{FeedId, FeedNo, GroupId, OwnerId, TopicId},
+    id::{DigestNo, FeedId, FeedNo, GroupId, OwnerId, TopicId},
     time::Time,
 };
 
@@ -275,6 +275,8 @@ pub struct Moving {
     pub since: Time,
     /// How many answers in a row said the same.
     pub times: u32,
+    /// When a person was asked, because it is proved and not one to follow unasked.
+    pub asked_at: Option<Time>,
 }
 
 /// Where a feed stands: what its polls showed and when it is asked next.
@@ -322,6 +324,10 @@ pub struct FeedStatus {
     pub moving: Option<Moving>,
     /// The address that is asked instead of the configured one, after a move that was proved.
     pub moved_to: Option<String>,
+    /// Since when that address is asked.
+    pub moved_at: Option<Time>,
+    /// The digest that told of the move, or asked about it.
+    pub move_told: Option<DigestNo>,
 }
 
 #[cfg(test)]

@@ -51,6 +51,8 @@ pub enum FetchOutcome {
     NotModified {
         /// Validators that came with the 304; where one is missing, the stored one stays.
         validators: Validators,
+        /// The address that said so, where only permanent redirects (301, 308) led there.
+        moved: Option<Url>,
         /// Freshness.
         hints: CacheHints,
     },

@@ -8,7 +8,7 @@ use crate::{
     evidence::event::Event,
     model::{
         feed::{FeedState, FeedStatus, Moving, Tlp, Validators},
-        id::{ConfigVersion, FeedId, FeedNo},
+        id::{DigestNo, FeedId, FeedNo},
         settings::Config,
         time::{Time, from_millis, millis},
     },
@@ -37,7 +37,8 @@ pub struct BaselineRow {
 
 const COLUMNS: &str = "feed.no, feed.id, enabled, next_poll_at, attempt, etag, last_modified, state, since, cause,
     failures, last_poll_at, last_entry_at, full_fetch_at, baseline_at, partial, next_poll_why, wishes, gone_at, empties,
-    moving_to, moving_since, moving_times, moved_to";
+    moving_to, moving_since, moving_times, moved_to, moving_asked, moved_at,
+    move_told";
 
 fn feed_status(row: &Row<'_>) -> rusqlite::Result<FeedStatus> {
     let time = |i: usize| -> rusqlite::Result<Option<Time>> { Ok(row.get::<_, Option<i64>>(i)?.map(from_millis)) };
@@ -63,13 +64,16 @@ fn feed_status(row: &Row<'_>) -> rusqlite::Result<FeedStatus> {
         empties: row.get(19)?,
         moving: moving(row)?,
         moved_to: row.get(23)?,
+        moved_at: time(25)?,
+        move_told: row.get::<_, Option<i64>>(26)?.map(DigestNo),
     })
 }
 
 fn moving(row: &Row<'_>) -> rusqlite::Result<Option<Moving>> {
     let (to, since): (Option<String>, Option<i64>) = (row.get(20)?, row.get(21)?);
-    let times = row.get(22)?;
-    Ok(to.zip(since).map(|(to, since)| Moving { to, since: from_millis(since), times }))
+    let (times, asked): (u32, Option<i64>) = (row.get(22)?, row.get(24)?);
+    let asked_at = asked.map(from_millis);
+    Ok(to.zip(since).map(|(to, since)| Moving { to, since: from_millis(since), times, asked_at }))
 }
 
 impl Read<'_> {
@@ -87,9 +91,11 @@ impl Read<'_> {
         Ok(self.tx.prepare_cached(&sql)?.query_row([feed.0], feed_status).optional()?)
     }
 
-    /// The address that a feed was aligned to last.
-    pub fn feed_url(&self, feed: FeedNo) -> Result<Option<String>, StoreError> {
-        let mut query = self.tx.prepare_cached("SELECT url FROM feed WHERE no = ?1")?;
+    /// The address that a feed is asked at: where it moved to, else the one that it was aligned to last.
+    pub fn feed_address(&self, feed: FeedNo) -> Result<Option<String>, StoreError> {
+        let mut query = self.tx.prepare_cached(
+            "SELECT coalesce(moved_to, url) FROM feed JOIN feed_state ON feed_state.feed = feed.no WHERE no = ?1",
+        )?;
         Ok(query.query_row([feed.0], |row| row.get(0)).optional()?)
     }
 
@@ -251,67 +257,6 @@ impl Write<'_> {
         Ok(changed)
     }
 
-    pub(super) fn align_feeds(&mut self, config: &Config, version: ConfigVersion, now: Time) -> Result<(), StoreError> {
-        self.rename_feeds(config, version, now)?;
-        self.tx.execute("UPDATE feed_state SET enabled = 0 WHERE enabled = 1", [])?;
-        for feed in &config.feeds {
-            let url = feed.url.as_str();
-            let known: Option<(i64, String)> = self
-                .tx
-                .prepare_cached("SELECT no, url FROM feed WHERE id = ?1")?
-                .query_row([feed.id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
-                .optional()?;
-            let no = if let Some((no, before)) = known {
-                if before != url {
-                    // Validators belong to an address; what the old one said is not asked of the new one.
-                    self.tx.execute("UPDATE feed SET url = ?2 WHERE no = ?1", params![no, url])?;
-                    self.tx.execute(
-                        "UPDATE feed_state SET etag = NULL, last_modified = NULL, attempt = 0, next_poll_at = ?2
-                         WHERE feed = ?1",
-                        params![no, millis(now)],
-                    )?;
-                }
-                no
-            } else {
-                self.tx
-                    .prepare_cached("INSERT INTO feed (id, url) VALUES (?1, ?2)")?
-                    .execute(params![feed.id.as_str(), url])?;
-                let no = self.tx.last_insert_rowid();
-                self.tx
-                    .prepare_cached(
-                        "INSERT INTO feed_state (feed, enabled, next_poll_at, since) VALUES (?1, 0, ?2, ?2)",
-                    )?
-                    .execute(params![no, millis(now)])?;
-                no
-            };
-            self.tx
-                .prepare_cached("UPDATE feed_state SET enabled = ?2, tlp = ?3 WHERE feed = ?1")?
-                .execute(params![no, feed.enabled, feed.tlp.as_str()])?;
-        }
-        Ok(())
-    }
-
-    fn rename_feeds(&mut self, config: &Config, version: ConfigVersion, now: Time) -> Result<(), StoreError> {
-        let stored: Vec<(i64, FeedId, String)> = {
-            let mut query = self.tx.prepare_cached("SELECT no, id, url FROM feed")?;
-            query
-                .query_map([], |row| Ok((row.get(0)?, FeedId::new(row.get::<_, String>(1)?), row.get(2)?)))?
-                .collect::<Result<_, _>>()?
-        };
-        for feed in &config.feeds {
-            if stored.iter().any(|(_, id, _)| *id == feed.id) {
-                continue;
-            }
-            let renamed = stored.iter().find(|(_, id, url)| url == feed.url.as_str() && config.feed(id).is_none());
-            if let Some((no, from, _)) = renamed {
-                self.tx.execute("UPDATE feed SET id = ?2 WHERE no = ?1", params![no, feed.id.as_str()])?;
-                let event = Event::FeedRenamed { from: from.clone(), to: feed.id.clone(), config: version };
-                self.record(event, now)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Turns the quiet polls of every day but today (UTC) into one record a day.
     pub fn summarise_quiet_polls(&mut self, now: Time) -> Result<usize, StoreError> {
         let today = day(now);
@@ -342,7 +287,8 @@ impl Write<'_> {
                 "UPDATE feed_state SET next_poll_at = ?2, attempt = ?3, etag = ?4, last_modified = ?5, state = ?6,
                      since = ?7, cause = ?8, failures = ?9, last_poll_at = ?10, last_entry_at = ?11,
                      full_fetch_at = ?12, baseline_at = ?13, partial = ?14, next_poll_why = ?15, wishes = ?16,
-                     gone_at = ?17, empties = ?18, moving_to = ?19, moving_since = ?20, moving_times = ?21, moved_to = ?22
+                     gone_at = ?17, empties = ?18, moving_to = ?19, moving_since = ?20, moving_times = ?21, moved_to = ?22,
+                     moving_asked = ?23, moved_at = ?24, move_told = ?25
                  WHERE feed = ?1",
             )?
             .execute(params![
@@ -368,6 +314,9 @@ impl Write<'_> {
                 moving.map(|moving| millis(moving.since)),
                 moving.map_or(0, |moving| moving.times),
                 status.moved_to,
+                moving.and_then(|moving| moving.asked_at).map(millis),
+                status.moved_at.map(millis),
+                status.move_told.map(|digest| digest.0),
             ])?;
         Ok(())
     }

@@ -2,6 +2,7 @@
 //! Nothing outside this folder speaks SQL, and no fact is written here without its record in the same transaction.
 
 mod acknowledgement;
+mod align;
 mod assignment;
 mod configuration;
 mod delivery;

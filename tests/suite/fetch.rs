@@ -104,7 +104,11 @@ fn p_01_the_second_request_carries_both_validators_byte_for_byte_and_a_304_is_no
     assert_eq!(first.validators.last_modified.as_deref(), Some(date.trim_ascii()));
     for _ in 0..2 {
         let second = fetcher.fetch(again(server.url("/a.xml"), &first.validators));
-        let expected = FetchOutcome::NotModified { validators: first.validators.clone(), hints: CacheHints::default() };
+        let expected = FetchOutcome::NotModified {
+            validators: first.validators.clone(),
+            moved: None,
+            hints: CacheHints::default(),
+        };
         assert_eq!(second, expected);
     }
     let sent = server.requests("/a.xml");

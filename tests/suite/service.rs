@@ -370,7 +370,7 @@ fn s_07_a_broken_configuration_is_named_by_line_and_column_and_the_old_one_stays
     // The old one is at work, and a good one takes its place.
     site.write("feeds.toml", &(site.read("feeds.toml") + &feed("two", &server.url("/b.xml"))));
     daemon.reload();
-    daemon.wait_for_line("feeds added (two)");
+    daemon.wait_for_line("in force: +1 feed (two)");
     wait_until("the new feed was asked", || !server.requests("/b.xml").is_empty());
     assert_eq!(site.number("SELECT max(version) FROM configuration"), 2);
     let loaded = "SELECT count(*) FROM record WHERE instr (bytes, '\"kind\":\"configuration-loaded\"') > 0";

@@ -68,10 +68,14 @@ pub(super) fn state(feed: &Feed, row: Option<&FeedStatus>) -> &'static str {
 }
 
 fn reason(row: &FeedStatus) -> String {
-    if row.cause.is_empty() {
-        return String::new();
-    }
-    format!("{}, {}", row.cause, count(row.failures as usize, "try", "tries"))
+    let trouble =
+        (!row.cause.is_empty()).then(|| format!("{}, {}", row.cause, count(row.failures as usize, "try", "tries")));
+    let move_of_it = match (&row.moved_to, row.moving.as_ref().filter(|moving| moving.asked_at.is_some())) {
+        (_, Some(moving)) => Some(format!("moves to {}: you decide, see `sigtrail check`", moving.to)),
+        (Some(moved_to), None) => Some(format!("moved to {moved_to}")),
+        (None, None) => None,
+    };
+    [trouble, move_of_it].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 fn json_line(feed: &Feed, row: Option<&FeedStatus>, entries: usize) -> serde_json::Value {
@@ -84,6 +88,8 @@ fn json_line(feed: &Feed, row: Option<&FeedStatus>, entries: usize) -> serde_jso
         "next_poll_at": at(row.filter(|row| row.enabled).map(|row| row.next_poll_at)),
         "reason": row.map(|row| row.cause.clone()).filter(|cause| !cause.is_empty()),
         "entries": entries, "partial": row.is_some_and(|row| row.partial),
+        "moved_to": row.and_then(|row| row.moved_to.as_deref()),
+        "moving_to": row.and_then(|row| row.moving.as_ref()).map(|moving| moving.to.as_str()),
     })
 }
 

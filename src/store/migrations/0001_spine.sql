@@ -39,7 +39,10 @@ CREATE TABLE feed_state (
     moving_to     TEXT,
     moving_since  INTEGER,
     moving_times  INTEGER NOT NULL DEFAULT 0,
-    moved_to      TEXT
+    moving_asked  INTEGER,
+    moved_to      TEXT,
+    moved_at      INTEGER,
+    move_told     INTEGER
 ) STRICT;
 CREATE INDEX feed_due ON feed_state (next_poll_at) WHERE enabled = 1;
 
