@@ -67,6 +67,8 @@ pub struct FetchRequest {
     pub url: Url,
     /// The validators of what we have, sent byte for byte; empty ones make the request unconditional.
     pub validators: Validators,
+    /// Whether only what is new is asked for (`A-IM: feed`, RFC 3229); takes effect with an `ETag`.
+    pub a_im: bool,
 }
 
 /// Asks publishers for feeds. A clone shares connections and the manners towards hosts with the original.
@@ -216,6 +218,7 @@ fn given_up() -> FetchOutcome {
     FetchOutcome::Failed {
         state: FeedState::Broken,
         status: None,
+        reached: true,
         cause: "sigtrail gave the request up because of an error of its own".to_owned(),
         hints: CacheHints::default(),
     }

@@ -9,6 +9,7 @@ pub mod pulse;
 pub mod purge;
 pub mod start;
 mod story;
+pub mod wake;
 
 use std::sync::Arc;
 

@@ -120,7 +120,11 @@ pub fn poll(
         .collect();
     let requests = feeds
         .iter()
-        .map(|(status, feed)| FetchRequest { url: feed.url.clone(), validators: plan::validators_to_send(status, now) })
+        .map(|(status, feed)| FetchRequest {
+            url: feed.url.clone(),
+            validators: plan::validators_to_send(status, now),
+            a_im: feed.a_im,
+        })
         .collect();
     let outcomes = Mutex::new(context.fetcher.fetch_all(requests));
     let (sender, understood) = sync_channel(4);
@@ -176,8 +180,8 @@ fn understand(context: &Context, feed: &Feed, place: usize, outcome: FetchOutcom
         FetchOutcome::NotModified { validators, hints } => {
             Understood { place, answer: Answer::NotModified(validators), hints, warnings: Vec::new() }
         }
-        FetchOutcome::Failed { state, status, cause, hints } => {
-            Understood { place, answer: Answer::Failed { state, status, cause }, hints, warnings: Vec::new() }
+        FetchOutcome::Failed { state, status, reached, cause, hints } => {
+            Understood { place, answer: Answer::Failed { state, status, reached, cause }, hints, warnings: Vec::new() }
         }
     }
 }
@@ -192,7 +196,7 @@ fn understand_document(context: &Context, feed: &Feed, fetched: Fetched) -> (Ans
                 Some(cut) => (FeedState::Broken, format!("{cut}; nothing of it could be read: {error}")),
                 None => (FeedState::NotAFeed, error.to_string()),
             };
-            return (Answer::Failed { state, status: Some(200), cause }, Vec::new());
+            return (Answer::Failed { state, status: Some(200), reached: true, cause }, Vec::new());
         }
     };
     let mut warnings = document.warnings;
@@ -225,7 +229,8 @@ fn understand_document(context: &Context, feed: &Feed, fetched: Fetched) -> (Ans
         url,
         partial,
         validators: fetched.validators,
-        ttl: document.hints.ttl,
+        is_delta: fetched.is_delta,
+        wishes: document.hints.wishes,
     };
     (Answer::Document(Box::new(arrived)), warnings)
 }

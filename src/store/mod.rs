@@ -3,6 +3,7 @@
 
 mod acknowledgement;
 mod assignment;
+pub mod clock;
 mod configuration;
 mod delivery;
 mod digest;

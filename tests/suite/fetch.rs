@@ -49,7 +49,7 @@ fn fetcher_by_name(settings: &FetchSettings) -> Fetcher {
 }
 
 fn request(url: impl AsRef<str>) -> FetchRequest {
-    FetchRequest { url: url.as_ref().parse().unwrap(), validators: Validators::default() }
+    FetchRequest { url: url.as_ref().parse().unwrap(), validators: Validators::default(), a_im: false }
 }
 
 fn again(url: impl AsRef<str>, validators: &Validators) -> FetchRequest {
