@@ -125,7 +125,10 @@ fn wait(input: &Rhythm<'_>) -> Wait {
                 let why = "once a day, because its server gives neither an ETag nor a Last-Modified; `every` overrides";
                 Wait::new(WITHOUT_VALIDATORS, why)
             });
-            own.or_longer(rare).or_longer(wished(input.wishes)).or_longer(fresh(input.hints)).or_longer(told(input.hints))
+            own.or_longer(rare)
+                .or_longer(wished(input.wishes))
+                .or_longer(fresh(input.hints))
+                .or_longer(told(input.hints))
         }
         // The publisher knows best when it has room again; but no wish opens a door that it has shut.
         FeedState::Throttled | FeedState::Broken if told(input.hints).is_some() => own.or_longer(told(input.hints)),
@@ -347,7 +350,8 @@ mod tests {
     #[test]
     fn without_a_network_of_our_own_it_is_tried_again_within_a_quarter_of_an_hour() {
         let none = CacheHints::default();
-        let input = Rhythm { state: FeedState::Broken, no_network: true, failures: 12, every: hours(24), ..rhythm(&none) };
+        let input =
+            Rhythm { state: FeedState::Broken, no_network: true, failures: 12, every: hours(24), ..rhythm(&none) };
         assert_eq!(wait(&input), SignedDuration::from_mins(30), "but not below min_interval");
         assert_eq!(wait(&Rhythm { min_interval: SignedDuration::ZERO, ..input }), SignedDuration::from_mins(15));
     }
@@ -399,7 +403,7 @@ mod tests {
             let hints = CacheHints { retry_after: retry_after(value, now()), ..CacheHints::default() };
             let input = Rhythm { state: FeedState::Throttled, failures: 1, ..rhythm(&hints) };
             assert_eq!(wait(&input), hours(7 * 24), "{value:?}");
-            assert!(why(&input).ends_with("d (Retry-After), of which 7d are honoured"), "{}", why(&input));
+            assert!(why(&input).ends_with(" (Retry-After), of which 7d are honoured"), "{}", why(&input));
         }
     }
 

@@ -69,7 +69,11 @@ fn state(feed: &Feed, row: Option<&FeedStatus>) -> &'static str {
 
 fn reason(row: &FeedStatus) -> String {
     if row.cause.is_empty() {
-        return String::new();
+        // Nothing is wrong: the reason is that of the next poll.
+        return if row.enabled { row.next_poll_why.clone() } else { String::new() };
+    }
+    if row.failures == 0 {
+        return row.cause.clone();
     }
     format!("{}, {}", row.cause, count(row.failures as usize, "try", "tries"))
 }
@@ -82,6 +86,7 @@ fn json_line(feed: &Feed, row: Option<&FeedStatus>, entries: usize) -> serde_jso
         "last_poll_at": at(row.and_then(|row| row.last_poll_at)),
         "last_entry_at": at(row.and_then(|row| row.last_entry_at)),
         "next_poll_at": at(row.filter(|row| row.enabled).map(|row| row.next_poll_at)),
+        "next_poll_why": row.filter(|row| row.enabled).map(|row| row.next_poll_why.as_str()).filter(|why| !why.is_empty()),
         "reason": row.map(|row| row.cause.clone()).filter(|cause| !cause.is_empty()),
         "entries": entries, "partial": row.is_some_and(|row| row.partial),
     })

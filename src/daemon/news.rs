@@ -4,7 +4,7 @@
 use tracing::{debug, error, info, warn};
 
 use crate::{
-    jobs::{deliver::DeliverReport, digest::DigestReport, poll::PolledFeed},
+    jobs::{deliver::DeliverReport, digest::DigestReport, poll::PolledFeed, wake::Found},
     model::{delivery::SendOutcome, feed::FeedState},
 };
 
@@ -30,6 +30,16 @@ pub(super) fn polled(feed: &PolledFeed, before: Option<FeedState>) {
     }
     for warning in &feed.warnings {
         debug!(target: "poll", { feed.id = %feed.feed }, "{warning}");
+    }
+}
+
+/// That time did not pass as it should.
+pub(super) fn looked(found: &Found) {
+    if let Some((from, to)) = found.jump {
+        warn!(target: "run", from = %format_args!("{from:.0}"), to = %format_args!("{to:.0}"), "the clock was set: the plan of polls moves with it");
+    }
+    if found.spread > 0 {
+        info!(target: "run", feeds = found.spread, "polls that waited are spread over the next hour");
     }
 }
 

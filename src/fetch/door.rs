@@ -41,6 +41,8 @@ pub(super) struct Door {
     pub(super) clients: Clients,
     pub(super) user_agent: HeaderValue,
     pub(super) gates: Gates,
+    /// Room for one large document, over all batches.
+    pub(super) large: Arc<Semaphore>,
     pub(super) clock: Clock,
     pub(super) allow: Arc<[AddressRange]>,
     pub(super) ports: Vec<u16>,
@@ -49,7 +51,7 @@ pub(super) struct Door {
     pub(super) connect_timeout: Duration,
 }
 
-/// How many requests of one batch run at once, and how many of its large documents.
+/// How many requests of one batch run at once, and how many large documents of all batches.
 #[derive(Clone)]
 pub(super) struct Lane {
     pub(super) slots: Arc<Semaphore>,
@@ -140,11 +142,7 @@ impl Door {
         }
     }
 
-    async fn send(
-        &self,
-        client: reqwest::Result<Client>,
-        journey: &mut Journey<'_>,
-    ) -> Result<Response, NoAnswer> {
+    async fn send(&self, client: reqwest::Result<Client>, journey: &mut Journey<'_>) -> Result<Response, NoAnswer> {
         let failure = |error: &reqwest::Error| cause::of(error, self.connect_timeout, self.clients.has_roots);
         let client = client.map_err(|error| failure(&error))?;
         let mut headers = HeaderMap::with_capacity(5);

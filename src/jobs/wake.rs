@@ -4,11 +4,7 @@
 use jiff::SignedDuration;
 
 use super::{Context, Fault};
-use crate::{
-    clock::Reading,
-    model::time::Time,
-    store::clock::JUMP,
-};
+use crate::{clock::Reading, model::time::Time, store::clock::JUMP};
 
 /// A service that has not looked for longer was asleep, stopped or starved.
 const PAUSE: SignedDuration = SignedDuration::from_mins(10);
@@ -81,7 +77,9 @@ mod tests {
     #[test]
     fn p_25_a_clock_that_was_set_is_told_from_time_that_passed() {
         let last = reading("2026-11-20T08:00:00Z", 100);
-        for (to, running) in [("2036-11-20T08:00:00Z", 102), ("2016-11-20T08:00:00Z", 102), ("2026-11-20T08:00:02Z", 702)] {
+        for (to, running) in
+            [("2036-11-20T08:00:00Z", 102), ("2016-11-20T08:00:00Z", 102), ("2026-11-20T08:00:02Z", 702)]
+        {
             let (expected, found) = jump(last, reading(to, running)).unwrap();
             assert_eq!(found, to.parse().unwrap());
             assert_eq!(expected.duration_since(last.now), SignedDuration::from_secs(running - 100));

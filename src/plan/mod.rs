@@ -3,10 +3,12 @@
 
 mod entries;
 mod feed;
+mod reach;
 
 pub use self::{
     entries::{EntryPlan, EntryPlans, Fate, Lookup, baseline_matches, entries},
     feed::{FeedUpdate, feed_update, validators_to_send},
+    reach::Reach,
 };
 use crate::{
     identity::Fingerprint,

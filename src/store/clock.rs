@@ -34,9 +34,7 @@ impl Write<'_> {
     pub fn clock_jumped(&mut self, from: Time, to: Time) -> Result<(), StoreError> {
         self.record(Event::ClockJumped { from, to }, to)?;
         let by = i64::try_from(to.duration_since(from).as_millis()).unwrap_or_default();
-        self.tx
-            .prepare_cached("UPDATE feed_state SET next_poll_at = next_poll_at + ?1")?
-            .execute([by])?;
+        self.tx.prepare_cached("UPDATE feed_state SET next_poll_at = next_poll_at + ?1")?.execute([by])?;
         self.note_clock(to)
     }
 

@@ -242,7 +242,11 @@ impl Write<'_> {
         for (place, feed) in (0..).zip(&feeds) {
             let after = whole.saturating_mul(place) / count.max(1);
             let at = now.saturating_add(after).unwrap_or(now);
-            self.plan_poll(*feed, at, "this machine was asleep or the service down; what waited is spread over an hour")?;
+            self.plan_poll(
+                *feed,
+                at,
+                "this machine was asleep or the service down; what waited is spread over an hour",
+            )?;
         }
         Ok(feeds.len())
     }

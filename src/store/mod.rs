@@ -12,6 +12,7 @@ mod faults;
 mod feed;
 pub mod log;
 mod migration;
+mod network;
 mod purge;
 mod story;
 

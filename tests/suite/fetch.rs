@@ -273,6 +273,19 @@ fn p_23_those_who_stand_in_line_share_one_connection() {
 }
 
 #[test]
+fn p_23_the_gap_to_a_host_outlives_a_reload() {
+    let server = FeedServer::start();
+    let gap = Duration::from_millis(600);
+    let settings = FetchSettings { per_host_gap: gap.try_into().unwrap(), ..settings() };
+    let fetcher = fetcher_with(&settings);
+    server.serve("/a.xml", Answer::ok(FEED));
+    document(fetcher.fetch(request(server.url("/a.xml"))));
+    let renewed = fetcher.renewed(&settings, clock(), Resolver::System).unwrap();
+    document(renewed.fetch(request(server.url("/a.xml"))));
+    assert_spacing(&server.all_requests(), gap);
+}
+
+#[test]
 fn p_24_two_names_of_arxiv_see_one_request_in_three_seconds() {
     let server = FeedServer::start();
     let fetcher = fetcher_by_name(&settings());

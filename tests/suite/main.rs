@@ -20,6 +20,7 @@ mod fetch;
 mod fetch_tls;
 mod harness;
 mod mail;
+mod manners;
 mod matching;
 mod parse;
 mod poll;

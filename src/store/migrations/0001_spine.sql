@@ -50,6 +50,12 @@ CREATE TABLE clock_state (
     seen_at INTEGER NOT NULL
 ) STRICT;
 
+-- Present while this machine reaches nearly none of the hosts that it asks.
+CREATE TABLE network_state (
+    one     INTEGER PRIMARY KEY CHECK (one = 1),
+    lost_at INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE quiet_poll_state (
     day   TEXT NOT NULL,
     feed  INTEGER NOT NULL,
