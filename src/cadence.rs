@@ -113,16 +113,16 @@ fn wait(input: &Rhythm<'_>) -> Wait {
     let state = input.state;
     if input.no_network {
         let soon = own.length.min(WITHOUT_NETWORK.max(input.min_interval));
-        return Wait::new(soon, "this machine had no network; it is tried again soon");
+        return Wait::new(soon, "tried again soon");
     }
     if input.gone_for_good && !state.answers() {
-        let why = "gone for good, said its publisher; looked at once a week";
+        let why = "gone for good; looked at once a week";
         return own.or_longer(Some(Wait::new(GONE_FOR_GOOD, why))).or_longer(told(input.hints));
     }
     match state {
         state if state == FeedState::New || state.answers() => {
             let rare = (!input.has_validators && !input.every_stated).then(|| {
-                let why = "once a day, because its server gives neither an ETag nor a Last-Modified; `every` overrides";
+                let why = "once a day: no ETag, no Last-Modified";
                 Wait::new(WITHOUT_VALIDATORS, why)
             });
             own.or_longer(rare)
@@ -183,7 +183,7 @@ fn back_off(state: FeedState, own: SignedDuration, failures: u32) -> Wait {
         FeedState::Throttled => {
             let step = usize::try_from(before).unwrap_or(usize::MAX);
             let length = THROTTLED.get(step).copied().unwrap_or(LONGEST_BACK_OFF);
-            Wait::new(length, format!("its server asks for fewer requests; {} of patience", said(length)))
+            Wait::new(length, format!("{} after it asked for fewer requests", said(length)))
         }
         FeedState::Refused => Wait::new(LONGEST_BACK_OFF, "we are not let in; tried once a day"),
         FeedState::Gone => Wait::new(LONGEST_BACK_OFF, "it is not there; looked for once a day"),
@@ -191,7 +191,7 @@ fn back_off(state: FeedState, own: SignedDuration, failures: u32) -> Wait {
             let times = 2_i32.checked_pow(before).unwrap_or(i32::MAX);
             let length = own.checked_mul(times).unwrap_or(LONGEST_BACK_OFF).min(LONGEST_BACK_OFF);
             let tries = if before == 0 { "a failure".to_owned() } else { format!("{failures} failures") };
-            Wait::new(length, format!("{} of patience after {tries}", said(length)))
+            Wait::new(length, format!("{} after {tries}", said(length)))
         }
     }
 }
@@ -203,16 +203,12 @@ fn out_of_skipped_hours(input: &Rhythm<'_>, at: Time, why: String) -> NextPoll {
     if free == Some(at) {
         return NextPoll { at, why };
     }
-    match free.filter(|free| free.duration_since(at) <= LONGEST_SKIP) {
-        Some(free) => {
-            let at = later(free, share(input.feed_no, WIDEST_SPREAD));
-            NextPoll { at, why: format!("{why}, and not in the hours or days that it skips") }
-        }
-        None => {
-            let day = later(input.now, LONGEST_FRESHNESS.saturating_add(spread(input.feed_no, LONGEST_FRESHNESS)));
-            NextPoll { at: at.max(day), why: format!("{why}; it skips nearly every hour, so it is asked once a day") }
-        }
+    if let Some(free) = free.filter(|free| free.duration_since(at) <= LONGEST_SKIP) {
+        let at = later(free, share(input.feed_no, WIDEST_SPREAD));
+        return NextPoll { at, why: format!("{why}, and not in the hours or days that it skips") };
     }
+    let day = later(input.now, LONGEST_FRESHNESS.saturating_add(spread(input.feed_no, LONGEST_FRESHNESS)));
+    NextPoll { at: at.max(day), why: format!("{why}; it skips nearly every hour, so it is asked once a day") }
 }
 
 fn later(now: Time, wait: SignedDuration) -> Time {
@@ -309,7 +305,7 @@ mod tests {
         let none = CacheHints::default();
         let costly = Rhythm { has_validators: false, ..rhythm(&none) };
         assert_eq!(wait(&costly), hours(24));
-        assert!(why(&costly).contains("neither an ETag nor a Last-Modified"));
+        assert_eq!(why(&costly), "once a day: no ETag, no Last-Modified");
         assert_eq!(wait(&Rhythm { every_stated: true, ..costly }), HOUR);
         assert_eq!(wait(&Rhythm { every: hours(48), ..costly }), hours(48));
     }

@@ -77,7 +77,8 @@ mod tests {
 
     #[test]
     fn p_04_expires_is_measured_by_the_publishers_own_clock() {
-        let cases: [(&[u8], Option<&[u8]>, Option<i64>); 8] = [
+        type Case<'c> = (&'c [u8], Option<&'c [u8]>, Option<i64>);
+        let cases: [Case<'_>; 8] = [
             (b"Fri, 20 Nov 2026 20:00:00 GMT", None, Some(12)),
             (b"Fri, 20 Nov 2026 20:00:00 GMT", Some(b"Fri, 20 Nov 2026 18:00:00 GMT"), Some(2)),
             (b"Thu, 19 Nov 2020 09:00:00 GMT", Some(b"Thu, 19 Nov 2020 08:00:00 GMT"), Some(1)),

@@ -122,7 +122,11 @@ impl Door {
         let slot = Arc::clone(&lane.slots).acquire_owned().await.ok();
         let client = turn.start(|| self.clients.new_client());
         let mut parcel = match self.send(client, journey).await {
-            Err(failure) => Parcel::without_answer(failure, journey.hints()),
+            Err(mut failure) => {
+                // Whoever redirected us was reached.
+                failure.reached |= journey.redirects > 0;
+                Parcel::without_answer(failure, journey.hints())
+            }
             Ok(response) => self.judge(response, journey, lane).await?,
         };
         parcel.room.extend(slot);
@@ -131,13 +135,13 @@ impl Door {
 
     /// Whether this URL may be asked at all.
     fn admit(&self, journey: &Journey<'_>) -> Result<(), (FeedState, String)> {
-        let refused = |words: String| {
-            let way = if journey.redirects > 0 { " after a redirect" } else { "" };
-            (FeedState::Refused, format!("{OUR_RULES}{way}: {words}"))
-        };
-        check_url(&journey.url, &self.ports).map_err(refused)?;
+        let way = if journey.redirects > 0 { " after a redirect" } else { "" };
+        let refused = |by: &str, words: String| (FeedState::Refused, format!("{by}{way}: {words}"));
+        check_url(&journey.url, &[]).map_err(|words| refused("refused", words))?;
+        // From here on it is the configuration that decides.
+        check_url(&journey.url, &self.ports).map_err(|words| refused(OUR_RULES, words))?;
         match literal(&journey.url) {
-            Some(ip) if !may_dial(ip, &self.allow) => Err(refused("its address is not public".to_owned())),
+            Some(ip) if !may_dial(ip, &self.allow) => Err(refused(OUR_RULES, "its address is not public".to_owned())),
             _ => Ok(()),
         }
     }

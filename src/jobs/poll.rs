@@ -295,11 +295,8 @@ fn commit_all(
             }
             let reached = !matches!(this.answer, Answer::Failed { reached: false, .. });
             note_host(&mut hosts, feeds, this.place, reached);
-            if reached {
-                batch.push(this)
-            } else {
-                unreached.push(this)
-            }
+            let group = if reached { &mut batch } else { &mut unreached };
+            group.push(this);
             if batch.len() < BATCH_POLLS && entries < BATCH_ENTRIES {
                 one = understood.recv_timeout(BATCH_WAIT).ok();
             }

@@ -129,7 +129,8 @@ fn note_absence(status: &mut FeedStatus, answer: &Answer, now: Time) -> bool {
                 status.alarm_at = (now.duration_since(first) >= GONE_APART).then_some(now).or(before);
             }
             if status.is_gone_for_good() {
-                status.cause = "gone for good, said its publisher twice (410); look for what took its place".to_owned();
+                "gone for good, said its publisher twice (410); look for what took its place"
+                    .clone_into(&mut status.cause);
             }
         }
         Some(404) => {
@@ -137,7 +138,7 @@ fn note_absence(status: &mut FeedStatus, answer: &Answer, now: Time) -> bool {
             let is_long = now.duration_since(status.since) >= NOT_FOUND_ALARM;
             status.alarm_at = before.or(is_long.then_some(now));
             if status.alarm_at.is_some() {
-                status.cause = "not found for three days and more (404); look for its new address".to_owned();
+                "not found for three days and more (404); look for its new address".clone_into(&mut status.cause);
             }
         }
         Some(_) => (status.gone_at, status.alarm_at) = (None, None),

@@ -32,7 +32,7 @@ const SPREAD_OVER: SignedDuration = SignedDuration::from_hours(1);
 const SPREAD_STEP: SignedDuration = SignedDuration::from_secs(18);
 
 /// Why a claimed feed is asked again when it is.
-const WHY_CLAIMED: &str = "one interval after a request that has not come to its end";
+const WHY_CLAIMED: &str = "one interval after an unfinished request";
 
 /// What a first poll recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -220,7 +220,7 @@ impl Write<'_> {
             let longest = every.saturating_mul(2).max(LONGEST_PAUSE);
             if from_millis(next) > now.saturating_add(longest).unwrap_or(now) {
                 let at = now.saturating_add(cadence::share(no, every.min(SPREAD_OVER))).unwrap_or(now);
-                self.plan_poll(no, at, "the clock was set back; asked within the hour")?;
+                self.plan_poll(no, at, "the clock was set back")?;
             }
         }
         Ok(())
@@ -242,11 +242,7 @@ impl Write<'_> {
         for (place, feed) in (0..).zip(&feeds) {
             let after = whole.saturating_mul(place) / count.max(1);
             let at = now.saturating_add(after).unwrap_or(now);
-            self.plan_poll(
-                *feed,
-                at,
-                "this machine was asleep or the service down; what waited is spread over an hour",
-            )?;
+            self.plan_poll(*feed, at, "late after a pause; spread over an hour")?;
         }
         Ok(feeds.len())
     }
