@@ -205,7 +205,7 @@ impl Gathered {
         let settled = now.saturating_sub(FIRST_TROUBLE).unwrap_or(now);
         let blind = read.feeds()?.into_iter().filter(|feed| feed.enabled && !feed.state.is_seen());
         let mut news = blind.filter(|feed| match last {
-            Some(last) => feed.since > last && feed.since <= now,
+            Some(last) => [Some(feed.since), feed.alarm_at].into_iter().flatten().any(|at| at > last && at <= now),
             None => feed.since <= settled,
         });
         Ok(news.any(|feed| context.config.feed(&feed.id).is_some_and(|feed| feed.owner == owner.id)))

@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use jiff::SignedDuration;
 use serde::Serialize;
 
-use super::time::Time;
+use super::{feed::Wishes, time::Time};
 
 /// The longest text of one field, in bytes; what is longer is cut at a character.
 pub const MAX_FIELD: usize = 64 * 1024;
@@ -83,8 +82,8 @@ pub struct Entry {
 /// What a feed says of itself that touches how often to ask.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DocumentHints {
-    /// RSS `ttl`: for how long the publisher holds the document to be fresh.
-    pub ttl: Option<SignedDuration>,
+    /// When to come back, and when not.
+    pub wishes: Wishes,
 }
 
 /// A feed document, understood.

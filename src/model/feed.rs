@@ -86,6 +86,10 @@ pub struct Feed {
     pub group: Option<GroupId>,
     /// The interval between two polls.
     pub every: SignedDuration,
+    /// Whether the editor stated that interval for this feed.
+    pub every_stated: bool,
+    /// Whether its publisher is asked for new entries only (RFC 3229 with `A-IM: feed`).
+    pub a_im: bool,
     /// What becomes of an entry that matches nothing.
     pub unmatched: Unmatched,
     /// How many entries of the first poll are treated as new.
@@ -318,6 +322,8 @@ pub struct FeedStatus {
     pub wishes: Wishes,
     /// When the first 410 of an unbroken row of them came.
     pub gone_at: Option<Time>,
+    /// When its absence became an alarm: not found for 72 hours, or gone (410) twice, a day or more apart.
+    pub alarm_at: Option<Time>,
     /// Documents in a row that were empty though there had been entries.
     pub empties: u32,
     /// A move that is being watched.
@@ -328,6 +334,13 @@ pub struct FeedStatus {
     pub moved_at: Option<Time>,
     /// The digest that told of the move, or asked about it.
     pub move_told: Option<DigestNo>,
+}
+
+impl FeedStatus {
+    /// Whether its publisher said 410 twice, a day or more apart: it is looked at once a week from then on.
+    pub fn is_gone_for_good(&self) -> bool {
+        self.gone_at.zip(self.alarm_at).is_some_and(|(gone, alarm)| alarm > gone)
+    }
 }
 
 #[cfg(test)]

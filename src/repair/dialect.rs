@@ -25,6 +25,8 @@ pub enum Space {
     Itunes,
     /// PRISM, the publishing industry's metadata.
     Prism,
+    /// The syndication module of RSS 1.0.
+    Syndication,
     /// Anything else.
     Other,
 }
@@ -52,8 +54,23 @@ pub enum Field {
     Category,
     /// What an element of its own states, kept as a category.
     Stated(Stated),
-    /// For how many minutes the feed stays fresh.
+    /// When its publisher wants to be asked again.
+    Wish(Wish),
+}
+
+/// What a feed says of when to come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// For how many minutes it stays fresh (RSS 2.0).
     Ttl,
+    /// An hour of the day in GMT in which not to come (RSS 0.91 and later).
+    SkipHour,
+    /// A day of the week on which not to come (RSS 0.91 and later).
+    SkipDay,
+    /// The period that it is updated in (RSS 1.0 syndication module).
+    Period,
+    /// How often in that period.
+    Frequency,
 }
 
 /// Facts that security publishers state in elements of their own, in whatever namespace.
@@ -107,6 +124,7 @@ impl Space {
             "purl.org/dc/elements/1.1" | "purl.org/dc/elements/1.0" => Space::Dc,
             "purl.org/dc/terms" => Space::DcTerms,
             "purl.org/rss/1.0/modules/content" => Space::Content,
+            "purl.org/rss/1.0/modules/syndication" => Space::Syndication,
             "www.w3.org/1999/02/22-rdf-syntax-ns" => Space::Rdf,
             "www.w3.org/1999/xhtml" => Space::Xhtml,
             "search.yahoo.com/mrss" | "video.search.yahoo.com/mrss" => Space::Media,
@@ -132,6 +150,7 @@ impl Space {
             "media" => Space::Media,
             "itunes" => Space::Itunes,
             "prism" => Space::Prism,
+            "sy" | "syn" => Space::Syndication,
             _ => Space::Other,
         }
     }

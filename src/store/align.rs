@@ -74,7 +74,7 @@ impl Write<'_> {
             .execute(params![feed.id.as_str(), feed.url.as_str()])?;
         let no = self.tx.last_insert_rowid();
         self.tx
-            .prepare_cached("INSERT INTO feed_state (feed, enabled, next_poll_at, since) VALUES (?1, 0, ?2, ?2)")?
+            .prepare_cached("INSERT INTO feed_state (feed, enabled, next_poll_at, since, next_poll_why) VALUES (?1, 0, ?2, ?2, 'it was never polled')")?
             .execute(params![no, millis(now)])?;
         Ok(no)
     }

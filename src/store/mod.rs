@@ -4,6 +4,7 @@
 mod acknowledgement;
 mod align;
 mod assignment;
+pub mod clock;
 mod configuration;
 mod delivery;
 mod digest;
@@ -12,6 +13,7 @@ mod faults;
 mod feed;
 pub mod log;
 mod migration;
+mod network;
 mod purge;
 mod story;
 

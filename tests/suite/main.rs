@@ -21,6 +21,7 @@ mod fetch;
 mod fetch_tls;
 mod harness;
 mod mail;
+mod manners;
 mod matching;
 mod moves;
 mod parse;

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use jiff::SignedDuration;
 use url::Url;
 
 use super::{
@@ -43,7 +42,7 @@ impl Said {
             Field::Published => (&mut self.published, "published"),
             Field::Updated => (&mut self.updated, "updated"),
             Field::Stated(_) => return None,
-            Field::Link | Field::Author | Field::Category | Field::Ttl => return None,
+            Field::Link | Field::Author | Field::Category | Field::Wish(_) => return None,
         })
     }
 }
@@ -108,10 +107,7 @@ impl<'a> Walk<'a> {
             }
             Field::Link if self.home.is_none() => self.home = Url::parse(value.trim()).ok(),
             Field::Author if self.feed_authors.len() < MAX_LIST => self.feed_authors.push(value.to_owned()),
-            Field::Ttl => {
-                let minutes = value.trim().parse().ok().filter(|minutes| (0..=525_600).contains(minutes));
-                self.ttl = minutes.map(SignedDuration::from_mins);
-            }
+            Field::Wish(wish) => self.wished.hear(wish, value),
             _ => {}
         }
     }

@@ -97,6 +97,7 @@ fn format_name(format: Format) -> &'static str {
         Format::Json => "JSON Feed",
         Format::Kev => "CISA KEV",
         Format::Csaf => "CSAF",
+        Format::Advisories => "a list of advisories",
     }
 }
 
@@ -166,7 +167,8 @@ fn manners(out: &mut Lines, probed: &Probed, reading: &Reading) {
         }
     };
     out.line("manners", &words);
-    let wishes = [(reading.hints.max_age, "max-age"), (reading.document.hints.ttl, "ttl")];
+    let ttl = reading.document.hints.wishes.ttl_seconds.map(|seconds| SignedDuration::from_secs(i64::from(seconds)));
+    let wishes = [(reading.hints.max_age, "max-age"), (ttl, "ttl")];
     let wishes = wishes.into_iter().filter_map(|(wish, name)| Some((wish.filter(|wish| *wish > every)?, name)));
     let wishes: Vec<String> = wishes.map(|(wish, name)| format!("{} ({name})", in_words(wish))).collect();
     if !wishes.is_empty() {
