@@ -15,8 +15,10 @@ use crate::{
 
 /// The most lines of one kind.
 const MOST: usize = 5;
-/// The longest title of an entry, in characters.
+/// The longest title, in characters.
 const LONGEST_TITLE: usize = 70;
+/// The longest wait between two polls that a publisher's word on freshness is given, as `cadence` decides.
+const LONGEST_WISH: SignedDuration = SignedDuration::from_hours(24);
 
 /// The report.
 pub(super) fn report(probed: &Probed, config: &Config, now: Time) -> String {
@@ -90,13 +92,14 @@ fn first(reading: &Reading, outlook: &Outlook, now: Time) -> String {
 }
 
 fn format_name(format: Format) -> &'static str {
-    match format {
-        Format::Rss => "RSS",
-        Format::Rdf => "RDF",
-        Format::Atom => "Atom",
-        Format::Json => "JSON Feed",
-        Format::Kev => "CISA KEV",
-        Format::Csaf => "CSAF",
+    match format.as_str() {
+        "rss" => "RSS",
+        "rdf" => "RDF",
+        "atom" => "Atom",
+        "json" => "JSON Feed",
+        "kev" => "KEV",
+        "csaf" => "CSAF",
+        other => other,
     }
 }
 
@@ -125,7 +128,7 @@ fn document(out: &mut Lines, probed: &Probed, reading: &Reading, outlook: &Outlo
         out.line("address", "http: anybody on the way can change what it says; look whether https answers too");
     }
     if let Some(title) = &reading.document.title {
-        out.line("title", title);
+        out.line("title", &shortened(title));
     }
     if reading.document.partial {
         out.line("partial", "some of it could not be read, so entries may be missing");
@@ -166,12 +169,17 @@ fn manners(out: &mut Lines, probed: &Probed, reading: &Reading) {
         }
     };
     out.line("manners", &words);
-    let wishes = [(reading.hints.max_age, "max-age"), (reading.document.hints.ttl, "ttl")];
+    let wishes = [(reading.hints.max_age, "max-age"), (reading.ttl(), "ttl")];
     let wishes = wishes.into_iter().filter_map(|(wish, name)| Some((wish.filter(|wish| *wish > every)?, name)));
+    let is_long = wishes.clone().any(|(wish, _)| wish > LONGEST_WISH);
     let wishes: Vec<String> = wishes.map(|(wish, name)| format!("{} ({name})", in_words(wish))).collect();
     if !wishes.is_empty() {
-        let (wishes, every) = (wishes.join(" and "), in_words(every));
-        out.line("wishes", &format!("the publisher asks for {wishes} between two polls, which counts before {every}"));
+        let kept = if is_long {
+            format!("at most {} of it are kept", in_words(LONGEST_WISH))
+        } else {
+            format!("which counts before {}", in_words(every))
+        };
+        out.line("wishes", &format!("the publisher asks for {} between two polls, {kept}", wishes.join(" and ")));
     }
 }
 
@@ -222,10 +230,7 @@ fn meaning(out: &mut Lines, probed: &Probed, outlook: &Outlook, now: Time) {
 fn entry(shown: &Shown, now: Time) -> String {
     let date = shown.date.map_or_else(|| "no date".to_owned(), |date| moment(date, now, &TimeZone::system()));
     let title = shown.title.as_deref().unwrap_or("(no title)");
-    let mut short: String = title.chars().take(LONGEST_TITLE).collect();
-    if short.len() < title.len() {
-        short.push_str(" ...");
-    }
+    let short = shortened(title);
     let owners: Vec<&str> = shown.judgement.assignments.iter().map(|one| one.owner.as_str()).collect();
     let end = match &shown.judgement.fate {
         Fate::Assigned if owners.is_empty() => "withheld".to_owned(),
@@ -235,6 +240,15 @@ fn entry(shown: &Shown, now: Time) -> String {
     };
     let tags = if shown.tags.is_empty() { String::new() } else { format!(" ({})", shown.tags.join(", ")) };
     format!("{date:<11}  {short} -> {end}{tags}")
+}
+
+/// A title in one line of a terminal.
+fn shortened(title: &str) -> String {
+    let mut short: String = title.chars().take(LONGEST_TITLE).collect();
+    if short.len() < title.len() {
+        short.push_str(" ...");
+    }
+    short
 }
 
 /// `18 KB`, `1.2 MB`.
