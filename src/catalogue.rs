@@ -15,13 +15,13 @@ static LISTED: LazyLock<Vec<Listed>> = LazyLock::new(|| read(TEXT).unwrap_or_def
 /// How sure it is that a source is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Standing {
-    /// A maintained project ships it.
+    /// A maintained project ships it, or its site makes one for everything by rule.
     #[serde(rename = "A")]
     Shipped,
     /// It is in several public lists.
     #[serde(rename = "B")]
     Common,
-    /// It was seen once, or with contradictions.
+    /// It was seen once or with contradictions, or the address is a guess.
     #[serde(rename = "C")]
     Unsure,
     /// There is no feed; [`Listed::instead`] says what to do.

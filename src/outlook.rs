@@ -321,7 +321,7 @@ pub fn in_words(duration: SignedDuration) -> String {
     let minutes = (duration.as_secs() + 30) / 60;
     match minutes {
         2_880.. => format!("{} days", minutes / 1_440),
-        120.. => format!("{} h", minutes / 60),
+        120.. | 60 => format!("{} h", minutes / 60),
         _ => format!("{minutes} min"),
     }
 }
@@ -412,7 +412,7 @@ mod tests {
         let fast = ["00", "40", "59"].map(|minute| entry(minute, &format!("2026-11-20T07:{minute}:00Z")));
         assert_eq!(
             remarks(fast.to_vec()),
-            ["the document reaches back 59 min and is asked every 60 min: ask more often, or entries are lost"]
+            ["the document reaches back 59 min and is asked every 1 h: ask more often, or entries are lost"]
         );
         let mut odd = [entry("a", "2020-01-01T00:00:00Z"), entry("a", "2031-01-01T00:00:00Z"), entry("b", "")];
         odd[2].guid = None;

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::SignedDuration;
 use url::Url;
 
 use crate::{
@@ -100,6 +101,11 @@ impl Reading {
     /// The address to write into `feeds.toml`: the one that answered where the move is for good.
     pub fn address(&self) -> &Url {
         if self.moved_permanently { &self.final_url } else { &self.url }
+    }
+
+    /// For how long the document itself says that it stays fresh.
+    pub fn ttl(&self) -> Option<SignedDuration> {
+        self.document.hints.wishes.ttl_seconds.map(|seconds| SignedDuration::from_secs(i64::from(seconds)))
     }
 
     /// Whether another address answered than was asked.

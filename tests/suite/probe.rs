@@ -110,7 +110,7 @@ fn an_address_is_tested_in_one_request_and_everything_an_editor_decides_by_is_sa
     for line in [
         "title     Sample",
         "manners   ETag: a document that has not changed is not sent again",
-        "wishes    the publisher asks for 12 h (max-age) between two polls, which counts before 60 min",
+        "wishes    the publisher asks for 12 h (max-age) between two polls, which counts before 1 h",
         "matches   2 of 4: Quillgate VPN 2",
         "goes to   maria 2",
         "listed    maria 2, one line each under \"also published\"",

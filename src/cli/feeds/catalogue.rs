@@ -16,7 +16,8 @@ const IN_FULL: usize = 3;
 
 /// The sources in which all of these words stand.
 pub fn run(text: &str, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
-    let found = catalogue::search(text);
+    // Who types an identifier means that one, wherever else the word may stand.
+    let found = catalogue::find(text).map_or_else(|| catalogue::search(text), |one| vec![one]);
     if json {
         for listed in found {
             let line = serde_json::to_string(listed).map_err(|error| Failure::Output(error.into()))?;
@@ -45,7 +46,7 @@ fn report(text: &str, found: &[&Listed], width: Option<u16>) -> String {
     let without = found.iter().filter(|listed| listed.status == Standing::NoFeed).count();
     format!(
         "{}{} of {total}, {without} without a feed. A: a maintained project ships it; B: in several public lists; \
-         C: seen once.\nOne in full: sigtrail feeds catalogue ID; whether it answers: sigtrail feeds test ID\n",
+         C: test it first.\nOne in full: sigtrail feeds catalogue ID; whether it answers: sigtrail feeds test ID\n",
         rendered(&shown),
         found.len()
     )
@@ -54,9 +55,9 @@ fn report(text: &str, found: &[&Listed], width: Option<u16>) -> String {
 /// Everything about one source, a line for each thing.
 fn in_full(listed: &Listed) -> String {
     let sure = match listed.status {
-        Standing::Shipped => "A, a maintained project ships it",
+        Standing::Shipped => "A, a maintained project ships it or the site makes it by rule",
         Standing::Common => "B, it is in several public lists",
-        Standing::Unsure => "C, it was seen once or with contradictions: test it first",
+        Standing::Unsure => "C, nobody vouches for it: test it first",
         Standing::NoFeed => "",
     };
     let format = if listed.url.is_some() { listed.format.as_str() } else { "" };

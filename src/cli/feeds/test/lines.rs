@@ -50,7 +50,7 @@ fn read(reading: &Reading) -> Value {
         "partial": document.partial, "warnings": document.warnings,
         "etag": reading.validators.etag.is_some(), "last_modified": reading.validators.last_modified.is_some(),
         "max_age_seconds": seconds(reading.hints.max_age), "retry_after_seconds": seconds(reading.hints.retry_after),
-        "ttl_seconds": document.hints.wishes.ttl_seconds,
+        "ttl_seconds": seconds(reading.ttl()),
     })
 }
 

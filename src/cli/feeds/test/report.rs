@@ -15,8 +15,10 @@ use crate::{
 
 /// The most lines of one kind.
 const MOST: usize = 5;
-/// The longest title of an entry, in characters.
+/// The longest title, in characters.
 const LONGEST_TITLE: usize = 70;
+/// The longest wait between two polls that a publisher's word on freshness is given, as `cadence` decides.
+const LONGEST_WISH: SignedDuration = SignedDuration::from_hours(24);
 
 /// The report.
 pub(super) fn report(probed: &Probed, config: &Config, now: Time) -> String {
@@ -95,7 +97,7 @@ fn format_name(format: Format) -> &'static str {
         Format::Rdf => "RDF",
         Format::Atom => "Atom",
         Format::Json => "JSON Feed",
-        Format::Kev => "CISA KEV",
+        Format::Kev => "KEV",
         Format::Csaf => "CSAF",
         Format::Advisories => "a list of advisories",
     }
@@ -126,7 +128,7 @@ fn document(out: &mut Lines, probed: &Probed, reading: &Reading, outlook: &Outlo
         out.line("address", "http: anybody on the way can change what it says; look whether https answers too");
     }
     if let Some(title) = &reading.document.title {
-        out.line("title", title);
+        out.line("title", &shortened(title));
     }
     if reading.document.partial {
         out.line("partial", "some of it could not be read, so entries may be missing");
@@ -160,6 +162,10 @@ fn manners(out: &mut Lines, probed: &Probed, reading: &Reading) {
             "its validators are not kept while the document is read only in part".to_owned()
         }
         Some(validators) => format!("{validators}: a document that has not changed is not sent again"),
+        None if !probed.feed.every_stated => {
+            let once = size(reading.wire_bytes);
+            format!("no validators: asked once a day, {once} each time, unless `every` is written at the feed")
+        }
         None => {
             let polls = u64::try_from(SignedDuration::from_hours(24).as_secs() / every.as_secs().max(1)).unwrap_or(1);
             let day = size(reading.wire_bytes.saturating_mul(polls.max(1)));
@@ -167,13 +173,17 @@ fn manners(out: &mut Lines, probed: &Probed, reading: &Reading) {
         }
     };
     out.line("manners", &words);
-    let ttl = reading.document.hints.wishes.ttl_seconds.map(|seconds| SignedDuration::from_secs(i64::from(seconds)));
-    let wishes = [(reading.hints.max_age, "max-age"), (ttl, "ttl")];
+    let wishes = [(reading.hints.max_age, "max-age"), (reading.ttl(), "ttl")];
     let wishes = wishes.into_iter().filter_map(|(wish, name)| Some((wish.filter(|wish| *wish > every)?, name)));
+    let is_long = wishes.clone().any(|(wish, _)| wish > LONGEST_WISH);
     let wishes: Vec<String> = wishes.map(|(wish, name)| format!("{} ({name})", in_words(wish))).collect();
     if !wishes.is_empty() {
-        let (wishes, every) = (wishes.join(" and "), in_words(every));
-        out.line("wishes", &format!("the publisher asks for {wishes} between two polls, which counts before {every}"));
+        let kept = if is_long {
+            format!("at most {} of it are kept", in_words(LONGEST_WISH))
+        } else {
+            format!("which counts before {}", in_words(every))
+        };
+        out.line("wishes", &format!("the publisher asks for {} between two polls, {kept}", wishes.join(" and ")));
     }
 }
 
@@ -224,10 +234,7 @@ fn meaning(out: &mut Lines, probed: &Probed, outlook: &Outlook, now: Time) {
 fn entry(shown: &Shown, now: Time) -> String {
     let date = shown.date.map_or_else(|| "no date".to_owned(), |date| moment(date, now, &TimeZone::system()));
     let title = shown.title.as_deref().unwrap_or("(no title)");
-    let mut short: String = title.chars().take(LONGEST_TITLE).collect();
-    if short.len() < title.len() {
-        short.push_str(" ...");
-    }
+    let short = shortened(title);
     let owners: Vec<&str> = shown.judgement.assignments.iter().map(|one| one.owner.as_str()).collect();
     let end = match &shown.judgement.fate {
         Fate::Assigned if owners.is_empty() => "withheld".to_owned(),
@@ -237,6 +244,15 @@ fn entry(shown: &Shown, now: Time) -> String {
     };
     let tags = if shown.tags.is_empty() { String::new() } else { format!(" ({})", shown.tags.join(", ")) };
     format!("{date:<11}  {short} -> {end}{tags}")
+}
+
+/// A title in one line of a terminal.
+fn shortened(title: &str) -> String {
+    let mut short: String = title.chars().take(LONGEST_TITLE).collect();
+    if short.len() < title.len() {
+        short.push_str(" ...");
+    }
+    short
 }
 
 /// `18 KB`, `1.2 MB`.
