@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    compose::words::line,
     model::{
         feed::{Feed, FeedState, FeedStatus},
         settings::Config,
@@ -71,7 +72,10 @@ fn reason(row: &FeedStatus) -> String {
     if row.cause.is_empty() {
         return String::new();
     }
-    format!("{}, {}", row.cause, count(row.failures as usize, "try", "tries"))
+    if row.failures == 0 {
+        return line(&row.cause);
+    }
+    format!("{}, {}", line(&row.cause), count(row.failures as usize, "try", "tries"))
 }
 
 fn json_line(feed: &Feed, row: Option<&FeedStatus>, entries: usize) -> serde_json::Value {

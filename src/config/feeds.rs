@@ -45,6 +45,7 @@ const FEED: Shape = Shape {
         ("owner", "\"maria\""),
         ("group", "\"cisa\""),
         ("every", "\"1h\""),
+        ("expect", "\"14d\""),
         ("unmatched", "\"list\""),
         ("baseline", "3"),
         ("tlp", "\"CLEAR\""),
@@ -52,7 +53,6 @@ const FEED: Shape = Shape {
         ("enabled", "true"),
     ],
     elsewhere: &[
-        ("expect", RESERVED),
         ("kind", "`kind` is a key of [[group]]; what a feed is made of is found out by itself"),
         ("headers", RESERVED),
         ("include", RESERVED),
@@ -138,6 +138,7 @@ fn feed(
     let owner = names.owner_of(table, "owner", report);
     let group = table.text("group", report).and_then(|text| names.groups.resolve(&text, report));
     let every = every(table, fetch, report).unwrap_or(fetch.every);
+    let expect = table.read("expect", report, |text| values::duration(text, "1h", "366d"));
     let topics = table.texts("topics", report).unwrap_or_default();
     let topics = topics.iter().filter_map(|text| names.topics.resolve(text, report)).map(TopicId::new).collect();
     let unmatched = table.word("unmatched", &UNMATCHED, report).unwrap_or(Unmatched::List);
@@ -151,6 +152,7 @@ fn feed(
         owner: owner?,
         group: group.map(GroupId::new),
         every,
+        expect,
         unmatched,
         baseline: usize::try_from(baseline).unwrap_or(usize::MAX),
         tlp,

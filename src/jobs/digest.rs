@@ -4,13 +4,13 @@ use jiff::SignedDuration;
 
 use super::{
     Context, Fault,
+    notice::notices,
     story::{SeenStory, feed_label, feed_name, moved},
 };
 use crate::{
     compose,
     model::{
-        digest::{AlsoPublished, BaselineNote, Composed, DigestContent, DigestKind, DigestStory, NotSeen, Restricted},
-        feed::FeedStatus,
+        digest::{AlsoPublished, BaselineNote, Composed, DigestContent, DigestKind, DigestStory, Restricted},
         id::{AssignmentNo, DigestNo, EntryNo, FeedNo, OwnerId, StoryNo},
         owner::Owner,
         settings::Config,
@@ -19,7 +19,7 @@ use crate::{
     },
     route,
     schedule::Schedule,
-    store::{ListedRow, NewDigest, PendingRow, Read, StoreError, StoryRow, Write},
+    store::{ListedRow, NewDigest, NoticeRow, PendingRow, Read, StoreError, StoryRow, Write},
     token::{self, LinkKey, Scope},
 };
 
@@ -70,6 +70,7 @@ struct Gathered {
     feeds: Vec<FeedNo>,
     withheld: Vec<StoryNo>,
     baselines: Vec<FeedNo>,
+    notices: Vec<(NoticeRow, Time)>,
     /// Whether more waits than one digest holds.
     is_full: bool,
     checkpoint: Option<u64>,
@@ -140,7 +141,7 @@ fn freeze(
         if gathered.is_full && kind == DigestKind::Scheduled {
             write.plan_digest(&owner.id, Some(now))?;
         }
-        if !gathered.has_news(owner, context, &write.read(), now)? {
+        if !gathered.has_news(owner, &write.read(), now)? {
             return Ok(None);
         }
         match compose::compose(&gathered.content) {
@@ -162,6 +163,7 @@ fn commit(
     (no, planned): (DigestNo, Time),
     now: Time,
 ) -> Result<ComposedDigest, StoreError> {
+    let notices: Vec<NoticeRow> = gathered.notices.iter().map(|(row, _)| *row).collect();
     let new = NewDigest {
         no,
         owner: &owner.id,
@@ -175,6 +177,7 @@ fn commit(
         feeds: &gathered.feeds,
         withheld: &gathered.withheld,
         baselines: &gathered.baselines,
+        notices: &notices,
         checkpoint: gathered.checkpoint,
     };
     write.insert_digest(&new, now)?;
@@ -190,19 +193,16 @@ fn commit(
 }
 
 impl Gathered {
-    /// Whether a person would want to be told: a story, a line, a withheld story, or a feed of theirs gone blind.
-    fn has_news(&self, owner: &Owner, context: &Context, read: &Read<'_>, now: Time) -> Result<bool, StoreError> {
+    /// Whether a person would want to be told: a story, a line, a withheld story, or a change of a feed's health.
+    fn has_news(&self, owner: &Owner, read: &Read<'_>, now: Time) -> Result<bool, StoreError> {
         if !(self.stories.is_empty() && self.listed.is_empty() && self.withheld.is_empty()) {
             return Ok(true);
         }
-        let last = read.last_digest_at(&owner.id)?;
+        if read.last_digest_at(&owner.id)?.is_some() {
+            return Ok(!self.notices.is_empty());
+        }
         let settled = now.saturating_sub(FIRST_TROUBLE).unwrap_or(now);
-        let blind = read.feeds()?.into_iter().filter(|feed| feed.enabled && !feed.state.is_seen());
-        let mut news = blind.filter(|feed| match last {
-            Some(last) => feed.since > last && feed.since <= now,
-            None => feed.since <= settled,
-        });
-        Ok(news.any(|feed| context.config.feed(&feed.id).is_some_and(|feed| feed.owner == owner.id)))
+        Ok(self.notices.iter().any(|(_, since)| *since <= settled))
     }
 }
 
@@ -211,7 +211,7 @@ pub fn preview(context: &Context, owner: &Owner) -> Result<Option<Composed>, Fau
     let now = context.now();
     let gathered = context.store.read(|read| {
         let gathered = gather(context, read, owner, DigestKind::Scheduled, DigestNo(0), now)?;
-        Ok(gathered.has_news(owner, context, read, now)?.then_some(gathered))
+        Ok(gathered.has_news(owner, read, now)?.then_some(gathered))
     })?;
     let Some(gathered) = gathered else { return Ok(None) };
     compose::compose(&gathered.content).map(Some).map_err(|error| Fault::Compose(error.to_string()))
@@ -235,6 +235,7 @@ fn gather(
     let withheld = if urgent_only { Vec::new() } else { read.withheld(&owner.id)? };
     let (baselines, notes) = if urgent_only { (Vec::new(), Vec::new()) } else { baseline_notes(config, read, owner)? };
     let feeds = read.feeds()?;
+    let notices = notices(config, read, owner, &feeds, kind, now)?;
     let checkpoint = read.newest_checkpoint()?;
     let content = DigestContent {
         kind,
@@ -245,7 +246,8 @@ fn gather(
         timezone: owner.timezone.clone(),
         now,
         also_published: lines,
-        not_seen: not_seen(config, &feeds),
+        not_seen: notices.not_seen,
+        seen_again: notices.seen_again,
         feeds_total: feeds.iter().filter(|feed| feed.enabled).count(),
         baselines: notes,
         restricted: withheld
@@ -275,6 +277,7 @@ fn gather(
         feeds: feeds_in_it,
         withheld: withheld.into_iter().map(|row| row.story).collect(),
         baselines,
+        notices: notices.told,
         is_full,
         checkpoint: checkpoint.map(|stored| stored.size),
     })
@@ -433,20 +436,6 @@ fn baseline_notes(
         }
     }
     Ok((told, notes))
-}
-
-fn not_seen(config: &Config, feeds: &[FeedStatus]) -> Vec<NotSeen> {
-    feeds
-        .iter()
-        .filter(|feed| feed.enabled && !feed.state.is_seen())
-        .map(|feed| NotSeen {
-            feed: feed_name(config, &feed.id),
-            state: feed.state.as_str().to_owned(),
-            cause: feed.cause.clone(),
-            since: feed.since,
-            tries: feed.failures,
-        })
-        .collect()
 }
 
 fn owned(config: &Config, owner: &Owner) -> Vec<String> {

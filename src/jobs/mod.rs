@@ -4,10 +4,12 @@ pub mod acknowledge;
 pub mod checkpoint;
 pub mod deliver;
 pub mod digest;
+mod notice;
 pub mod poll;
 pub mod pulse;
 pub mod purge;
 pub mod start;
+pub mod status;
 mod story;
 
 use std::sync::Arc;

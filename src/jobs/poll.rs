@@ -16,6 +16,7 @@ use super::{Context, Fault};
 use crate::{
     clock::Stopwatch,
     fetch::FetchRequest,
+    health::{self, Sight},
     hex::hex,
     identity::{self, Fingerprint},
     marks,
@@ -185,16 +186,22 @@ fn understand(context: &Context, feed: &Feed, place: usize, outcome: FetchOutcom
 fn understand_document(context: &Context, feed: &Feed, fetched: Fetched) -> (Answer, Vec<String>) {
     let (sha256, bytes) = (hex(&Sha256::digest(&fetched.bytes)), fetched.bytes.len());
     let url = fetched.final_url.to_string();
-    let document = match reader::read(fetched.bytes, fetched.charset, Some(fetched.final_url)) {
+    let head = fetched.bytes.get(..health::PAGE_HEAD).unwrap_or(&fetched.bytes).to_vec();
+    let final_url = fetched.final_url.clone();
+    let mut document = match reader::read(fetched.bytes, fetched.charset, Some(fetched.final_url)) {
         Ok(document) => document,
         Err(error) => {
             let (state, cause) = match fetched.cut {
                 Some(cut) => (FeedState::Broken, format!("{cut}; nothing of it could be read: {error}")),
-                None => (FeedState::NotAFeed, error.to_string()),
+                None => health::page(&head).unwrap_or_else(|| (FeedState::NotAFeed, error.to_string())),
             };
             return (Answer::Failed { state, status: Some(200), cause }, Vec::new());
         }
     };
+    let converter_error = health::take_converter_errors(&mut document.entries, &final_url);
+    if let (Some(cause), true) = (&converter_error, document.entries.is_empty()) {
+        return (Answer::Failed { state: FeedState::Suspicious, status: Some(200), cause: cause.clone() }, Vec::new());
+    }
     let mut warnings = document.warnings;
     let partial = document.partial || fetched.cut.is_some();
     warnings.extend(fetched.cut);
@@ -226,6 +233,7 @@ fn understand_document(context: &Context, feed: &Feed, fetched: Fetched) -> (Ans
         partial,
         validators: fetched.validators,
         ttl: document.hints.ttl,
+        sight: Sight { converter_error, ..Sight::default() },
     };
     (Answer::Document(Box::new(arrived)), warnings)
 }
@@ -300,7 +308,6 @@ fn commit(
         // A reload gave the feed another address meanwhile and made it due there: this answer is nobody's.
         return Ok(None);
     }
-    let update = plan::feed_update(&context.config, feed, &before, &answer, &hints, now);
     let plans = match &mut answer {
         Answer::Document(arrived) => {
             let judged = (std::mem::take(&mut arrived.entries), std::mem::take(&mut arrived.judged));
@@ -317,6 +324,11 @@ fn commit(
         }
         _ => plan::EntryPlans::default(),
     };
+    if let Answer::Document(arrived) = &mut answer {
+        arrived.sight.brings_new = plans.entries.iter().any(|plan| plan.revises.is_none());
+        arrived.sight.is_hollow = plans.total == 0 && write.read().has_brought(no, health::KNOWN_WELL)?;
+    }
+    let update = plan::feed_update(&context.config, feed, &before, &answer, &hints, now);
     let polled = PolledFeed {
         feed: feed.id.clone(),
         state: update.status.state,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{
+    days::ActiveDays,
     id::{FeedId, FeedNo, GroupId, OwnerId, TopicId},
     time::Time,
 };
@@ -86,6 +87,8 @@ pub struct Feed {
     pub group: Option<GroupId>,
     /// The interval between two polls.
     pub every: SignedDuration,
+    /// The silence beyond which it is reported; `None`: as its own history tells.
+    pub expect: Option<SignedDuration>,
     /// What becomes of an entry that matches nothing.
     pub unmatched: Unmatched,
     /// How many entries of the first poll are treated as new.
@@ -318,6 +321,8 @@ pub struct FeedStatus {
     pub gone_at: Option<Time>,
     /// Documents in a row that were empty though there had been entries.
     pub empties: u32,
+    /// The days on which it brought new entries.
+    pub active: ActiveDays,
     /// A move that is being watched.
     pub moving: Option<Moving>,
     /// The address that is asked instead of the configured one, after a move that was proved.

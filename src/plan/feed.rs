@@ -4,17 +4,21 @@ use jiff::SignedDuration;
 
 use super::Answer;
 use crate::{
-    cadence,
+    cadence, health,
     model::{
         feed::{Feed, FeedState, FeedStatus, Validators},
         outcome::CacheHints,
         settings::Config,
         time::Time,
     },
+    text::clean,
 };
 
 /// The longest that a feed goes without a whole document: conditional requests cannot see a publisher's mistake.
 const FULL_FETCH_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// The longest cause, in bytes.
+const MAX_CAUSE: usize = 500;
 
 /// How a feed stands after a poll.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +49,7 @@ pub fn feed_update(
     now: Time,
 ) -> FeedUpdate {
     let mut status = FeedStatus { attempt: 0, last_poll_at: Some(now), ..before.clone() };
+    let mut in_doubt = false;
     let (state, cause, http_status, ttl) = match answer {
         Answer::Document(arrived) => {
             // A validator of a document that was read in part would hide the rest behind the next 304.
@@ -54,25 +59,35 @@ pub fn feed_update(
             // What is missing from a first document that was cut is no news when the next one brings it.
             let is_open = arrived.partial && before.full_fetch_at.is_none();
             status.baseline_at = before.baseline_at.or((!is_open).then_some(now));
-            (FeedState::Ok, String::new(), None, arrived.ttl)
+            if arrived.sight.converter_error.is_some() {
+                // The converter may hold its own error to be current.
+                status.validators = Validators::default();
+            }
+            let standing = health::standing(feed, &status, Some(&arrived.sight), now);
+            in_doubt = standing.in_doubt;
+            status.empties = standing.empties;
+            (standing.state, standing.cause, None, arrived.ttl)
         }
         Answer::NotModified(validators) => {
             status.validators.etag = validators.etag.clone().or(status.validators.etag);
             status.validators.last_modified = validators.last_modified.clone().or(status.validators.last_modified);
-            (FeedState::Ok, String::new(), None, None)
+            let standing = health::standing(feed, &status, None, now);
+            status.empties = standing.empties;
+            (standing.state, standing.cause, None, None)
         }
         Answer::Failed { state, status, cause } => (*state, cause.clone(), *status, None),
     };
-    status.failures = if state == FeedState::Ok { 0 } else { before.failures.saturating_add(1) };
+    status.failures = if state.answers() { 0 } else { before.failures.saturating_add(1) };
     let is_change = before.state != state;
     if is_change {
         status.since = now;
     }
     status.state = state;
-    status.cause = cause;
+    // It may quote what a publisher wrote, and it is shown in many places.
+    status.cause = clean(&cause, MAX_CAUSE);
     status.next_poll_at = cadence::next_poll(&cadence::Rhythm {
         now,
-        every: feed.every,
+        every: if in_doubt { feed.every.min(health::LOOK_AGAIN) } else { feed.every },
         min_interval: config.fetch.min_interval,
         hints,
         ttl,
@@ -80,7 +95,7 @@ pub fn feed_update(
         failures: status.failures,
         feed_no: before.no.0,
     });
-    // A first answer that can be read is no news about the feed's health.
-    let is_news = is_change && !(before.state == FeedState::New && state == FeedState::Ok);
+    // A first answer that can be read is no news about the feed's health, and neither is a weekend.
+    let is_news = is_change && !(before.state.is_seen() && state.is_seen());
     FeedUpdate { status, changed_from: is_news.then_some(before.state), http_status }
 }

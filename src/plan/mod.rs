@@ -11,6 +11,7 @@ pub use self::{
     feed::{FeedUpdate, feed_update, validators_to_send},
 };
 use crate::{
+    health::Sight,
     identity::Fingerprint,
     model::{
         entry::{Entry, Format},
@@ -54,6 +55,8 @@ pub struct Arrived {
     pub validators: Validators,
     /// RSS `ttl`.
     pub ttl: Option<SignedDuration>,
+    /// What it brought, seen against what is stored.
+    pub sight: Sight,
 }
 
 /// What one poll of a feed came to.

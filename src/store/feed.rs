@@ -7,6 +7,7 @@ use super::{Read, StoreError, Write};
 use crate::{
     evidence::event::Event,
     model::{
+        days::ActiveDays,
         feed::{FeedState, FeedStatus, Moving, Tlp, Validators},
         id::{ConfigVersion, FeedId, FeedNo},
         settings::Config,
@@ -37,7 +38,7 @@ pub struct BaselineRow {
 
 const COLUMNS: &str = "feed.no, feed.id, enabled, next_poll_at, attempt, etag, last_modified, state, since, cause,
     failures, last_poll_at, last_entry_at, full_fetch_at, baseline_at, partial, next_poll_why, wishes, gone_at, empties,
-    moving_to, moving_since, moving_times, moved_to";
+    moving_to, moving_since, moving_times, moved_to, active";
 
 fn feed_status(row: &Row<'_>) -> rusqlite::Result<FeedStatus> {
     let time = |i: usize| -> rusqlite::Result<Option<Time>> { Ok(row.get::<_, Option<i64>>(i)?.map(from_millis)) };
@@ -63,6 +64,9 @@ fn feed_status(row: &Row<'_>) -> rusqlite::Result<FeedStatus> {
         empties: row.get(19)?,
         moving: moving(row)?,
         moved_to: row.get(23)?,
+        active: row
+            .get::<_, Option<Vec<u8>>>(24)?
+            .map_or_else(ActiveDays::default, |bytes| ActiveDays::from_bytes(&bytes)),
     })
 }
 
@@ -108,6 +112,14 @@ impl Read<'_> {
         let mut query = self.tx.prepare_cached("SELECT feed, count(*) FROM entry GROUP BY feed")?;
         let rows = query.query_map([], |row| Ok((FeedNo(row.get(0)?), row.get(1)?)))?.collect::<Result<_, _>>()?;
         Ok(rows)
+    }
+
+    /// Whether a feed has brought at least so many entries.
+    pub fn has_brought(&self, feed: FeedNo, entries: usize) -> Result<bool, StoreError> {
+        let mut query =
+            self.tx.prepare_cached("SELECT count(*) FROM (SELECT 1 FROM entry WHERE feed = ?1 LIMIT ?2)")?;
+        let found: usize = query.query_row(params![feed.0, entries], |row| row.get(0))?;
+        Ok(found >= entries)
     }
 
     /// Whether an enabled feed is due that was never polled to an end.
@@ -342,7 +354,8 @@ impl Write<'_> {
                 "UPDATE feed_state SET next_poll_at = ?2, attempt = ?3, etag = ?4, last_modified = ?5, state = ?6,
                      since = ?7, cause = ?8, failures = ?9, last_poll_at = ?10, last_entry_at = ?11,
                      full_fetch_at = ?12, baseline_at = ?13, partial = ?14, next_poll_why = ?15, wishes = ?16,
-                     gone_at = ?17, empties = ?18, moving_to = ?19, moving_since = ?20, moving_times = ?21, moved_to = ?22
+                     gone_at = ?17, empties = ?18, moving_to = ?19, moving_since = ?20, moving_times = ?21, moved_to = ?22,
+                     active = ?23
                  WHERE feed = ?1",
             )?
             .execute(params![
@@ -368,6 +381,7 @@ impl Write<'_> {
                 moving.map(|moving| millis(moving.since)),
                 moving.map_or(0, |moving| moving.times),
                 status.moved_to,
+                status.active.to_bytes(),
             ])?;
         Ok(())
     }

@@ -179,6 +179,7 @@ fn content() -> DigestContent {
             not_seen("Tarnbase bulletins", "refused", "the server answers 403 Forbidden", 26),
             not_seen("Fernwald releases", "not-a-feed", "this is a web page, not a feed", 1),
         ],
+        seen_again: Vec::new(),
         feeds_total: 14,
         baselines: vec![BaselineNote {
             feed: "Heronsoft bulletins".to_owned(),
@@ -206,6 +207,8 @@ fn not_seen(feed: &str, state: &str, cause: &str, tries: u32) -> NotSeen {
         cause: cause.to_owned(),
         since: "2026-11-18T06:10:00Z".parse().unwrap(),
         tries,
+        notice: None,
+        advice: None,
     }
 }
 
