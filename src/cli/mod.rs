@@ -13,7 +13,7 @@ pub mod init;
 pub mod matching;
 pub mod parse;
 mod place;
-mod poll;
+pub mod poll;
 mod reading;
 pub mod status;
 mod stories;

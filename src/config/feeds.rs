@@ -138,7 +138,7 @@ fn feed(
     let owner = names.owner_of(table, "owner", report);
     let group = table.text("group", report).and_then(|text| names.groups.resolve(&text, report));
     let every = every(table, fetch, report).unwrap_or(fetch.every);
-    let expect = table.read("expect", report, |text| values::duration(text, "1h", "366d"));
+    let expect = expect(table, every, report);
     let topics = table.texts("topics", report).unwrap_or_default();
     let topics = topics.iter().filter_map(|text| names.topics.resolve(text, report)).map(TopicId::new).collect();
     let unmatched = table.word("unmatched", &UNMATCHED, report).unwrap_or(Unmatched::List);
@@ -217,6 +217,21 @@ fn every(table: &Fields<'_>, fetch: &FetchSettings, report: &mut Report<'_>) -> 
             format!("`{text}` is below fetch.min_interval"),
             format!("no feed is polled more often than every {:#}", fetch.min_interval),
             "write a longer interval, or lower min_interval in config/sigtrail.toml",
+        ))
+    })
+}
+
+/// The silence beyond which a feed is stale; one shorter than the interval of its polls would be reported each time.
+fn expect(table: &Fields<'_>, every: jiff::SignedDuration, report: &mut Report<'_>) -> Option<jiff::SignedDuration> {
+    table.read("expect", report, |text| {
+        let expect = values::duration(text, "1h", "366d")?;
+        if expect > every {
+            return Ok(expect);
+        }
+        Err(Flaw::new(
+            format!("`{text}` is no longer than the interval of the polls"),
+            format!("the feed is polled every {every:#}"),
+            "write the longest silence that is usual for the feed, such as \"14d\"",
         ))
     })
 }
