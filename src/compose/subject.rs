@@ -41,19 +41,24 @@ fn trouble(content: &DigestContent) -> Option<String> {
     }
     let is_alarm = |feed: &&NotSeen| feed.notice == Some(Notice::Alarm);
     let alarm = content.not_seen.iter().rev().filter(is_alarm).max_by_key(|feed| feed.since);
-    let call = if alarm.is_some() { "Still blind: " } else { "Blind: " };
     let newest = alarm.or_else(|| content.not_seen.iter().rev().max_by_key(|feed| feed.since))?;
+    let call = match alarm {
+        Some(_) => "Still blind: ",
+        None if newest.state == "stale" => "Silent: ",
+        None => "Blind: ",
+    };
     let does = match newest.state.as_str() {
-        "refused" => "refuses us",
-        "throttled" => "puts us off",
-        "gone" => "is gone",
-        "not-a-feed" => "is no feed",
-        "stale" => "is silent",
-        "suspicious" => "is in doubt",
-        _ => "is broken",
+        "refused" => " refuses us",
+        "throttled" => " puts us off",
+        "gone" => " is gone",
+        "not-a-feed" => " is no feed",
+        "stale" => "",
+        "suspicious" => " is in doubt",
+        _ => " is broken",
     };
     let others = others(content.not_seen.len());
-    let tail = format!(" {does} since {}{others}", moment(newest.since, &content.timezone, "%a %-d %b"));
+    let since = moment(newest.since, &content.timezone, "%a %-d %b");
+    let tail = format!("{does} since {since}{others}");
     let room = MAX_SUBJECT.saturating_sub(call.len() + tail.chars().count());
     Some(format!("{call}{}{tail}", cut(&newest.feed, room)))
 }

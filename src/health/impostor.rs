@@ -118,25 +118,31 @@ pub fn take_converter_errors(entries: &mut Vec<Entry>, url: &Url) -> Option<Stri
 }
 
 fn is_converter_error(entry: &Entry, url: &Url, is_sole: bool) -> bool {
-    let title = entry.title.as_deref().unwrap_or("").trim().to_lowercase();
-    if ERROR_TITLES.iter().any(|known| title.starts_with(known)) {
+    let title = entry.title.as_deref().unwrap_or("").trim();
+    if begins(title, &ERROR_TITLES) || (is_sole && begins(title, &SOLE_TITLES)) {
         return true;
     }
-    if is_sole && SOLE_TITLES.iter().any(|known| title.starts_with(known)) {
-        return true;
+    if leads_back(entry, url) {
+        let title = title.to_lowercase();
+        return ERROR_WORDS.iter().any(|word| title.contains(word));
     }
-    if ERROR_WORDS.iter().any(|word| title.contains(word)) && leads_back(entry, url) {
-        return true;
-    }
-    let says_nothing = title.is_empty() || title == "no title found" || title == NO_FULL_TEXT;
-    let texts: Vec<&str> = [&entry.summary, &entry.body].into_iter().flatten().map(|text| text.trim()).collect();
-    says_nothing && !texts.is_empty() && texts.iter().all(|text| *text == NO_FULL_TEXT)
+    let mut texts = [&entry.summary, &entry.body].into_iter().flatten().map(|text| text.trim()).peekable();
+    let says_nothing = title.is_empty() || title.eq_ignore_ascii_case("no title found") || title == NO_FULL_TEXT;
+    says_nothing && texts.peek().is_some() && texts.all(|text| text == NO_FULL_TEXT)
+}
+
+/// Whether a title begins with one of these, in any case.
+fn begins(title: &str, beginnings: &[&str]) -> bool {
+    let has = |one: &str| title.get(..one.len()).is_some_and(|head| head.eq_ignore_ascii_case(one));
+    beginnings.iter().any(|one| has(one))
 }
 
 /// Whether an entry leads to the feed that it is in. A converter has no other address for its own words; an
 /// advisory always has.
 fn leads_back(entry: &Entry, url: &Url) -> bool {
-    let Some(link) = entry.link.as_deref().and_then(|link| Url::parse(link).ok()) else { return false };
+    // Parsing costs, and there are many entries.
+    let may_be = |link: &&str| link.contains(url.path()) && url.host_str().is_some_and(|host| link.contains(host));
+    let Some(link) = entry.link.as_deref().filter(may_be).and_then(|link| Url::parse(link).ok()) else { return false };
     let is_a_root = url.path() == "/" && url.query().is_none();
     !is_a_root && link.host_str() == url.host_str() && link.path() == url.path() && asks_the_same(&link, url)
 }
