@@ -18,6 +18,7 @@ pub mod delivery;
 pub mod difference;
 pub mod discover;
 pub mod evidence;
+pub mod health;
 pub mod hex;
 pub mod identity;
 pub mod link;

@@ -19,6 +19,7 @@ use crate::{
     clock::Stopwatch,
     evidence::event::Event,
     fetch::FetchRequest,
+    health::{self, Sight},
     hex::hex,
     identity::{self, Fingerprint},
     marks,
@@ -237,16 +238,25 @@ fn understand(context: &Context, feed: &Feed, place: usize, outcome: FetchOutcom
 fn understand_document(context: &Context, feed: &Feed, fetched: Fetched) -> (Answer, Vec<String>) {
     let (sha256, bytes) = (hex(&Sha256::digest(&fetched.bytes)), fetched.bytes.len());
     let url = fetched.final_url.to_string();
-    let document = match reader::read(fetched.bytes, fetched.charset, Some(fetched.final_url)) {
+    let head = fetched.bytes.get(..health::PAGE_HEAD).unwrap_or(&fetched.bytes).to_vec();
+    let final_url = fetched.final_url.clone();
+    let mut document = match reader::read(fetched.bytes, fetched.charset, Some(fetched.final_url)) {
         Ok(document) => document,
         Err(error) => {
             let (state, cause) = match fetched.cut {
                 Some(cut) => (FeedState::Broken, format!("{cut}; nothing of it could be read: {error}")),
-                None => (FeedState::NotAFeed, error.to_string()),
+                None => health::page(&head).unwrap_or_else(|| (FeedState::NotAFeed, error.to_string())),
             };
             return (Answer::Failed { state, status: Some(200), reached: true, cause }, Vec::new());
         }
     };
+    let converter_error = health::take_converter_errors(&mut document.entries, &final_url);
+    if let (Some(cause), true) = (&converter_error, document.entries.is_empty()) {
+        return (
+            Answer::Failed { state: FeedState::Suspicious, status: Some(200), reached: true, cause: cause.clone() },
+            Vec::new(),
+        );
+    }
     let mut warnings = document.warnings;
     let partial = document.partial || fetched.cut.is_some();
     warnings.extend(fetched.cut);
@@ -279,6 +289,7 @@ fn understand_document(context: &Context, feed: &Feed, fetched: Fetched) -> (Ans
         validators: fetched.validators,
         is_delta: fetched.is_delta,
         wishes: document.hints.wishes,
+        sight: Sight { converter_error, ..Sight::default() },
     };
     (Answer::Document(Box::new(arrived)), warnings)
 }
@@ -400,7 +411,6 @@ fn commit(
         // A reload gave the feed another address meanwhile and made it due there: this answer is nobody's.
         return Ok(None);
     }
-    let mut update = plan::feed_update(&context.config, feed, &before, &answer, &hints, now);
     let plans = match &mut answer {
         Answer::Document(arrived) => {
             let judged = (std::mem::take(&mut arrived.entries), std::mem::take(&mut arrived.judged));
@@ -417,6 +427,11 @@ fn commit(
         }
         _ => plan::EntryPlans::default(),
     };
+    if let Answer::Document(arrived) = &mut answer {
+        arrived.sight.brings_new = plans.entries.iter().any(|plan| plan.revises.is_none());
+        arrived.sight.is_hollow = plans.total == 0 && write.read().has_brought(no, health::KNOWN_WELL)?;
+    }
+    let mut update = plan::feed_update(&context.config, feed, &before, &answer, &hints, now);
     let moved = moves::observe(&mut update.status, &feed.url, &source, now);
     record_move(write, feed, moved.as_ref(), now)?;
     let polled = PolledFeed {

@@ -11,6 +11,7 @@ pub use self::{
     reach::Reach,
 };
 use crate::{
+    health::Sight,
     identity::Fingerprint,
     model::{
         entry::{Entry, Format},
@@ -56,6 +57,8 @@ pub struct Arrived {
     pub is_delta: bool,
     /// What it says of when to come back.
     pub wishes: Wishes,
+    /// What it brought, seen against what is stored.
+    pub sight: Sight,
 }
 
 /// What one poll of a feed came to.

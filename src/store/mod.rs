@@ -30,7 +30,7 @@ pub use self::{
     assignment::{AssignmentRow, ListedRow, PendingRow, Reassigned, WithheldRow},
     configuration::LoadedConfiguration,
     delivery::{DueDelivery, UnfinishedAttempt},
-    digest::{DigestRow, NewDigest},
+    digest::{DigestRow, NewDigest, NoticeRow},
     entry::{AppliedPoll, EntryRow, PollCommit},
     faults::Faults,
     feed::BaselineRow,

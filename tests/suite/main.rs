@@ -20,6 +20,7 @@ mod evidence;
 mod fetch;
 mod fetch_tls;
 mod harness;
+mod health;
 mod mail;
 mod manners;
 mod matching;

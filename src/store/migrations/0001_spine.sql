@@ -43,7 +43,9 @@ CREATE TABLE feed_state (
     moving_asked  INTEGER,
     moved_to      TEXT,
     moved_at      INTEGER,
-    move_told     INTEGER
+    move_told     INTEGER,
+    -- The days on which it brought new entries: the last one and a bit for each of the 447 before it.
+    active        BLOB
 ) STRICT;
 CREATE INDEX feed_due ON feed_state (next_poll_at) WHERE enabled = 1;
 
@@ -246,6 +248,15 @@ CREATE TABLE digest_baseline (
     owner  TEXT NOT NULL,
     digest INTEGER NOT NULL REFERENCES digest (no),
     PRIMARY KEY (feed, owner, digest)
+) STRICT, WITHOUT ROWID;
+
+-- What each digest told its owner for the first time of the health of a feed.
+CREATE TABLE digest_notice (
+    digest INTEGER NOT NULL REFERENCES digest (no),
+    feed   INTEGER NOT NULL REFERENCES feed (no),
+    notice TEXT NOT NULL,
+    state  TEXT NOT NULL,
+    PRIMARY KEY (digest, feed)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE delivery (
