@@ -218,6 +218,8 @@ fn p_10_the_wishes_of_a_document_are_read_and_hostile_ones_capped() {
     for (wishes, expected) in WISHES {
         assert_eq!(minutes_to_wait(wishes), expected, "{wishes}");
     }
+    let deep = "<skipHours>".repeat(20_000);
+    assert_eq!(minutes_to_wait(&format!("{deep}{}", "</skipHours>".repeat(20_000))), 60, "depth is no weapon");
     let all_hours = (0..24).map(|hour| format!("<hour>{hour}</hour>")).collect::<Vec<_>>().concat();
     assert_eq!(minutes_to_wait(&format!("<skipHours>{all_hours}</skipHours>")), 24 * 60);
 }
@@ -486,7 +488,7 @@ fn hosts(count: u8) -> (World, Vec<FeedServer>) {
 }
 
 #[test]
-fn an_outage_of_our_own_counts_against_no_feed_and_is_recorded_once() {
+fn p_28_an_outage_of_our_own_counts_against_no_feed_and_is_recorded_once() {
     let (world, servers) = hosts(6);
     let mut world = world.feed("here", "");
     world.publish("here", &document());
@@ -509,7 +511,7 @@ fn an_outage_of_our_own_counts_against_no_feed_and_is_recorded_once() {
 }
 
 #[test]
-fn a_few_hosts_that_are_gone_are_no_outage_of_ours() {
+fn p_28_a_few_hosts_that_are_gone_are_no_outage_of_ours() {
     let (mut world, mut servers) = hosts(8);
     world.tick();
     servers.truncate(3);
