@@ -566,3 +566,31 @@ fn every_feed_says_why_it_is_asked_when_it_is() {
     context.store.write(|write| write.make_due(&["fine".into()], context.clock.now())).unwrap();
     assert_eq!(status(&mut world, "fine").next_poll_why, "somebody asked for it");
 }
+
+#[test]
+fn p_22_two_hundred_feeds_that_were_due_together_drift_apart_and_a_restart_changes_nothing() {
+    let mut world = World::company(START);
+    for n in 0..200 {
+        world.add_feed(&format!("f{n}"), "");
+        world.publish(&format!("f{n}"), &document());
+    }
+    let context = world.context();
+    poll::poll(&context, None, &mut |_| {}).unwrap();
+    let plan = |world: &mut World| {
+        let context = world.context();
+        let feeds = context.store.read(|read| read.feeds()).unwrap();
+        feeds.into_iter().map(|feed| feed.next_poll_at).collect::<Vec<Time>>()
+    };
+    let before = plan(&mut world);
+    world.restart();
+    assert_eq!(plan(&mut world), before);
+    let context = world.context();
+    world.wait(HOUR);
+    let mut per_minute = Vec::new();
+    for _ in 0..6 {
+        world.wait(MINUTE);
+        per_minute.push(poll::poll(&context, None, &mut |_| {}).unwrap().feeds.len());
+    }
+    assert_eq!(per_minute.iter().sum::<usize>(), 200, "spread over a tenth of the hour: {per_minute:?}");
+    assert!(per_minute.iter().all(|count| *count <= 2 * 200 / 6), "{per_minute:?}");
+}
