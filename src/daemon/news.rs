@@ -4,7 +4,12 @@
 use tracing::{debug, error, info, warn};
 
 use crate::{
-    jobs::{deliver::DeliverReport, digest::DigestReport, poll::PolledFeed, wake::Found},
+    jobs::{
+        deliver::DeliverReport,
+        digest::DigestReport,
+        poll::{PollReport, PolledFeed},
+        wake::Found,
+    },
     model::{delivery::SendOutcome, feed::FeedState},
     moves::{Kind, Step},
 };
@@ -59,6 +64,13 @@ pub(super) fn looked(found: &Found) {
     }
     if found.spread > 0 {
         info!(target: "run", feeds = found.spread, "polls that waited are spread over the next hour");
+    }
+}
+
+/// That this machine has no network, once.
+pub(super) fn network(report: &PollReport) {
+    if report.lost_network {
+        warn!(target: "poll", "nearly no host can be connected to: this machine seems to have no network, and no feed is blamed");
     }
 }
 

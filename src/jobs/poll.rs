@@ -83,6 +83,8 @@ impl PolledFeed {
 pub struct PollReport {
     /// Every feed that was polled, in the order in which they ended.
     pub feeds: Vec<PolledFeed>,
+    /// Whether this round found for the first time that this machine has no network.
+    pub lost_network: bool,
 }
 
 impl PollReport {
@@ -324,7 +326,7 @@ fn commit_all(
         }
         commit_batch(context, feeds, batch, report, progress)?;
     }
-    if is_cut_off(context, &hosts, unreached.len())? {
+    if is_cut_off(context, &hosts, unreached.len(), report)? {
         for one in &mut unreached {
             one.answer = Answer::NoNetwork;
         }
@@ -340,16 +342,27 @@ fn note_host(hosts: &mut BTreeMap<String, bool>, feeds: &[(FeedStatus, Feed)], p
 
 /// Whether it is this machine that has no network; not for longer than feeds may stay unseen without anybody hearing of
 /// it.
-fn is_cut_off(context: &Context, hosts: &BTreeMap<String, bool>, feeds: usize) -> Result<bool, Fault> {
+fn is_cut_off(
+    context: &Context,
+    hosts: &BTreeMap<String, bool>,
+    feeds: usize,
+    report: &mut PollReport,
+) -> Result<bool, Fault> {
     let now = context.now();
     let lost = context.reach.lock().unwrap_or_else(PoisonError::into_inner).after(hosts, now);
-    let Some(lost) = lost.filter(|_| feeds > 0) else {
-        if hosts.values().any(|reached| *reached) {
+    let Some(lost) = lost else {
+        let is_back = hosts.values().any(|reached| *reached);
+        if is_back && context.store.read(|read| read.network_lost_at())?.is_some() {
             context.store.write(|write| write.network_is_there())?;
         }
         return Ok(false);
     };
-    let since = context.store.write(|write| write.network_lost(feeds, lost, now))?;
+    if feeds == 0 {
+        // One that is reached beside many that are not does not end it.
+        return Ok(false);
+    }
+    let (since, begins) = context.store.write(|write| write.network_lost(feeds, lost, now))?;
+    report.lost_network = begins;
     Ok(now.duration_since(since) <= LONGEST_OUTAGE)
 }
 

@@ -175,6 +175,7 @@ fn every_table_is_json_lines_with_the_agreed_names() {
             "last_entry_at",
             "last_poll_at",
             "next_poll_at",
+            "next_poll_why",
             "owner",
             "partial",
             "reason",
