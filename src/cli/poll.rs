@@ -28,7 +28,7 @@ pub struct Bar {
 
 impl Bar {
     /// A bar that shows itself only on a terminal.
-    pub fn new() -> Bar {
+    pub(super) fn new() -> Bar {
         Bar { is_watched: is_watched(), is_shown: false }
     }
 

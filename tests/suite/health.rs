@@ -269,7 +269,8 @@ fn p_20_in_sixty_days_each_feed_that_falls_silent_is_told_once_and_no_healthy_on
     }
     let told = world.mailbox("maria").iter().map(|mail| unwrapped(mail)).collect::<Vec<_>>().join("\n");
     for habit in &HABITS {
-        let name = habit.id.replacen(&habit.id[..1], &habit.id[..1].to_uppercase(), 1).replace('-', " ");
+        let mut name = habit.id.replace('-', " ");
+        name.get_mut(..1).unwrap().make_ascii_uppercase();
         let lines = told.matches(&format!("New: {name}: stale since")).count();
         assert_eq!(lines, usize::from(habit.silent_from != HEALTHY), "{name}: {told}");
     }
