@@ -332,6 +332,9 @@ fn commit(
         }
         _ => plan::EntryPlans::default(),
     };
+    // That nothing changed since an empty document says as little as that document.
+    let says_nothing = matches!(answer, Answer::NotModified(_)) && update.status.empties > 0;
+    let source = if says_nothing { Source::Nowhere } else { source };
     let moved = moves::observe(&mut update.status, &feed.url, &source, now);
     record_move(write, feed, moved.as_ref(), now)?;
     let polled = PolledFeed {
