@@ -48,6 +48,8 @@ fn moved(feed: &PolledFeed, step: &Step) {
         Kind::Asked => {
             warn!(target: "poll", { feed.id = %feed.feed, to }, "moves, and a person has to agree: {}", step.reason);
         }
+        // A load of the configuration tells of it.
+        Kind::Agreed => {}
         Kind::Dropped => warn!(target: "poll", { feed.id = %feed.feed, to }, "is asked at its old address again"),
     }
 }
