@@ -323,6 +323,7 @@ fn p_13_the_proposed_address_in_the_file_is_the_answer() {
     assert!(report.poll.feeds[0].not_modified, "what it gave last came from there");
     assert_eq!(site.world.server.requests("/tarn").len(), 4);
     assert_eq!(site.status().moving, None);
+    site.world.wait(HALF_A_DAY);
     site.ticks(8);
     assert_eq!(site.told("redirects it for good"), 0, "it was answered before the digest's hour");
 }
