@@ -47,6 +47,8 @@ pub enum Kind {
     Followed,
     /// The move is proved, and a person decides.
     Asked,
+    /// An editor wrote the new address into `feeds.toml`.
+    Agreed,
     /// The address that was taken is asked no more.
     Dropped,
 }
@@ -58,6 +60,7 @@ impl Kind {
             Kind::Seen => "seen",
             Kind::Followed => "followed",
             Kind::Asked => "asked",
+            Kind::Agreed => "agreed",
             Kind::Dropped => "dropped",
         }
     }

@@ -48,11 +48,13 @@ fn moved(feed: &PolledFeed, step: &Step) {
     match step.kind {
         Kind::Seen => info!(target: "poll", { feed.id = %feed.feed, to }, "is redirected for good; followed for now"),
         Kind::Followed => {
-            info!(target: "poll", { feed.id = %feed.feed, to }, "moved; the new address is asked from now on")
+            info!(target: "poll", { feed.id = %feed.feed, to }, "moved; the new address is asked from now on");
         }
         Kind::Asked => {
             warn!(target: "poll", { feed.id = %feed.feed, to }, "moves, and a person has to agree: {}", step.reason);
         }
+        // A load of the configuration tells of it.
+        Kind::Agreed => {}
         Kind::Dropped => warn!(target: "poll", { feed.id = %feed.feed, to }, "is asked at its old address again"),
     }
 }

@@ -71,7 +71,7 @@ pub enum Event {
         /// How many feeds, owners, components and topics it has.
         counts: [usize; 4],
         /// What differs from the one before; `None` for the first.
-        difference: Option<Difference>,
+        difference: Option<Box<Difference>>,
     },
     /// A feed changed its name while its address stayed.
     FeedRenamed {

@@ -312,7 +312,7 @@ mod tests {
                     ("owners.toml".into(), Personal::shared("b")),
                 ],
                 counts: [1, 2, 3, 4],
-                difference: Some(Difference {
+                difference: Some(Box::new(Difference {
                     owners: Changes {
                         added: vec!["jon".into()],
                         dropped: vec!["ada".into()],
@@ -321,7 +321,7 @@ mod tests {
                     },
                     keys: vec!["mail.host".into()],
                     ..Difference::default()
-                }),
+                })),
             },
             Event::FeedRenamed { from: "a".into(), to: "b".into(), config },
             Event::FeedDropped { feed: "a".into(), group: Some("b".into()), reason: Personal::shared("c") },

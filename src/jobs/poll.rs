@@ -445,6 +445,9 @@ fn commit(
         arrived.sight.is_hollow = plans.total == 0 && write.read().has_brought(no, health::KNOWN_WELL)?;
     }
     let mut update = plan::feed_update(&context.config, feed, &before, &answer, &hints, now);
+    // That nothing changed since an empty document says as little as that document.
+    let says_nothing = matches!(answer, Answer::NotModified(_)) && update.status.empties > 0;
+    let source = if says_nothing { Source::Nowhere } else { source };
     let moved = moves::observe(&mut update.status, &feed.url, &source, now);
     record_move(write, feed, moved.as_ref(), now)?;
     let polled = PolledFeed {

@@ -174,6 +174,8 @@ fn every_table_is_json_lines_with_the_agreed_names() {
             "group",
             "last_entry_at",
             "last_poll_at",
+            "moved_to",
+            "moving_to",
             "next_poll_at",
             "next_poll_why",
             "owner",

@@ -621,10 +621,8 @@ fn h_19_a_configuration_with_a_million_feeds_is_refused_within_its_budgets() {
     assert!(problems.len() <= 1_001, "{}", problems.len());
     assert!(problems.iter().any(|problem| problem.message == "more than 20000 tables [[feed]]"), "{:?}", problems[0]);
     // Each with an owner that is nearly one.
-    let all: String = (0..40_000)
-        .map(|n| format!("[[feed]]\nname = \"f{n}\"\nurl = \"https://a.example/{n}\"\nowner = \"mara\"\n"))
-        .collect();
-    files.write(FEEDS, all);
+    let near = |n| format!("[[feed]]\nname = \"f{n}\"\nurl = \"https://a.example/{n}\"\nowner = \"mara\"\n");
+    files.write(FEEDS, (0..40_000).map(near).collect::<Vec<String>>().concat());
     assert!(files.problems().0.len() <= 1_001);
     // What nests as deep as the file is long.
     files.write(FEEDS, format!("a = {}", "[".repeat(2_000_000)));
