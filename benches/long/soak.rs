@@ -215,7 +215,7 @@ impl Packed {
 
 /// What a feed answers.
 fn script(request: &Request, seed: u64, packed: &Packed) -> Vec<Step> {
-    match hostile(request.feed).filter(|_| request.before % 2 == 0) {
+    match hostile(request.feed).filter(|_| request.before.is_multiple_of(2)) {
         Some(way) => attack(way, request, seed, packed),
         None => good(request),
     }

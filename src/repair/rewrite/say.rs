@@ -42,8 +42,7 @@ impl Said {
             Field::Content => (&mut self.content, "content"),
             Field::Published => (&mut self.published, "published"),
             Field::Updated => (&mut self.updated, "updated"),
-            Field::Stated(_) => return None,
-            Field::Link | Field::Author | Field::Category | Field::Ttl => return None,
+            Field::Link | Field::Author | Field::Category | Field::Stated(_) | Field::Ttl => return None,
         })
     }
 }
