@@ -23,6 +23,7 @@ mod mail;
 mod matching;
 mod parse;
 mod poll;
+mod register;
 mod regression;
 mod routing;
 mod rows;
