@@ -127,6 +127,7 @@ fn what_check_would_refuse_is_refused_before_anything_is_written() {
         (&["file:///etc/passwd"], "the scheme is `file`"),
         (&["https://new.example/feed#top"], "a URL with a fragment"),
         (&["new.example/feed"], "write \"https://new.example/feed\""),
+        (&["no-such-thing"], "`no-such-thing` is no URL, and the catalogue has none of this name"),
     ] {
         let said = refused(&site, &[&["feeds", "add"], words].concat());
         assert!(said.contains(told), "{words:?}: {said}");
@@ -311,6 +312,8 @@ fn h_19_an_imported_list_brings_only_names_and_addresses() {
     assert_eq!(site.read("feeds.toml"), REGISTER);
     assert_eq!(text(&output.stderr).matches("left out: x: ").count(), hostile.len());
     assert!(!text(&output.stderr).contains("pw@") && !site.path("touched").exists());
+    let output = site.command(&["--json", "feeds", "import", &path]);
+    assert!(lines(&output).len() == hostile.len() && !text(&output.stdout).contains("pw@"));
     let name = "\"\n[[owner]]\nid = \"eve\"\n'''\u{202e}\u{1b}[2J";
     let name = name.replace('"', "&quot;").replace('\n', "&#10;");
     site.write("list.opml", &opml(&format!("<outline text=\"{name}\" xmlUrl=\"https://a.example/&quot;&#10;x\"/>")));
@@ -348,9 +351,8 @@ fn h_19_lists_and_registers_of_a_million_feeds_are_refused_in_words_and_at_once(
 #[test]
 fn a_thousand_feeds_are_imported_without_a_pause() {
     let site = site();
-    let outlines: String =
-        (0..1_000).map(|i| format!("<outline text=\"Feed {}\" xmlUrl=\"https://a.example/{i}\"/>\n", i % 10)).collect();
-    site.write("list.opml", &opml(&outlines));
+    let outline = |i| format!("<outline text=\"Feed {}\" xmlUrl=\"https://a.example/{i}\"/>\n", i % 10);
+    site.write("list.opml", &opml(&(0..1_000).map(outline).collect::<Vec<_>>().concat()));
     let path = site.path("list.opml").display().to_string();
     let watch = Stopwatch::start();
     let (out, _) = done(&site, &["feeds", "import", &path, "--group", "tarn", "--owner", "jon"]);
@@ -393,14 +395,14 @@ fn what_is_exported_and_imported_again_has_the_same_ids_names_urls_and_owners() 
 fn h_45_no_cell_of_an_exported_register_is_a_formula_and_every_value_reads_back() {
     let site = site();
     let names = ["=1+1", "+1", "-1", "@SUM(A1)", "'=1", "=HYPERLINK(\\\"https://evil.example\\\")"];
-    let feeds: String = names
+    let feeds: Vec<String> = names
         .iter()
         .enumerate()
         .map(|(i, name)| {
             format!("\n[[feed]]\nid = \"f{i}\"\nname = \"{name}\"\nurl = \"https://a.example/{i}\"\nowner = \"jon\"\n")
         })
         .collect();
-    site.write("feeds.toml", &format!("{REGISTER}{feeds}"));
+    site.write("feeds.toml", &format!("{REGISTER}{}", feeds.concat()));
     let (table, _) = done(&site, &["feeds", "export", "--format", "csv"]);
     let cells = |line: &str| -> Vec<String> {
         let inside = line.strip_prefix('"').and_then(|line| line.strip_suffix('"')).unwrap();
