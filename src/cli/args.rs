@@ -116,6 +116,18 @@ pub struct DemoArgs {
 pub enum FeedsCommand {
     /// Every feed with its state and next poll
     List,
+    /// Ask for a feed, or find the one behind a web page, and say what it would mean; writes nothing
+    Test {
+        /// An address, a feed of feeds.toml or a source of the catalogue
+        #[arg(value_name = "URL|ID")]
+        what: String,
+    },
+    /// Sources worth knowing, to choose from
+    Catalogue {
+        /// Only sources with these words
+        #[arg(value_name = "TEXT")]
+        words: Vec<String>,
+    },
     /// Write a feed into feeds.toml, with everything else as it was
     Add(AddArgs),
     /// Take a feed out of feeds.toml and record why; what it brought stays

@@ -63,7 +63,7 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<u8, Failure> {
         Command::Init { dir } => Ok(init::run(dir, args.json, out, &mut io::stderr())?),
         Command::Check => {
             let color = color_on(&io::stdout());
-            Ok(check::run(&args.root, Clock::System.now(), args.json, color, out)?)
+            Ok(check::run_at(&place, Clock::System.now(), args.json, color, out)?)
         }
         Command::Run => daemon::run(&place),
         Command::Tick => tick::run(&place, args.json, out),

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// How many entries of a first poll are treated as new, unless a feed says otherwise.
-const DEFAULT_BASELINE: u32 = 3;
+pub(crate) const DEFAULT_BASELINE: u32 = 3;
 
 const UNMATCHED: [(&str, Unmatched); 3] =
     [("list", Unmatched::List), ("owner", Unmatched::Owner), ("none", Unmatched::None)];
@@ -45,6 +45,7 @@ const FEED: Shape = Shape {
         ("owner", "\"maria\""),
         ("group", "\"cisa\""),
         ("every", "\"1h\""),
+        ("a_im", "false"),
         ("unmatched", "\"list\""),
         ("baseline", "3"),
         ("tlp", "\"CLEAR\""),
@@ -137,7 +138,8 @@ fn feed(
     }
     let owner = names.owner_of(table, "owner", report);
     let group = table.text("group", report).and_then(|text| names.groups.resolve(&text, report));
-    let every = every(table, fetch, report).unwrap_or(fetch.every);
+    let every = every(table, fetch, report);
+    let a_im = table.flag("a_im", report).unwrap_or(false);
     let topics = table.texts("topics", report).unwrap_or_default();
     let topics = topics.iter().filter_map(|text| names.topics.resolve(text, report)).map(TopicId::new).collect();
     let unmatched = table.word("unmatched", &UNMATCHED, report).unwrap_or(Unmatched::List);
@@ -150,7 +152,9 @@ fn feed(
         url: url?,
         owner: owner?,
         group: group.map(GroupId::new),
-        every,
+        every: every.unwrap_or(fetch.every),
+        every_stated: every.is_some(),
+        a_im,
         unmatched,
         baseline: usize::try_from(baseline).unwrap_or(usize::MAX),
         tlp,

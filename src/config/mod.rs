@@ -22,6 +22,7 @@ mod feeds;
 mod fields;
 mod init;
 mod mail;
+mod moved;
 mod names;
 mod owners;
 mod problem;
@@ -35,7 +36,9 @@ mod stack;
 mod terms;
 mod values;
 
+pub(crate) use feeds::DEFAULT_BASELINE;
 pub use init::{InitError, init};
+pub use moved::{AddressNote, address_warnings};
 pub use problem::{Problem, Problems, Severity};
 pub(crate) use render::counted;
 pub use render::render;

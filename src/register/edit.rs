@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use super::blocks::{Block, Kind, Unreadable, blocks};
-use crate::model::id::slug;
+use crate::{catalogue::Listed, model::id::slug};
 
 /// A feed that is to be written; keys without a value are left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,6 +33,20 @@ pub struct NewFeed {
     pub comment: Option<String>,
     /// The title of the stretch that it begins or goes on with.
     pub heading: Option<String>,
+}
+
+impl From<&Listed> for NewGroup {
+    /// The group of a source of the catalogue, without an owner.
+    fn from(listed: &Listed) -> Self {
+        Self {
+            id: listed.group_id.clone(),
+            name: listed.group_name.clone(),
+            url: listed.group_url.clone(),
+            kind: Some(listed.kind.clone()),
+            reason: Some(listed.reason.clone()),
+            ..Self::default()
+        }
+    }
 }
 
 /// A group that is to be written; keys without a value are left out.

@@ -9,6 +9,7 @@
 #![expect(clippy::print_stderr, clippy::print_stdout, reason = "a skipped test says so aloud")]
 
 mod acknowledge;
+mod catalogue;
 mod commands;
 mod config;
 mod corpus;
@@ -20,11 +21,15 @@ mod fetch;
 mod fetch_tls;
 mod harness;
 mod mail;
+mod manners;
 mod matching;
+mod moves;
 mod parse;
 mod poll;
+mod probe;
 mod register;
 mod regression;
+mod reload;
 mod routing;
 mod rows;
 mod service;

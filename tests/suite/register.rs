@@ -4,7 +4,7 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, process::Output, time::Duration};
 
 use serde_json::Value;
-use sigtrail::{clock::Stopwatch, config};
+use sigtrail::{catalogue, clock::Stopwatch, config};
 
 use crate::harness::daemon::Site;
 
@@ -100,6 +100,30 @@ fn a_feed_of_a_group_comes_behind_the_others_with_all_that_was_said_of_it() {
         (line["feed"].as_str(), line["owner"].as_str(), line["line"].as_u64()),
         (Some("tarn-kev"), Some("jon"), Some(19))
     );
+}
+
+#[test]
+fn every_source_of_the_catalogue_can_be_added_by_its_identifier_with_its_group() {
+    let site = site();
+    let listed = catalogue::all();
+    for one in listed.iter().filter(|one| one.url.is_some()) {
+        done(&site, &["feeds", "add", &one.id]);
+    }
+    let (config, warnings) = config::load(site.root.path()).unwrap();
+    assert!(warnings.is_empty(), "{}", config::render(&warnings, &config.files, false));
+    for one in listed {
+        let feed = config.feeds.iter().find(|feed| feed.id.as_str() == one.id);
+        assert_eq!(feed.is_some(), one.url.is_some(), "{}", one.id);
+        let Some(feed) = feed else {
+            assert!(refused(&site, &["feeds", "add", &one.id]).contains(&one.instead), "{}", one.id);
+            continue;
+        };
+        let group = config.group(feed.group.as_ref().unwrap()).unwrap();
+        assert_eq!((group.id.as_str(), group.reason.as_deref()), (one.group_id.as_str(), Some(one.reason.as_str())));
+        assert!(group.kind.is_some() && feed.name == one.name, "{}", one.id);
+    }
+    let said = refused(&site, &["feeds", "add", "cisa-kev"]);
+    assert!(said.contains("`cisa-kev` has this URL already (feeds.toml, line "), "{said}");
 }
 
 #[test]

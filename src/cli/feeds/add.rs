@@ -7,6 +7,7 @@ use url::Url;
 
 use super::register::{Register, line_of, place_of, talk};
 use crate::{
+    catalogue,
     cli::{args::AddArgs, failure::Failure, place::Place},
     config,
     model::{
@@ -32,8 +33,20 @@ struct Proposal {
 }
 
 /// The feed of the catalogue with this identifier.
-fn from_catalogue(_id: &str) -> Option<Proposal> {
-    None
+fn from_catalogue(id: &str) -> Result<Option<Proposal>, Failure> {
+    let Some(listed) = catalogue::find(id) else { return Ok(None) };
+    let Some(url) = listed.url.clone() else {
+        return Err(Failure::Mistake(format!("`{id}` has no feed: {}", listed.instead)));
+    };
+    Ok(Some(Proposal {
+        id: Some(listed.id.clone()),
+        name: Some(listed.name.clone()),
+        url,
+        group: Some(NewGroup::from(listed)),
+        every: listed.every.clone(),
+        unmatched: listed.unmatched.clone(),
+        comment: (!listed.note.is_empty()).then(|| listed.note.clone()),
+    }))
 }
 
 fn from_address(text: &str) -> Proposal {
@@ -49,7 +62,7 @@ fn unknown(register: &Register<'_>, source: &str) -> Failure {
 /// Writes the feed and says what was written and what comes next.
 pub(super) fn run(place: &Place, args: &AddArgs, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
     let register = Register::open(place)?;
-    let proposal = match from_catalogue(&args.source) {
+    let proposal = match from_catalogue(&args.source)? {
         Some(proposal) => proposal,
         None if !args.source.contains(['.', ':', '/']) => return Err(unknown(&register, &args.source)),
         None => from_address(&args.source),
