@@ -28,6 +28,7 @@ mod moves;
 mod parse;
 mod poll;
 mod probe;
+mod register;
 mod regression;
 mod reload;
 mod routing;
