@@ -11,6 +11,7 @@ pub mod model;
 pub mod address;
 pub mod advisory;
 pub mod cadence;
+pub mod change;
 pub mod compose;
 pub mod date;
 pub mod delivery;

@@ -3,12 +3,14 @@
 
 mod entries;
 mod feed;
+mod revisions;
 
 use jiff::SignedDuration;
 
 pub use self::{
     entries::{EntryPlan, EntryPlans, Fate, Lookup, baseline_matches, entries},
     feed::{FeedUpdate, feed_update, validators_to_send},
+    revisions::Stored,
 };
 use crate::{
     identity::Fingerprint,

@@ -2,8 +2,9 @@
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Read, StoreError, Write, signed};
+use super::{Read, StoreError, Write, assignment::Told, signed};
 use crate::{
+    change::{self, Change, Version},
     evidence::event::{Event, Personal},
     hex::hex,
     identity::{Key, Known},
@@ -14,7 +15,7 @@ use crate::{
         stack::{Field, Marks, Method, Severity, Tag, TagKind},
         time::{Time, from_millis, millis},
     },
-    plan::{Answer, Arrived, EntryPlan, EntryPlans, Fate, FeedUpdate, baseline_matches},
+    plan::{Answer, Arrived, EntryPlan, EntryPlans, Fate, FeedUpdate, Stored, baseline_matches},
 };
 
 /// What committing a poll wrote.
@@ -57,6 +58,9 @@ pub struct EntryRow {
     pub fate: String,
 }
 
+/// The most other entries of a story that are asked whether a change is news.
+const MAX_OTHERS: usize = 50;
+
 pub(super) const ENTRY_COLUMNS: &str = "entry.no, entry.feed, entry.story, entry.first_seen_at, revision.n, guid, link,
     title, summary, body, published, updated, authors, categories, exploited, cvss, severity, fate";
 
@@ -95,6 +99,17 @@ pub(super) fn entry_row(row: &Row<'_>) -> rusqlite::Result<EntryRow> {
     })
 }
 
+fn known_row(row: &Row<'_>) -> rusqlite::Result<Known> {
+    Ok(Known {
+        entry: EntryNo(row.get(0)?),
+        revision: row.get(1)?,
+        content: row.get(2)?,
+        title: row.get(3)?,
+        link: row.get(4)?,
+        is_alias: false,
+    })
+}
+
 impl Read<'_> {
     /// The stored entry of this feed with this key.
     pub fn known(&self, feed: FeedNo, key: &Key) -> Result<Option<Known>, StoreError> {
@@ -104,22 +119,82 @@ impl Read<'_> {
                 "SELECT entry.no, n, content, title, link FROM entry JOIN revision ON revision.entry = entry.no
                  WHERE feed = ?1 AND key = ?2 ORDER BY n DESC LIMIT 1",
             )?
-            .query_row(params![feed.0, key.0], |row| {
-                Ok(Known {
-                    entry: EntryNo(row.get(0)?),
-                    revision: row.get(1)?,
-                    content: row.get(2)?,
-                    title: row.get(3)?,
-                    link: row.get(4)?,
-                })
-            })
+            .query_row(params![feed.0, key.0], known_row)
             .optional()?;
         Ok(known)
     }
 
-    /// The marks of this entry's newest revision, if that has the fate of the baseline.
-    pub fn baseline_marks(&self, entry: EntryNo) -> Result<Option<Marks>, StoreError> {
-        Ok(self.entry(entry)?.filter(|row| row.fate == Fate::Baseline.as_str()).map(|row| row.marks))
+    /// The stored entry of this feed that came under this key the last time, though its own is another.
+    pub fn known_by_alias(&self, feed: FeedNo, key: &Key) -> Result<Option<Known>, StoreError> {
+        let known = self
+            .tx
+            .prepare_cached(
+                "SELECT entry, n, content, title, link FROM entry_alias_state JOIN revision USING (entry)
+                 WHERE feed = ?1 AND key = ?2 ORDER BY n DESC LIMIT 1",
+            )?
+            .query_row(params![feed.0, key.0], known_row)
+            .optional()?;
+        Ok(known.map(|known| Known { is_alias: true, ..known }))
+    }
+
+    /// Whether any entry of this feed came under another key than its own.
+    pub fn has_aliases(&self, feed: FeedNo) -> Result<bool, StoreError> {
+        let has = self
+            .tx
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM entry_alias_state WHERE feed = ?1)")?
+            .query_row([feed.0], |row| row.get(0))?;
+        Ok(has)
+    }
+
+    /// The newest entries of a feed, at most `limit`.
+    pub fn recent_entries(&self, feed: FeedNo, limit: usize) -> Result<Vec<Known>, StoreError> {
+        let mut query = self.tx.prepare_cached(
+            "SELECT newest.no, n, content, title, link FROM
+                 (SELECT no FROM entry WHERE feed = ?1 ORDER BY no DESC LIMIT ?2) AS newest
+             JOIN revision ON revision.entry = newest.no
+                 AND n = (SELECT max(n) FROM revision AS last WHERE last.entry = newest.no)",
+        )?;
+        let rows = query.query_map(params![feed.0, limit], known_row)?.collect::<Result<_, _>>()?;
+        Ok(rows)
+    }
+
+    /// The newest revision of an entry, to be compared with the next one.
+    pub fn stored_version(&self, entry: EntryNo) -> Result<Option<Stored>, StoreError> {
+        let Some(row) = self.entry(entry)? else { return Ok(None) };
+        let is_baseline = row.fate == Fate::Baseline.as_str();
+        Ok(Some(Stored { version: self.version(row)?, is_baseline }))
+    }
+
+    /// The other entries of an entry's story, from whichever feeds, as far as fifty.
+    pub fn versions_beside(&self, entry: EntryNo) -> Result<Vec<Version>, StoreError> {
+        let mut query = self.tx.prepare_cached(
+            "SELECT other.no FROM entry JOIN entry AS other ON other.story = entry.story AND other.no <> entry.no
+             WHERE entry.no = ?1 ORDER BY other.no LIMIT ?2",
+        )?;
+        let others: Vec<EntryNo> =
+            query.query_map(params![entry.0, MAX_OTHERS], |row| Ok(EntryNo(row.get(0)?)))?.collect::<Result<_, _>>()?;
+        let mut versions = Vec::new();
+        for other in others {
+            if let Some(row) = self.entry(other)? {
+                versions.push(self.version(row)?);
+            }
+        }
+        Ok(versions)
+    }
+
+    fn version(&self, row: EntryRow) -> Result<Version, StoreError> {
+        let tags = self.tags(row.no, row.revision)?;
+        Ok(Version { entry: row.entry, marks: row.marks, tags })
+    }
+
+    /// What changed with this revision of an entry and with every one after it, oldest first.
+    pub fn changes_since(&self, entry: EntryNo, revision: u32) -> Result<Vec<Change>, StoreError> {
+        let mut query = self.tx.prepare_cached(
+            "SELECT change FROM revision WHERE entry = ?1 AND n >= ?2 AND change IS NOT NULL ORDER BY n",
+        )?;
+        let texts: Vec<String> =
+            query.query_map(params![entry.0, revision], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        Ok(texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect())
     }
 
     /// The newest revision of this entry.
@@ -191,6 +266,7 @@ impl Write<'_> {
             };
             self.record(event, now)?;
         }
+        self.store_aliases(no, &plans)?;
         let mut applied = AppliedPoll::default();
         match answer {
             Answer::Document(arrived) if plans.baseline || !plans.entries.is_empty() => {
@@ -202,6 +278,16 @@ impl Write<'_> {
         }
         self.store_feed_status(&update.status)?;
         Ok(applied)
+    }
+
+    /// Keeps the newest other key of each entry that came under one.
+    fn store_aliases(&mut self, feed: FeedNo, plans: &EntryPlans) -> Result<(), StoreError> {
+        for (key, entry) in &plans.aliases {
+            self.tx
+                .prepare_cached("INSERT OR REPLACE INTO entry_alias_state (entry, feed, key) VALUES (?1, ?2, ?3)")?
+                .execute(params![entry.0, feed.0, key.0])?;
+        }
+        Ok(())
     }
 
     fn apply_entries(
@@ -266,14 +352,15 @@ impl Write<'_> {
             link: of.link.clone(),
             title: of.title.clone(),
             story,
+            changed: plan.change.as_ref().map(Change::names),
         };
         let record = self.record(event, now)?;
         let marks = plan.judged.marks;
         self.tx
             .prepare_cached(
                 "INSERT INTO revision (entry, n, seen_at, content, fate, config, record, published, updated, exploited,
-                     cvss, severity, guid, link, title, summary, body, authors, categories)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+                     cvss, severity, guid, link, title, summary, body, authors, categories, change)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
             )?
             .execute(params![
                 entry.0,
@@ -295,6 +382,7 @@ impl Write<'_> {
                 of.body,
                 json_list(&of.authors),
                 json_list(&of.categories),
+                plan.change.as_ref().and_then(|change| serde_json::to_string(change).ok()),
             ])?;
         Ok(Some((entry, revision, story)))
     }
@@ -334,8 +422,12 @@ impl Write<'_> {
     ) -> Result<usize, StoreError> {
         self.insert_tags(entry, revision, &plan.judged.tags, config, now)?;
         let mut urgent = 0;
+        let joined = if revision == 1 { self.news_of_joining(plan, entry, story)? } else { None };
         for assigned in &plan.assigned {
+            let update = plan.update_for(&assigned.owner).or(joined.as_deref());
+            let assigned = Told { assigned, update };
             let is_new = self.assign(story, (entry, revision), assigned, config, now)?;
+            let assigned = assigned.assigned;
             urgent += usize::from(is_new && assigned.urgent);
         }
         for withheld in &plan.withheld {
@@ -348,7 +440,37 @@ impl Write<'_> {
                 )?
                 .execute(params![entry.0, no.0, owner.as_str(), millis(now)])?;
         }
+        if plan.is_listed_again {
+            self.list_again(entry)?;
+        }
         Ok(urgent)
+    }
+
+    /// A line that was told waits once more, unless its owner has the story.
+    fn list_again(&mut self, entry: EntryNo) -> Result<(), StoreError> {
+        self.tx.execute(
+            "INSERT OR IGNORE INTO listing_state (entry, owner)
+             SELECT listing.entry, listing.owner FROM listing WHERE entry = ?1
+                 AND NOT EXISTS (SELECT 1 FROM entry JOIN assignment ON assignment.story = entry.story
+                     WHERE entry.no = ?1 AND assignment.owner = listing.owner)",
+            [entry.0],
+        )?;
+        Ok(())
+    }
+
+    /// What a new entry tells those who were told of its story before: that it is exploited, if it is the first to say so.
+    fn news_of_joining(&self, plan: &EntryPlan, entry: EntryNo, story: StoryNo) -> Result<Option<String>, StoreError> {
+        if !plan.judged.marks.exploited || plan.assigned.is_empty() {
+            return Ok(None);
+        }
+        let is_known: bool = self
+            .tx
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM entry JOIN revision ON revision.entry = entry.no
+                     WHERE entry.story = ?1 AND entry.no <> ?2 AND exploited)",
+            )?
+            .query_row(params![story.0, entry.0], |row| row.get(0))?;
+        Ok((!is_known).then(change::exploited_sentence))
     }
 
     fn insert_tags(
