@@ -365,7 +365,8 @@ fn a_replaced_paper_of_arxiv_is_a_revision_in_every_form() {
     assert_eq!(shelf.words(&[api.clone()]), ["same 1"]);
     let old = entry("http://arxiv.org/abs/2601.01234v2", "http://arxiv.org/abs/2601.01234v2", "On flaws", "replace");
     assert_eq!(shelf.words(&[old, api]), ["copy", "same 1"], "the newest version stands for it");
-    assert_eq!(shelf.words(&[paper("oai:arXiv.org:2601.01235v1", "new")]), ["new 2"]);
+    let other = entry("oai:arXiv.org:2601.01235v1", "https://arxiv.org/abs/2601.01235", "On flaws", "new");
+    assert_eq!(shelf.words(&[other]), ["new 2"]);
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod evidence;
 mod fetch;
 mod fetch_tls;
 mod harness;
+mod identity;
 mod mail;
 mod matching;
 mod parse;
