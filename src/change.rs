@@ -50,6 +50,9 @@ pub struct Change {
     /// Whether the link is another one.
     #[serde(skip_serializing_if = "is_false")]
     pub link: bool,
+    /// Whether it is filed under other categories.
+    #[serde(skip_serializing_if = "is_false")]
+    pub categories: bool,
     /// Whether it is stated to be exploited and was not.
     #[serde(skip_serializing_if = "is_false")]
     pub exploited: bool,
@@ -115,6 +118,7 @@ pub fn between(before: &Version, now: &Version) -> Change {
     Change {
         title: titles(before, now),
         link: before.entry.link != now.entry.link,
+        categories: filed(&before.entry) != filed(&now.entry),
         ransomware: newly(signs::states_ransomware),
         cves_added: cves_now.difference(&cves_before).cloned().collect(),
         cves_removed: cves_before.difference(&cves_now).cloned().collect(),
@@ -155,6 +159,10 @@ fn is_rewritten(before: &Entry, now: &Entry, (was, is): (&str, &str)) -> bool {
         }
         _ => false,
     }
+}
+
+fn filed(entry: &Entry) -> BTreeSet<&str> {
+    entry.categories.iter().map(|category| category.trim()).collect()
 }
 
 fn components(version: &Version) -> BTreeSet<&str> {
@@ -204,13 +212,14 @@ impl Change {
         self
     }
 
-    /// What changed, by name, for the log: `title`, `link`, `exploited`, `ransomware`, `severity`, `cves`, `fix`,
-    /// `withdrawn`, `components`, `text`, `rewritten`.
+    /// What changed, by name, for the log: `title`, `link`, `categories`, `exploited`, `ransomware`, `severity`, `cves`,
+    /// `fix`, `withdrawn`, `components`, `text`, `rewritten`.
     pub fn names(&self) -> Vec<&'static str> {
         let is_other_list = !(self.cves_added.is_empty() && self.cves_removed.is_empty());
         let all = [
             ("title", self.title.is_some()),
             ("link", self.link),
+            ("categories", self.categories),
             ("exploited", self.exploited),
             ("ransomware", self.ransomware),
             ("severity", self.severity.is_some()),

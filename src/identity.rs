@@ -12,8 +12,9 @@
 //! 2. Else one whose key is known with the same title and link is that entry, revised.
 //! 3. Else one whose link (or title) is its own among the items of that id, and known with a changed title (or link), is
 //!    that entry, revised.
-//! 4. An item that stands alone under its id and has no extended key in the store is the entry of that id, whatever
-//!    changed.
+//! 4. An item that stands alone under its id and has no extended key in the store is the entry of that id if its title,
+//!    its link or all the rest stayed. Where nothing did, the id was given to something else: an id may be no more
+//!    than the place in a list.
 //! 5. Everything else is new: under the plain key where that is free, else under the first extended key that sets it apart.
 //!
 //! What would be new is then compared with the known entries that the document does not list: ids change, too
@@ -107,18 +108,18 @@ pub struct Fingerprint {
 /// The fingerprint of an entry.
 pub fn fingerprint(entry: &Entry) -> Fingerprint {
     let link = entry.link.as_deref().map(stated_link);
-    let content = content_with(entry, link.as_deref());
+    let content = content_with(entry, entry.title.as_deref(), link.as_deref());
     Fingerprint { content, link: link.map(|link| arxiv::link_without_version(&link).unwrap_or(link)) }
 }
 
-/// The content of an entry as it would be with this link.
-fn content(entry: &Entry, link: Option<&str>) -> [u8; 32] {
-    content_with(entry, link.map(stated_link).as_deref())
+/// The content of an entry as it would be with this title and this link.
+fn content(entry: &Entry, title: Option<&str>, link: Option<&str>) -> [u8; 32] {
+    content_with(entry, title, link.map(stated_link).as_deref())
 }
 
-fn content_with(entry: &Entry, link: Option<&str>) -> [u8; 32] {
+fn content_with(entry: &Entry, title: Option<&str>, link: Option<&str>) -> [u8; 32] {
     let mut hash = Fields::new("content");
-    hash.words(entry.title.as_deref());
+    hash.words(title);
     hash.field(link);
     hash.words(entry.summary.as_deref());
     hash.words(entry.body.as_deref());
@@ -347,6 +348,12 @@ impl<'e> Item<'e> {
         self.title.as_deref() == known.title.as_deref().map(str::trim).filter(|title| !title.is_empty())
     }
 
+    /// Whether everything but title and link is as it was, and there is something.
+    fn has_rest_of(&self, known: &Known) -> bool {
+        (self.entry.summary.is_some() || self.entry.body.is_some())
+            && content(self.entry, known.title.as_deref(), known.link.as_deref()) == known.content
+    }
+
     fn has_link_of(&self, known: &Known) -> bool {
         self.link == known.link.as_deref().map(link_identity).filter(|link| !link.is_empty())
     }
@@ -403,7 +410,7 @@ impl<'e> Group<'e> {
                 || (item.has_title_of(known) && group.has_own_title(item))
         });
         if self.is_alone {
-            self.claim(|_, _, _| true);
+            self.claim(|_, item, known| item.has_title_of(known) || item.has_link_of(known) || item.has_rest_of(known));
         }
         self.name_the_new();
         Ok(self.done)

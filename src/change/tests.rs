@@ -64,7 +64,7 @@ fn every_other_change_is_told_to_nobody() {
     moved.entry.categories = vec!["news".into()];
     let change = between(&version("Flaw", LONG), &moved);
     assert!(!change.is_material());
-    assert_eq!(change.names(), ["link"]);
+    assert_eq!(change.names(), ["link", "categories"]);
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub(super) fn is_unchanged(entry: &Entry, now: &[u8; 32], known: &Known) -> bool
 }
 
 fn is_same_but_for_link(entry: &Entry, known: &Known) -> bool {
-    content(entry, known.link.as_deref()) == known.content
+    content(entry, entry.title.as_deref(), known.link.as_deref()) == known.content
 }
 
 /// What makes an item a known entry.
@@ -102,7 +102,7 @@ pub(super) fn recognise(
                 entry,
                 title: title_of(entry.title.as_deref()),
                 link: links.get(index).copied().flatten().map(str::to_owned),
-                content: content(entry, entry.link.as_deref()),
+                content: content(entry, entry.title.as_deref(), entry.link.as_deref()),
             }),
             Found::Unchanged(no) | Found::Changed { entry: no, .. } => {
                 claimed.insert(no);

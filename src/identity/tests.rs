@@ -52,7 +52,9 @@ impl Shelf {
                 }
             };
             let (title, link, content) = (entry.title.clone(), entry.link.clone(), fingerprint(entry).content);
-            let old = self.rows.iter().find(|(_, known)| known.entry == no).map(|(key, _)| *key);
+            // A first version has no older key; looking for one would make large documents slow.
+            let of_entry = || self.rows.iter().find(|(_, known)| known.entry == no).map(|(key, _)| *key);
+            let old = if revision > 1 { of_entry() } else { None };
             let known = Known { entry: no, revision, content, title, link, is_alias: false };
             self.rows.insert(old.unwrap_or(fate.key), known);
         }
@@ -378,4 +380,30 @@ fn twenty_thousand_items_under_new_ids_are_recognised_in_time() {
         let again = shelf.poll(&feed("b"));
         assert!(again.iter().flatten().all(|fate| fate.found != Found::New));
     }
+}
+
+#[test]
+fn ids_that_are_only_places_in_a_list_swallow_nothing() {
+    let mut shelf = Shelf::default();
+    let list = |from: usize| {
+        let at = |place: usize| numbered(from - place, "", &format!("What happened to number {}.", from - place));
+        (0..8).map(|place| Entry { guid: Some(place.to_string()), ..at(place) }).collect::<Vec<_>>()
+    };
+    assert_eq!(counted(&mut shelf, &list(10)), (8, 0, 0));
+    assert_eq!(counted(&mut shelf, &list(11)), (1, 0, 7));
+    assert_eq!(counted(&mut shelf, &list(11)), (0, 0, 8));
+    assert_eq!(counted(&mut shelf, &list(14)), (3, 0, 5));
+    assert_eq!(shelf.rows.len(), 12);
+}
+
+#[test]
+fn a_feed_without_ids_and_links_that_is_dated_anew_is_known_by_what_it_says() {
+    let mut shelf = Shelf::default();
+    let dated = |day: &str| {
+        let published = format!("{day}T10:00:00Z").parse().ok();
+        (0..5).map(|n| Entry { published, ..entry("", "", &format!("title {n}"), "s") }).collect::<Vec<_>>()
+    };
+    assert_eq!(counted(&mut shelf, &dated("2099-01-01")), (5, 0, 0));
+    assert_eq!(counted(&mut shelf, &dated("2099-01-02")), (0, 0, 5));
+    assert_eq!(counted(&mut shelf, &dated("2099-01-03")), (0, 0, 5));
 }
