@@ -43,6 +43,7 @@ pub struct Version {
 /// What changed from one version of an entry to the next. Its JSON is stored with the revision.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own: none excludes another")]
 pub struct Change {
     /// The title, before and after.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -197,6 +198,7 @@ impl Change {
 
     /// The change without what other entries of the same story said already: two feeds that report one change are
     /// one piece of news.
+    #[must_use]
     pub fn beyond(mut self, others: &[Version]) -> Change {
         let said = |states: fn(&Entry) -> bool| others.iter().any(|other| states(&other.entry));
         self.exploited &= !others.iter().any(|other| other.marks.exploited);

@@ -213,7 +213,8 @@ mod tests {
         let shown: usize = found.passages.iter().map(|one| one.was.len() + one.is.len()).sum();
         assert!(shown <= 700, "{shown}");
         assert_eq!(found.more, 1);
-        let many = |mark: &str| (0..200).map(|n| format!("{n} {n} {n} {n} {n} {n} {mark}{n} ")).collect::<String>();
+        let many =
+            |mark: &str| (0..200).map(|n| format!("{n} {n} {n} {n} {n} {n} {mark}{n}")).collect::<Vec<_>>().join(" ");
         let found = difference(&many("a"), &many("b"));
         assert!(found.passages.len() < 20 && found.more > 10, "{found:?}");
         let endless = "x".repeat(60_000);

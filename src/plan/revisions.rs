@@ -46,9 +46,10 @@ pub(super) fn revised<E>(
     let Some(before) = stored(known)? else { return Ok(None) };
     let change = change::between(&before.version, now);
     let stays_baseline = before.is_baseline && !change.is_worse();
-    let news = match change.is_material() && !stays_baseline {
-        true => change.clone().beyond(&others(known)?),
-        false => Change::default(),
+    let news = if change.is_material() && !stays_baseline {
+        change.clone().beyond(&others(known)?)
+    } else {
+        Change::default()
     };
     Ok(Some(Revised { change, news, stays_baseline }))
 }

@@ -12,6 +12,7 @@ mod feed;
 pub mod log;
 mod migration;
 mod purge;
+mod revision;
 mod story;
 
 use std::{
