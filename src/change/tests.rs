@@ -1,3 +1,5 @@
+//! Changes as they are told, and what they are stored as.
+
 use super::*;
 use crate::model::stack::{Field, Method};
 

@@ -1,3 +1,5 @@
+//! One feed over many polls: what each item is, whatever its publisher does to ids, links and dates.
+
 use std::{cell::Cell, collections::HashMap, convert::Infallible};
 
 use super::*;
