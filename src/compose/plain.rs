@@ -78,6 +78,9 @@ fn story(page: &mut Page, story: &Story) {
     if let Some(summary) = &story.summary {
         page.wrapped("   ", summary);
     }
+    for (i, line) in story.changes.iter().enumerate() {
+        page.wrapped("   ", &if i == 0 { format!("What changed: {line}") } else { line.clone() });
+    }
     page.wrapped("   ", &format!("Why you: {} {}", story.reason, story.proofs.join(" ")));
     page.wrapped("   ", &story.dates);
     sources(page, story);

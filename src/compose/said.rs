@@ -21,6 +21,10 @@ use crate::model::{
 const MAX_TITLE: usize = 300;
 /// The longest summary, in characters.
 const MAX_SUMMARY: usize = 240;
+/// The longest line that says what changed, in characters.
+const MAX_CHANGE: usize = 480;
+/// The longest reason, in characters.
+const MAX_REASON: usize = 600;
 /// The longest name of a feed, component or person, in characters.
 const MAX_NAME: usize = 80;
 /// The longest cause of a feed's trouble, in characters.
@@ -93,6 +97,8 @@ pub(super) struct Story {
     pub cves: Vec<String>,
     /// What it says.
     pub summary: Option<String>,
+    /// What was and what is, where it is told again.
+    pub changes: Vec<String>,
     /// Whose it is and why, in one sentence.
     pub reason: String,
     /// The proof: term, place, method, confidence; the best first.
@@ -246,7 +252,8 @@ fn story(story: &DigestStory, content: &DigestContent, judge: &Judge) -> Story {
         severity: severity(story.marks),
         cves: story.cves.iter().map(|cve| judge.defang(&cut(cve, MAX_NAME))).collect(),
         summary: story.summary.as_deref().map(|text| judge.defang(&cut(text, MAX_SUMMARY))).filter(|s| !s.is_empty()),
-        reason: judge.defang(&cut(&story.reason, MAX_TITLE)),
+        changes: story.changes.iter().map(|line| judge.defang(&cut(line, MAX_CHANGE))).collect(),
+        reason: judge.defang(&cut(&story.reason, MAX_REASON)),
         proofs: story.tags.iter().map(|(name, tag)| judge.defang(&proof(name, tag, &story.reason))).collect(),
         sources: story.sources.iter().map(|one| source(one, judge)).collect(),
         dates: dates(story, content),

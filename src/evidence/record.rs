@@ -365,6 +365,7 @@ mod tests {
                 link: Some("https://psirt.quillgate.example/1".into()),
                 title: Some("Fix 9.1.4\t\u{1f}".into()),
                 story: StoryNo(1),
+                changed: None,
             },
             Event::EntryTagged { entry: EntryNo(1), revision: 1, tags: vec![tag], config },
             Event::EntryRouted {

@@ -9,7 +9,7 @@ use super::{
     story::{SeenStory, feed_label, feed_name, moved},
 };
 use crate::{
-    compose,
+    change, compose,
     model::{
         digest::{AlsoPublished, BaselineNote, Composed, DigestContent, DigestKind, DigestStory, Restricted},
         id::{AssignmentNo, DigestNo, EntryNo, FeedNo, OwnerId, StoryNo},
@@ -26,6 +26,8 @@ use crate::{
 
 /// For how long the links of a digest can be answered.
 const LINK_DAYS: i64 = 30;
+/// How many lines say what changed in a story.
+const MAX_CHANGES: usize = 6;
 /// How many lines of one feed stand under "also published".
 const LISTED_LINES: usize = 20;
 /// The most stories of one digest; the rest follows in the next one at once.
@@ -379,6 +381,7 @@ fn story_of(
         cves: seen.cves,
         marks: seen.marks,
         reason: seen.reason,
+        changes: changes(read, pending)?,
         tags: seen.tags,
         sources: seen.sources,
         urgent: pending.urgent,
@@ -387,6 +390,15 @@ fn story_of(
         answer_url: String::new(),
     };
     Ok((story, seen.feeds))
+}
+
+/// What changed in a story that is told again, since the revision that is told.
+fn changes(read: &Read<'_>, pending: &PendingRow) -> Result<Vec<String>, StoreError> {
+    if pending.revision == 1 || !pending.reason.contains(change::UPDATED) {
+        return Ok(Vec::new());
+    }
+    let changes = read.changes_since(pending.entry, pending.revision)?;
+    Ok(changes.iter().flat_map(change::Change::lines).take(MAX_CHANGES).collect())
 }
 
 /// The lines that wait for this owner, and those of people who left or may not see them and for whom this owner
@@ -415,7 +427,9 @@ fn also_published(
         }
         let Some(last) = shown.last_mut() else { continue };
         if last.lines.len() < LISTED_LINES {
-            last.lines.push((row.title.clone().unwrap_or_else(|| "(no title)".to_owned()), row.link.clone()));
+            let title = row.title.as_deref().unwrap_or("(no title)");
+            let title = if row.is_update { format!("{} {title}", change::UPDATED) } else { title.to_owned() };
+            last.lines.push((title, row.link.clone()));
         } else {
             last.more += 1;
         }

@@ -429,13 +429,23 @@ fn commit(
             let judged = (std::mem::take(&mut arrived.entries), std::mem::take(&mut arrived.judged));
             let first = before.baseline_at.is_none();
             let read = write.read();
+            let has_aliases = !first && read.has_aliases(no)?;
+            let known = |key: &identity::Key| match read.known(no, key)? {
+                None if has_aliases => read.known_by_alias(no, key),
+                found => Ok(found),
+            };
             plan::entries(
                 &context.config,
                 feed,
                 judged,
                 first,
                 now,
-                &Lookup { known: &|key| read.known(no, key), baseline: &|entry| read.baseline_marks(entry) },
+                &Lookup {
+                    known: &known,
+                    recent: &|limit| read.recent_entries(no, limit),
+                    stored: &|entry| read.stored_version(entry),
+                    others: &|entry| read.versions_beside(entry),
+                },
             )?
         }
         _ => plan::EntryPlans::default(),

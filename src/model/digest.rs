@@ -60,6 +60,8 @@ pub struct DigestStory {
     pub marks: Marks,
     /// Why it came to this owner, in one sentence: "Quillgate VPN is yours."
     pub reason: String,
+    /// What was and what is, a line each, where a story that was told before is told again because it changed.
+    pub changes: Vec<String>,
     /// The tags that led here, best first, each with the name of its component or topic.
     pub tags: Vec<(String, Tag)>,
     /// Every feed that reports it.

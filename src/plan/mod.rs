@@ -4,11 +4,13 @@
 mod entries;
 mod feed;
 mod reach;
+mod revisions;
 
 pub use self::{
     entries::{EntryPlan, EntryPlans, Fate, Lookup, baseline_matches, entries},
     feed::{FeedUpdate, feed_update, validators_to_send},
     reach::Reach,
+    revisions::Stored,
 };
 use crate::{
     health::Sight,

@@ -15,6 +15,7 @@ pub mod log;
 mod migration;
 mod network;
 mod purge;
+mod revision;
 mod story;
 
 use std::{

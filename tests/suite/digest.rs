@@ -123,6 +123,7 @@ fn story(number: usize, title: &str) -> DigestStory {
         cves: vec![format!("CVE-2099-{}", 10_006 + number)],
         marks: Marks::default(),
         reason: "Quillgate VPN is yours.".to_owned(),
+        changes: Vec::new(),
         tags: vec![tag(TagKind::Component, "Quillgate VPN", "Quillgate VPN", Field::Title)],
         sources: vec![
             source("Quillgate PSIRT", &maker),

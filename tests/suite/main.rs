@@ -21,6 +21,7 @@ mod fetch;
 mod fetch_tls;
 mod harness;
 mod health;
+mod identity;
 mod mail;
 mod manners;
 mod matching;
