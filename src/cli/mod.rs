@@ -13,8 +13,9 @@ pub mod init;
 pub mod matching;
 pub mod parse;
 mod place;
-mod poll;
+pub mod poll;
 mod reading;
+pub mod status;
 mod stories;
 mod table;
 mod tick;
@@ -27,7 +28,7 @@ use std::{
 use clap::{CommandFactory as _, Parser as _};
 use tracing::Level;
 
-use self::args::{Args, Command, FeedsCommand};
+use self::args::{Args, Command};
 pub use self::{
     failure::Failure,
     place::{Place, color_on},
@@ -68,7 +69,7 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<u8, Failure> {
         Command::Run => daemon::run(&place),
         Command::Tick => tick::run(&place, args.json, out),
         Command::Poll { feeds, force } => poll::run(&place, feeds, *force, args.json, out),
-        Command::Feeds { command: None | Some(FeedsCommand::List) } => feeds::list(&place, args.json, out),
+        Command::Feeds { command } => feeds::run(&place, command.as_ref(), args.json, out),
         Command::Parse { files } => reading::run(&place, files, args.json, out),
         Command::Match(matching) => asking::run(&place, matching, args.json, out),
         Command::Stories { text, limit, before } => {
@@ -77,6 +78,7 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<u8, Failure> {
         Command::Digest { owner, preview } => digest::run(&place, owner, *preview, out),
         Command::Ack(ack) => ack::run(&place, ack, args.json, out),
         Command::Evidence { command } => evidence::run(&place, command, args.json, out),
+        Command::Status => status::run(&place, args.json, out),
         Command::Completions { shell } => {
             // Into memory first: the generator panics where nobody reads on.
             let mut script = Vec::new();

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, Stopwatch},
+    compose::words::line,
     jobs::poll::{self, PollReport, PolledFeed, Progress},
     lock::InstanceLock,
     model::{id::FeedId, settings::Config},
@@ -147,13 +148,13 @@ fn wanted(
 /// What there is to say of single feeds: how one that was not seen stands, and what was repaired.
 pub fn write_feeds(report: &PollReport, out: &mut dyn Write) -> Result<(), Failure> {
     for feed in &report.feeds {
-        if !feed.state.is_seen() {
+        if feed.is_blind() {
             writeln!(
                 out,
                 "{}: {} ({}), next try {:.0}",
                 feed.feed,
                 feed.state.as_str(),
-                feed.cause,
+                line(&feed.cause),
                 feed.next_poll_at
             )?;
         }

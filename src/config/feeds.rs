@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// How many entries of a first poll are treated as new, unless a feed says otherwise.
-const DEFAULT_BASELINE: u32 = 3;
+pub(crate) const DEFAULT_BASELINE: u32 = 3;
 
 const UNMATCHED: [(&str, Unmatched); 3] =
     [("list", Unmatched::List), ("owner", Unmatched::Owner), ("none", Unmatched::None)];
@@ -45,6 +45,8 @@ const FEED: Shape = Shape {
         ("owner", "\"maria\""),
         ("group", "\"cisa\""),
         ("every", "\"1h\""),
+        ("a_im", "false"),
+        ("expect", "\"14d\""),
         ("unmatched", "\"list\""),
         ("baseline", "3"),
         ("tlp", "\"CLEAR\""),
@@ -52,7 +54,6 @@ const FEED: Shape = Shape {
         ("enabled", "true"),
     ],
     elsewhere: &[
-        ("expect", RESERVED),
         ("kind", "`kind` is a key of [[group]]; what a feed is made of is found out by itself"),
         ("headers", RESERVED),
         ("include", RESERVED),
@@ -137,7 +138,9 @@ fn feed(
     }
     let owner = names.owner_of(table, "owner", report);
     let group = table.text("group", report).and_then(|text| names.groups.resolve(&text, report));
-    let every = every(table, fetch, report).unwrap_or(fetch.every);
+    let every = every(table, fetch, report);
+    let a_im = table.flag("a_im", report).unwrap_or(false);
+    let expect = expect(table, every.unwrap_or(fetch.every), report);
     let topics = table.texts("topics", report).unwrap_or_default();
     let topics = topics.iter().filter_map(|text| names.topics.resolve(text, report)).map(TopicId::new).collect();
     let unmatched = table.word("unmatched", &UNMATCHED, report).unwrap_or(Unmatched::List);
@@ -150,7 +153,10 @@ fn feed(
         url: url?,
         owner: owner?,
         group: group.map(GroupId::new),
-        every,
+        every: every.unwrap_or(fetch.every),
+        every_stated: every.is_some(),
+        a_im,
+        expect,
         unmatched,
         baseline: usize::try_from(baseline).unwrap_or(usize::MAX),
         tlp,
@@ -163,26 +169,29 @@ fn address(table: &Fields<'_>, fetch: &FetchSettings, report: &mut Report<'_>) -
     if !table.has("url") {
         table.missing("url", report);
     }
+    table.read("url", report, |text| judged_address(text, fetch))
+}
+
+/// The address that a text names, if a feed may have it.
+pub(super) fn judged_address(text: &str, fetch: &FetchSettings) -> Result<Url, Flaw> {
     let ports = &fetch.allow_ports;
-    table.read("url", report, |text| {
-        let url = values::feed_address(text)?;
-        let port = url.port_or_known_default().unwrap_or(0);
-        if !ports.is_empty() && !ports.contains(&port) {
-            return Err(Flaw::new(
-                format!("port {port} is not allowed"),
-                format!("fetch.allow_ports is {ports:?}"),
-                format!("add {port} to allow_ports in config/sigtrail.toml"),
-            ));
-        }
-        match literal(&url).filter(|ip| !may_dial(*ip, &fetch.allow_addresses)) {
-            None => Ok(url),
-            Some(ip) => Err(Flaw::new(
-                format!("address {ip} is not public"),
-                "only public addresses are dialled",
-                "name its range in allow_addresses in config/sigtrail.toml",
-            )),
-        }
-    })
+    let url = values::feed_address(text)?;
+    let port = url.port_or_known_default().unwrap_or(0);
+    if !ports.is_empty() && !ports.contains(&port) {
+        return Err(Flaw::new(
+            format!("port {port} is not allowed"),
+            format!("fetch.allow_ports is {ports:?}"),
+            format!("add {port} to allow_ports in config/sigtrail.toml"),
+        ));
+    }
+    match literal(&url).filter(|ip| !may_dial(*ip, &fetch.allow_addresses)) {
+        None => Ok(url),
+        Some(ip) => Err(Flaw::new(
+            format!("address {ip} is not public"),
+            "only public addresses are dialled",
+            "name its range in allow_addresses in config/sigtrail.toml",
+        )),
+    }
 }
 
 fn same_address(
@@ -215,6 +224,21 @@ fn every(table: &Fields<'_>, fetch: &FetchSettings, report: &mut Report<'_>) -> 
             format!("`{text}` is below fetch.min_interval"),
             format!("no feed is polled more often than every {:#}", fetch.min_interval),
             "write a longer interval, or lower min_interval in config/sigtrail.toml",
+        ))
+    })
+}
+
+/// The silence beyond which a feed is stale; one shorter than the interval of its polls would be reported each time.
+fn expect(table: &Fields<'_>, every: jiff::SignedDuration, report: &mut Report<'_>) -> Option<jiff::SignedDuration> {
+    table.read("expect", report, |text| {
+        let expect = values::duration(text, "1h", "366d")?;
+        if expect > every {
+            return Ok(expect);
+        }
+        Err(Flaw::new(
+            format!("`{text}` is no longer than the interval of the polls"),
+            format!("the feed is polled every {every:#}"),
+            "write the longest silence that is usual for the feed, such as \"14d\"",
         ))
     })
 }

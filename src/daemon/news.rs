@@ -4,7 +4,7 @@
 use tracing::{debug, error, info, warn};
 
 use crate::{
-    jobs::{deliver::DeliverReport, digest::DigestReport, poll::PolledFeed},
+    jobs::{deliver::DeliverReport, digest::DigestReport, poll::PolledFeed, wake::Found},
     model::{delivery::SendOutcome, feed::FeedState},
     moves::{Kind, Step},
 };
@@ -51,6 +51,16 @@ fn moved(feed: &PolledFeed, step: &Step) {
         // A load of the configuration tells of it.
         Kind::Agreed => {}
         Kind::Dropped => warn!(target: "poll", { feed.id = %feed.feed, to }, "is asked at its old address again"),
+    }
+}
+
+/// That time did not pass as it should.
+pub(super) fn looked(found: &Found) {
+    if let Some((from, to)) = found.jump {
+        warn!(target: "run", from = %format_args!("{from:.0}"), to = %format_args!("{to:.0}"), "the clock was set: the plan of polls moves with it");
+    }
+    if found.spread > 0 {
+        info!(target: "run", feeds = found.spread, "polls that waited are spread over the next hour");
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
         digest::DigestKind,
         entry::Format,
         feed::FeedState,
-        id::{AcknowledgementNo, ConfigVersion, DeliveryNo, DigestNo, EntryNo, FeedId, OwnerId, StoryNo},
+        id::{AcknowledgementNo, ConfigVersion, DeliveryNo, DigestNo, EntryNo, FeedId, GroupId, OwnerId, StoryNo},
         stack::Tag,
         time::{Time, rfc3339},
     },
@@ -82,6 +82,15 @@ pub enum Event {
         /// The configuration that says so.
         config: ConfigVersion,
     },
+    /// A feed was taken out of the register by command; its history stays.
+    FeedDropped {
+        /// The feed.
+        feed: FeedId,
+        /// The group that was taken out with it, where it was.
+        group: Option<GroupId>,
+        /// Why, as the person who did it says.
+        reason: Personal,
+    },
     /// A feed is asked at another address than its configuration says, is so no more, or a person is asked whether it
     /// shall be.
     FeedMoved {
@@ -128,7 +137,21 @@ pub enum Event {
         /// The feeds with how often each was polled in vain.
         feeds: Vec<(FeedId, u32)>,
     },
-    /// A feed's health changed.
+    /// The machine's clock was set: where it stood or should have stood, and where it stood then.
+    ClockJumped {
+        /// Before, or what it should have shown.
+        from: Time,
+        /// What it showed.
+        to: Time,
+    },
+    /// Most feeds of a round, on several hosts, could not be connected to: counted against none of them.
+    NoNetwork {
+        /// How many feeds.
+        feeds: usize,
+        /// On how many hosts.
+        hosts: usize,
+    },
+    /// A feed's health changed, or its absence became an alarm.
     FeedStateChanged {
         /// The feed.
         feed: FeedId,
@@ -372,6 +395,9 @@ impl Event {
             Event::FeedRenamed { from, to, config } => {
                 Draft::new("feed-renamed", json!({ "from": from, "to": to, "config": config }))
             }
+            Event::FeedDropped { feed, group, reason } => {
+                Draft::new("feed-dropped", json!({ "feed": feed, "group": group })).with("reason", reason)
+            }
             Event::FeedMoved { feed, kind, from, to, since, times, reason } => Draft::new(
                 "feed-moved",
                 json!({
@@ -401,6 +427,10 @@ impl Event {
                 let feeds: Map<String, Value> = feeds.into_iter().map(|(id, n)| (id.to_string(), json!(n))).collect();
                 Draft::new("quiet-polls", json!({ "day": day, "feeds": feeds }))
             }
+            Event::ClockJumped { from, to } => {
+                Draft::new("clock-jumped", json!({ "from": rfc3339(from), "to": rfc3339(to) }))
+            }
+            Event::NoNetwork { feeds, hosts } => Draft::new("no-network", json!({ "feeds": feeds, "hosts": hosts })),
             Event::FeedStateChanged { feed, from, to, status, cause } => Draft::new(
                 "feed-state",
                 json!({ "feed": feed, "from": from.as_str(), "to": to.as_str(), "status": status, "cause": cause }),

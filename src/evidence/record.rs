@@ -324,6 +324,7 @@ mod tests {
                 })),
             },
             Event::FeedRenamed { from: "a".into(), to: "b".into(), config },
+            Event::FeedDropped { feed: "a".into(), group: Some("b".into()), reason: Personal::shared("c") },
             Event::FeedMoved {
                 feed: "a".into(),
                 kind: moves::Kind::Followed,
@@ -345,6 +346,8 @@ mod tests {
                 config,
             },
             Event::QuietPolls { day: "2026-11-20".into(), feeds: vec![("b".into(), 2), ("a".into(), 24)] },
+            Event::ClockJumped { from: Time::UNIX_EPOCH, to: Time::UNIX_EPOCH + jiff::SignedDuration::from_hours(9) },
+            Event::NoNetwork { feeds: 12, hosts: 9 },
             Event::FeedStateChanged {
                 feed: "a".into(),
                 from: FeedState::Ok,

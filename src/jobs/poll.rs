@@ -2,6 +2,7 @@
 //! are made one after another, inside the transaction that commits them.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Mutex, PoisonError,
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
@@ -10,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
 
 use super::{Context, Fault};
@@ -17,6 +19,7 @@ use crate::{
     clock::Stopwatch,
     evidence::event::Event,
     fetch::FetchRequest,
+    health::{self, Sight},
     hex::hex,
     identity::{self, Fingerprint},
     marks,
@@ -41,6 +44,8 @@ const BATCH_ENTRIES: usize = 4_000;
 const BATCH_WAIT: Duration = Duration::from_millis(200);
 /// How often a wait for answers looks whether it shall stop.
 const LOOK: Duration = Duration::from_millis(250);
+/// After this time without a network its feeds are blind, whoever's fault that is, and their owners hear of it.
+const LONGEST_OUTAGE: SignedDuration = SignedDuration::from_hours(6);
 /// How much longer than one request and the gap behind it all hosts together may be silent.
 const MARGIN: Duration = Duration::from_secs(30);
 
@@ -65,6 +70,14 @@ pub struct PolledFeed {
     pub moved: Option<moves::Step>,
 }
 
+impl PolledFeed {
+    /// Whether it could not be seen this time.
+    pub fn is_blind(&self) -> bool {
+        // A feed that was well before stays so while this machine has no network.
+        !self.state.is_seen() || self.state != FeedState::Quiet && !self.cause.is_empty()
+    }
+}
+
 /// What polling did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PollReport {
@@ -80,7 +93,7 @@ impl PollReport {
 
     /// How many feeds ended in a state that cannot be seen.
     pub fn failed(&self) -> usize {
-        self.feeds.iter().filter(|feed| !feed.state.is_seen()).count()
+        self.feeds.iter().filter(|feed| feed.is_blind()).count()
     }
 }
 
@@ -112,22 +125,49 @@ pub fn poll(
     only: Option<&[FeedId]>,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<PollReport, Fault> {
+    let claimed = claim(context, only)?;
+    ask(context, claimed, progress)
+}
+
+/// Feeds whose next poll was moved on, because they are asked now.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    feeds: Vec<(FeedStatus, Feed)>,
+    at: Time,
+}
+
+impl Claimed {
+    /// Whether there is nothing to ask.
+    pub fn is_empty(&self) -> bool {
+        self.feeds.is_empty()
+    }
+}
+
+/// Claims every feed that is due, or just these feeds, due or not.
+pub fn claim(context: &Context, only: Option<&[FeedId]>) -> Result<Claimed, Fault> {
     let now = context.now();
     let claimed = context.store.write(|write| write.claim_polls(only, &context.config, now))?;
-    let mut report = PollReport::default();
-    if claimed.is_empty() {
-        return Ok(report);
-    }
-    progress(Progress { done: 0, total: claimed.len(), last: None });
-    let feeds: Vec<(FeedStatus, Feed)> = claimed
+    let feeds = claimed
         .into_iter()
         .filter_map(|status| context.config.feed(&status.id).cloned().map(|feed| (status, feed)))
         .collect();
+    Ok(Claimed { feeds, at: now })
+}
+
+/// Asks the feeds that were claimed, and commits what comes of it.
+pub fn ask(context: &Context, claimed: Claimed, progress: &mut dyn FnMut(Progress<'_>)) -> Result<PollReport, Fault> {
+    let Claimed { feeds, at: now } = claimed;
+    let mut report = PollReport::default();
+    if feeds.is_empty() {
+        return Ok(report);
+    }
+    progress(Progress { done: 0, total: feeds.len(), last: None });
     let requests = feeds
         .iter()
         .map(|(status, feed)| FetchRequest {
             url: moves::address(status, &feed.url),
             validators: plan::validators_to_send(status, now),
+            a_im: feed.a_im,
         })
         .collect();
     let outcomes = Mutex::new(context.fetcher.fetch_all(requests));
@@ -188,8 +228,8 @@ fn understand(context: &Context, feed: &Feed, place: usize, outcome: FetchOutcom
             let (answer, source) = (Answer::NotModified(validators), Source::of(moved));
             Understood { place, answer, source, hints, warnings: Vec::new() }
         }
-        FetchOutcome::Failed { state, status, cause, hints } => {
-            let answer = Answer::Failed { state, status, cause };
+        FetchOutcome::Failed { state, status, reached, cause, hints } => {
+            let answer = Answer::Failed { state, status, reached, cause };
             Understood { place, answer, source: Source::Nowhere, hints, warnings: Vec::new() }
         }
     }
@@ -198,16 +238,25 @@ fn understand(context: &Context, feed: &Feed, place: usize, outcome: FetchOutcom
 fn understand_document(context: &Context, feed: &Feed, fetched: Fetched) -> (Answer, Vec<String>) {
     let (sha256, bytes) = (hex(&Sha256::digest(&fetched.bytes)), fetched.bytes.len());
     let url = fetched.final_url.to_string();
-    let document = match reader::read(fetched.bytes, fetched.charset, Some(fetched.final_url)) {
+    let head = fetched.bytes.get(..health::PAGE_HEAD).unwrap_or(&fetched.bytes).to_vec();
+    let final_url = fetched.final_url.clone();
+    let mut document = match reader::read(fetched.bytes, fetched.charset, Some(fetched.final_url)) {
         Ok(document) => document,
         Err(error) => {
             let (state, cause) = match fetched.cut {
                 Some(cut) => (FeedState::Broken, format!("{cut}; nothing of it could be read: {error}")),
-                None => (FeedState::NotAFeed, error.to_string()),
+                None => health::page(&head).unwrap_or_else(|| (FeedState::NotAFeed, error.to_string())),
             };
-            return (Answer::Failed { state, status: Some(200), cause }, Vec::new());
+            return (Answer::Failed { state, status: Some(200), reached: true, cause }, Vec::new());
         }
     };
+    let converter_error = health::take_converter_errors(&mut document.entries, &final_url);
+    if let (Some(cause), true) = (&converter_error, document.entries.is_empty()) {
+        return (
+            Answer::Failed { state: FeedState::Suspicious, status: Some(200), reached: true, cause: cause.clone() },
+            Vec::new(),
+        );
+    }
     let mut warnings = document.warnings;
     let partial = document.partial || fetched.cut.is_some();
     warnings.extend(fetched.cut);
@@ -238,12 +287,15 @@ fn understand_document(context: &Context, feed: &Feed, fetched: Fetched) -> (Ans
         url,
         partial,
         validators: fetched.validators,
-        ttl: document.hints.ttl,
+        is_delta: fetched.is_delta,
+        wishes: document.hints.wishes,
+        sight: Sight { converter_error, ..Sight::default() },
     };
     (Answer::Document(Box::new(arrived)), warnings)
 }
 
-/// Commits what was understood, in batches that are bounded in number and in time.
+/// Commits what was understood, in batches that are bounded in number and in time. What got no connection waits for the
+/// end: only then is it clear whether it was the feeds or this machine.
 #[expect(clippy::needless_pass_by_value, reason = "dropping it tells the readers that nobody listens")]
 fn commit_all(
     context: &Context,
@@ -252,34 +304,78 @@ fn commit_all(
     report: &mut PollReport,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<(), Fault> {
+    let mut unreached = Vec::new();
+    let mut hosts = BTreeMap::new();
     while let Some(first) = next(context, &understood) {
-        let mut batch = vec![first];
+        let mut batch = Vec::new();
         let mut entries = 0;
-        while batch.len() < BATCH_POLLS && entries < BATCH_ENTRIES {
-            match understood.recv_timeout(BATCH_WAIT) {
-                Ok(one) => {
-                    if let Answer::Document(arrived) = &one.answer {
-                        entries += arrived.entries.len();
-                    }
-                    batch.push(one);
-                }
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+        let mut one = Some(first);
+        while let Some(this) = one.take() {
+            if let Answer::Document(arrived) = &this.answer {
+                entries += arrived.entries.len();
+            }
+            let reached = !matches!(this.answer, Answer::Failed { reached: false, .. });
+            note_host(&mut hosts, feeds, this.place, reached);
+            let group = if reached { &mut batch } else { &mut unreached };
+            group.push(this);
+            if batch.len() < BATCH_POLLS && entries < BATCH_ENTRIES {
+                one = understood.recv_timeout(BATCH_WAIT).ok();
             }
         }
-        let now = context.now();
-        let polled = context.store.write(|write| {
-            let mut polled = Vec::with_capacity(batch.len());
-            for one in batch {
-                let Some((status, feed)) = feeds.get(one.place) else { continue };
-                polled.extend(commit(context, write, (status, feed), one, now)?);
-            }
-            Ok(polled)
-        })?;
-        context.pulse.beat();
-        for feed in polled {
-            report.feeds.push(feed);
-            progress(Progress { done: report.feeds.len(), total: feeds.len(), last: report.feeds.last() });
+        commit_batch(context, feeds, batch, report, progress)?;
+    }
+    if is_cut_off(context, &hosts, unreached.len())? {
+        for one in &mut unreached {
+            one.answer = Answer::NoNetwork;
         }
+    }
+    commit_batch(context, feeds, unreached, report, progress)
+}
+
+fn note_host(hosts: &mut BTreeMap<String, bool>, feeds: &[(FeedStatus, Feed)], place: usize, reached: bool) {
+    if let Some(host) = feeds.get(place).and_then(|(_, feed)| feed.url.host_str()) {
+        *hosts.entry(host.to_owned()).or_default() |= reached;
+    }
+}
+
+/// Whether it is this machine that has no network; not for longer than feeds may stay unseen without anybody hearing of
+/// it.
+fn is_cut_off(context: &Context, hosts: &BTreeMap<String, bool>, feeds: usize) -> Result<bool, Fault> {
+    let now = context.now();
+    let lost = context.reach.lock().unwrap_or_else(PoisonError::into_inner).after(hosts, now);
+    let Some(lost) = lost.filter(|_| feeds > 0) else {
+        if hosts.values().any(|reached| *reached) {
+            context.store.write(|write| write.network_is_there())?;
+        }
+        return Ok(false);
+    };
+    let since = context.store.write(|write| write.network_lost(feeds, lost, now))?;
+    Ok(now.duration_since(since) <= LONGEST_OUTAGE)
+}
+
+fn commit_batch(
+    context: &Context,
+    feeds: &[(FeedStatus, Feed)],
+    batch: Vec<Understood>,
+    report: &mut PollReport,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<(), Fault> {
+    if batch.is_empty() {
+        return Ok(());
+    }
+    let now = context.now();
+    let polled = context.store.write(|write| {
+        let mut polled = Vec::with_capacity(batch.len());
+        for one in batch {
+            let Some((status, feed)) = feeds.get(one.place) else { continue };
+            polled.extend(commit(context, write, (status, feed), one, now)?);
+        }
+        Ok(polled)
+    })?;
+    context.pulse.beat();
+    for feed in polled {
+        report.feeds.push(feed);
+        progress(Progress { done: report.feeds.len(), total: feeds.len(), last: report.feeds.last() });
     }
     Ok(())
 }
@@ -315,7 +411,6 @@ fn commit(
         // A reload gave the feed another address meanwhile and made it due there: this answer is nobody's.
         return Ok(None);
     }
-    let mut update = plan::feed_update(&context.config, feed, &before, &answer, &hints, now);
     let plans = match &mut answer {
         Answer::Document(arrived) => {
             let judged = (std::mem::take(&mut arrived.entries), std::mem::take(&mut arrived.judged));
@@ -332,6 +427,11 @@ fn commit(
         }
         _ => plan::EntryPlans::default(),
     };
+    if let Answer::Document(arrived) = &mut answer {
+        arrived.sight.brings_new = plans.entries.iter().any(|plan| plan.revises.is_none());
+        arrived.sight.is_hollow = plans.total == 0 && write.read().has_brought(no, health::KNOWN_WELL)?;
+    }
+    let mut update = plan::feed_update(&context.config, feed, &before, &answer, &hints, now);
     // That nothing changed since an empty document says as little as that document.
     let says_nothing = matches!(answer, Answer::NotModified(_)) && update.status.empties > 0;
     let source = if says_nothing { Source::Nowhere } else { source };

@@ -82,6 +82,9 @@ impl Write<'_> {
             )?;
         }
         self.align_feeds(config, version, now)?;
+        if is_new {
+            self.retry_what_our_rules_refused(now)?;
+        }
         self.align_owners(config)?;
         Ok(LoadedConfiguration { version, is_new })
     }

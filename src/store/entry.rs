@@ -194,11 +194,17 @@ impl Write<'_> {
         let mut applied = AppliedPoll::default();
         match answer {
             Answer::Document(arrived) if plans.baseline || !plans.entries.is_empty() => {
+                let is_baseline = plans.baseline;
                 applied = self.apply_entries((feed, no), arrived, plans, config, now)?;
-                update.status.last_entry_at = if applied.new > 0 { Some(now) } else { update.status.last_entry_at };
+                if applied.new > 0 {
+                    update.status.last_entry_at = Some(now);
+                    if !is_baseline {
+                        update.status.active.mark(now);
+                    }
+                }
             }
             Answer::Document(_) | Answer::NotModified(_) => self.count_quiet_poll(no, now)?,
-            Answer::Failed { .. } => {}
+            Answer::Failed { .. } | Answer::NoNetwork => {}
         }
         self.store_feed_status(&update.status)?;
         Ok(applied)

@@ -5,10 +5,13 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Read, StoreError, Write};
 use crate::{
+    cadence,
     evidence::event::Event,
     model::{
+        days::ActiveDays,
         feed::{FeedState, FeedStatus, Moving, Tlp, Validators},
         id::{DigestNo, FeedId, FeedNo},
+        outcome::OUR_RULES,
         settings::Config,
         time::{Time, from_millis, millis},
     },
@@ -21,6 +24,16 @@ const AFTER_CRASHES: SignedDuration = SignedDuration::from_hours(24);
 
 /// Longer than a poll is put off, but by the interval of its feed.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(8 * 24);
+
+/// What is late by this much after a pause is spread; less is the spread of every day.
+const LATE: SignedDuration = SignedDuration::from_mins(15);
+/// Late polls are spread over this at the most ...
+const SPREAD_OVER: SignedDuration = SignedDuration::from_hours(1);
+/// ... and over this much for each of them.
+const SPREAD_STEP: SignedDuration = SignedDuration::from_secs(18);
+
+/// Why a claimed feed is asked again when it is.
+const WHY_CLAIMED: &str = "one interval after an unfinished request";
 
 /// What a first poll recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +50,7 @@ pub struct BaselineRow {
 
 const COLUMNS: &str = "feed.no, feed.id, enabled, next_poll_at, attempt, etag, last_modified, state, since, cause,
     failures, last_poll_at, last_entry_at, full_fetch_at, baseline_at, partial, next_poll_why, wishes, gone_at, empties,
-    moving_to, moving_since, moving_times, moved_to, moving_asked, moved_at,
-    move_told";
+    moving_to, moving_since, moving_times, moved_to, moving_asked, moved_at, move_told, alarm_at, active";
 
 fn feed_status(row: &Row<'_>) -> rusqlite::Result<FeedStatus> {
     let time = |i: usize| -> rusqlite::Result<Option<Time>> { Ok(row.get::<_, Option<i64>>(i)?.map(from_millis)) };
@@ -66,6 +78,10 @@ fn feed_status(row: &Row<'_>) -> rusqlite::Result<FeedStatus> {
         moved_to: row.get(23)?,
         moved_at: time(25)?,
         move_told: row.get::<_, Option<i64>>(26)?.map(DigestNo),
+        alarm_at: time(27)?,
+        active: row
+            .get::<_, Option<Vec<u8>>>(28)?
+            .map_or_else(ActiveDays::default, |bytes| ActiveDays::from_bytes(&bytes)),
     })
 }
 
@@ -114,6 +130,14 @@ impl Read<'_> {
         let mut query = self.tx.prepare_cached("SELECT feed, count(*) FROM entry GROUP BY feed")?;
         let rows = query.query_map([], |row| Ok((FeedNo(row.get(0)?), row.get(1)?)))?.collect::<Result<_, _>>()?;
         Ok(rows)
+    }
+
+    /// Whether a feed has brought at least so many entries.
+    pub fn has_brought(&self, feed: FeedNo, entries: usize) -> Result<bool, StoreError> {
+        let mut query =
+            self.tx.prepare_cached("SELECT count(*) FROM (SELECT 1 FROM entry WHERE feed = ?1 LIMIT ?2)")?;
+        let found: usize = query.query_row(params![feed.0, entries], |row| row.get(0))?;
+        Ok(found >= entries)
     }
 
     /// Whether an enabled feed is due that was never polled to an end.
@@ -169,6 +193,7 @@ impl Write<'_> {
         config: &Config,
         now: Time,
     ) -> Result<Vec<FeedStatus>, StoreError> {
+        self.see_clock(now)?;
         self.bring_polls_back(config, now)?;
         let rows = self.read().feeds()?;
         let mut claimed = Vec::new();
@@ -184,15 +209,18 @@ impl Write<'_> {
             }
             let pause = if has_crashed_us { feed.every.max(AFTER_CRASHES) } else { feed.every };
             self.tx
-                .prepare_cached("UPDATE feed_state SET next_poll_at = ?2, attempt = attempt + 1 WHERE feed = ?1")?
-                .execute(params![row.no.0, millis(now.saturating_add(pause).unwrap_or(now))])?;
+                .prepare_cached(
+                    "UPDATE feed_state SET next_poll_at = ?2, next_poll_why = ?3, attempt = attempt + 1 WHERE feed = ?1",
+                )?
+                .execute(params![row.no.0, millis(now.saturating_add(pause).unwrap_or(now)), WHY_CLAIMED])?;
             claimed.push(row);
         }
         claimed.sort_by_key(|row| row.next_poll_at);
         Ok(claimed)
     }
 
-    /// Makes due what is planned further ahead than any poll is: a clock that was ahead planned it.
+    /// Brings back what is planned further ahead than any poll is: a clock that was ahead planned it. Such feeds are
+    /// asked within an hour and within their own interval, each at its own moment.
     pub fn bring_polls_back(&mut self, config: &Config, now: Time) -> Result<(), StoreError> {
         let far = now.saturating_add(LONGEST_PAUSE).unwrap_or(now);
         let rows: Vec<(i64, FeedId, i64)> = {
@@ -205,11 +233,52 @@ impl Write<'_> {
                 .collect::<Result<_, _>>()?
         };
         for (no, id, next) in rows {
-            let every = config.feed(&id).map_or(LONGEST_PAUSE, |feed| feed.every.saturating_mul(2));
-            if from_millis(next) > now.saturating_add(every.max(LONGEST_PAUSE)).unwrap_or(now) {
-                self.tx.execute("UPDATE feed_state SET next_poll_at = ?2 WHERE feed = ?1", params![no, millis(now)])?;
+            let every = config.feed(&id).map_or(LONGEST_PAUSE, |feed| feed.every);
+            let longest = every.saturating_mul(2).max(LONGEST_PAUSE);
+            if from_millis(next) > now.saturating_add(longest).unwrap_or(now) {
+                let at = now.saturating_add(cadence::share(no, every.min(SPREAD_OVER))).unwrap_or(now);
+                self.plan_poll(no, at, "the clock was set back")?;
             }
         }
+        Ok(())
+    }
+
+    /// Spreads the polls that have been late for long over as much as an hour, the latest first: after the machine was
+    /// asleep or the service down, so that it does not ask everybody at once. First polls stay due. How many were moved.
+    pub fn spread_overdue(&mut self, now: Time) -> Result<usize, StoreError> {
+        let late = now.saturating_sub(LATE).unwrap_or(now);
+        let feeds: Vec<i64> = {
+            let mut query = self.tx.prepare_cached(
+                "SELECT feed FROM feed_state WHERE enabled = 1 AND next_poll_at < ?1 AND last_poll_at IS NOT NULL
+                 ORDER BY next_poll_at, feed",
+            )?;
+            query.query_map([millis(late)], |row| row.get(0))?.collect::<Result<_, _>>()?
+        };
+        let count = i32::try_from(feeds.len()).unwrap_or(i32::MAX);
+        let whole = SPREAD_STEP.saturating_mul(count).min(SPREAD_OVER);
+        for (place, feed) in (0..).zip(&feeds) {
+            let after = whole.saturating_mul(place) / count.max(1);
+            let at = now.saturating_add(after).unwrap_or(now);
+            self.plan_poll(*feed, at, "late after a pause; spread over an hour")?;
+        }
+        Ok(feeds.len())
+    }
+
+    /// Makes due at once what our own rules about addresses and ports refused: they may have changed.
+    pub(super) fn retry_what_our_rules_refused(&mut self, now: Time) -> Result<(), StoreError> {
+        self.tx
+            .prepare_cached(
+                "UPDATE feed_state SET next_poll_at = min(next_poll_at, ?1), next_poll_why = 'the configuration changed'
+                 WHERE state = 'refused' AND substr(cause, 1, length(?2)) = ?2",
+            )?
+            .execute(params![millis(now), OUR_RULES])?;
+        Ok(())
+    }
+
+    fn plan_poll(&mut self, feed: i64, at: Time, why: &str) -> Result<(), StoreError> {
+        self.tx
+            .prepare_cached("UPDATE feed_state SET next_poll_at = ?2, next_poll_why = ?3 WHERE feed = ?1")?
+            .execute(params![feed, millis(at), why])?;
         Ok(())
     }
 
@@ -250,7 +319,8 @@ impl Write<'_> {
         let mut changed = 0;
         for id in ids {
             changed += self.tx.execute(
-                "UPDATE feed_state SET next_poll_at = ?2 WHERE enabled = 1 AND feed = (SELECT no FROM feed WHERE id = ?1)",
+                "UPDATE feed_state SET next_poll_at = ?2, next_poll_why = 'somebody asked for it'
+                 WHERE enabled = 1 AND feed = (SELECT no FROM feed WHERE id = ?1)",
                 params![id.as_str(), millis(now)],
             )?;
         }
@@ -288,7 +358,7 @@ impl Write<'_> {
                      since = ?7, cause = ?8, failures = ?9, last_poll_at = ?10, last_entry_at = ?11,
                      full_fetch_at = ?12, baseline_at = ?13, partial = ?14, next_poll_why = ?15, wishes = ?16,
                      gone_at = ?17, empties = ?18, moving_to = ?19, moving_since = ?20, moving_times = ?21, moved_to = ?22,
-                     moving_asked = ?23, moved_at = ?24, move_told = ?25
+                     moving_asked = ?23, moved_at = ?24, move_told = ?25, alarm_at = ?26, active = ?27
                  WHERE feed = ?1",
             )?
             .execute(params![
@@ -317,6 +387,8 @@ impl Write<'_> {
                 moving.and_then(|moving| moving.asked_at).map(millis),
                 status.moved_at.map(millis),
                 status.move_told.map(|digest| digest.0),
+                status.alarm_at.map(millis),
+                status.active.to_bytes(),
             ])?;
         Ok(())
     }

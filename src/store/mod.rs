@@ -4,6 +4,7 @@
 mod acknowledgement;
 mod align;
 mod assignment;
+pub mod clock;
 mod configuration;
 mod delivery;
 mod digest;
@@ -12,6 +13,7 @@ mod faults;
 mod feed;
 pub mod log;
 mod migration;
+mod network;
 mod purge;
 mod story;
 
@@ -28,7 +30,7 @@ pub use self::{
     assignment::{AssignmentRow, ListedRow, PendingRow, Reassigned, WithheldRow},
     configuration::LoadedConfiguration,
     delivery::{DueDelivery, UnfinishedAttempt},
-    digest::{DigestRow, NewDigest},
+    digest::{DigestRow, NewDigest, NoticeRow},
     entry::{AppliedPoll, EntryRow, PollCommit},
     faults::Faults,
     feed::BaselineRow,

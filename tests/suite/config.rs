@@ -441,7 +441,7 @@ fn every_key_of_a_mail_server_stands_in_the_shipped_files_and_the_ports_are_as_t
 #[test]
 fn every_key_there_is_stands_in_the_shipped_files() {
     let keys = [
-        (FEEDS, "name url owner group id every unmatched baseline tlp topics enabled"),
+        (FEEDS, "name url owner group id every expect unmatched baseline tlp topics enabled"),
         (FEEDS, "kind membership reason deputy controls joined review_by"),
         (OWNERS, "fallback id name address role deputy timezone digest tlp until"),
         (STACK, "id name owner terms when to urgent text case near not regex feed group tag severity"),

@@ -152,7 +152,7 @@ fn fetch(url: &str, roots: RootCertStore) -> FetchOutcome {
     };
     let here = Resolver::table(|_| vec!["127.0.0.2".parse().unwrap()]);
     let fetcher = Fetcher::with_roots(&settings, Clock::System, here, roots).unwrap();
-    fetcher.fetch(FetchRequest { url: url.parse().unwrap(), validators: Validators::default() })
+    fetcher.fetch(FetchRequest { url: url.parse().unwrap(), validators: Validators::default(), a_im: false })
 }
 
 fn words(outcome: FetchOutcome) -> String {

@@ -9,6 +9,7 @@
 #![expect(clippy::print_stderr, clippy::print_stdout, reason = "a skipped test says so aloud")]
 
 mod acknowledge;
+mod catalogue;
 mod commands;
 mod config;
 mod corpus;
@@ -19,11 +20,14 @@ mod evidence;
 mod fetch;
 mod fetch_tls;
 mod harness;
+mod health;
 mod mail;
+mod manners;
 mod matching;
 mod moves;
 mod parse;
 mod poll;
+mod probe;
 mod regression;
 mod reload;
 mod routing;

@@ -35,6 +35,7 @@ CREATE TABLE feed_state (
     -- What the last document said about when to come back, as JSON: a 304 brings no document.
     wishes        TEXT NOT NULL DEFAULT '{}',
     gone_at       INTEGER,
+    alarm_at      INTEGER,
     empties       INTEGER NOT NULL DEFAULT 0,
     moving_to     TEXT,
     moving_since  INTEGER,
@@ -42,9 +43,23 @@ CREATE TABLE feed_state (
     moving_asked  INTEGER,
     moved_to      TEXT,
     moved_at      INTEGER,
-    move_told     INTEGER
+    move_told     INTEGER,
+    -- The days on which it brought new entries: the last one and a bit for each of the 447 before it.
+    active        BLOB
 ) STRICT;
 CREATE INDEX feed_due ON feed_state (next_poll_at) WHERE enabled = 1;
+
+-- When the clock was looked at last: one that stands before it was set back.
+CREATE TABLE clock_state (
+    one     INTEGER PRIMARY KEY CHECK (one = 1),
+    seen_at INTEGER NOT NULL
+) STRICT;
+
+-- Present while this machine reaches nearly none of the hosts that it asks.
+CREATE TABLE network_state (
+    one     INTEGER PRIMARY KEY CHECK (one = 1),
+    lost_at INTEGER NOT NULL
+) STRICT;
 
 CREATE TABLE quiet_poll_state (
     day   TEXT NOT NULL,
@@ -233,6 +248,15 @@ CREATE TABLE digest_baseline (
     owner  TEXT NOT NULL,
     digest INTEGER NOT NULL REFERENCES digest (no),
     PRIMARY KEY (feed, owner, digest)
+) STRICT, WITHOUT ROWID;
+
+-- What each digest told its owner for the first time of the health of a feed.
+CREATE TABLE digest_notice (
+    digest INTEGER NOT NULL REFERENCES digest (no),
+    feed   INTEGER NOT NULL REFERENCES feed (no),
+    notice TEXT NOT NULL,
+    state  TEXT NOT NULL,
+    PRIMARY KEY (digest, feed)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE delivery (

@@ -1,0 +1,279 @@
+//! What a probe found, for people: one line that says it all, then one line for each thing that an editor decides by.
+
+use std::fmt::Write as _;
+
+use jiff::{SignedDuration, tz::TimeZone};
+
+use super::block::block;
+use crate::{
+    cli::table::{count, moment, stretch},
+    jobs::probe::{Known, Probed, Reading},
+    model::{entry::Format, id::OwnerId, settings::Config, time::Time},
+    outlook::{Outlook, Shown, in_words},
+    route::Fate,
+};
+
+/// The most lines of one kind.
+const MOST: usize = 5;
+/// The longest title, in characters.
+const LONGEST_TITLE: usize = 70;
+/// The longest wait between two polls that a publisher's word on freshness is given, as `cadence` decides.
+const LONGEST_WISH: SignedDuration = SignedDuration::from_hours(24);
+
+/// The report.
+pub(super) fn report(probed: &Probed, config: &Config, now: Time) -> String {
+    let mut out = Lines(String::new());
+    if !probed.is_good() {
+        let said = probed.trouble().map_or("nothing was asked", |one| &one.said);
+        out.whole(&format!("cannot be read: {said}"));
+        for one in probed.tries.iter().skip(1) {
+            out.line("tried", &format!("{} ({}): {}", one.url, one.how.in_words(), one.said));
+        }
+    }
+    if let Some((reading, outlook)) = probed.reading.as_ref().zip(probed.outlook.as_ref()) {
+        found(&mut out, probed, reading);
+        out.whole(&first(reading, outlook, now));
+        document(&mut out, probed, reading, outlook);
+        manners(&mut out, probed, reading);
+        for remark in outlook.remarks(&probed.feed, now) {
+            out.line("note", &remark);
+        }
+        if let Known::Listed(listed) = probed.known
+            && !listed.note.is_empty()
+        {
+            out.line("note", &listed.note);
+        }
+        meaning(&mut out, probed, outlook, now);
+    }
+    match probed.known {
+        Known::Configured if !probed.is_configured => {
+            out.line("in file", &format!("feeds.toml has it as `{}`", probed.feed.id));
+        }
+        Known::Listed(listed) => {
+            out.line("catalogue", &format!("{}: {}", listed.id, listed.about));
+        }
+        Known::Configured | Known::Nowhere => {}
+    }
+    if let Some(block) = block(probed, config) {
+        let _ = write!(out.0, "\nwrite into feeds.toml:\n\n{block}");
+    }
+    out.0
+}
+
+/// Lines with a label in front.
+struct Lines(String);
+
+impl Lines {
+    fn whole(&mut self, text: &str) {
+        self.0.push_str(text);
+        self.0.push('\n');
+    }
+
+    fn line(&mut self, label: &str, text: &str) {
+        let _ = writeln!(self.0, "{label:<9} {text}");
+    }
+}
+
+/// `200 in 0.4 s, Atom, 18 KB, 20 entries, newest 19 Nov, ETag yes`
+fn first(reading: &Reading, outlook: &Outlook, now: Time) -> String {
+    let took = SignedDuration::try_from(reading.took).unwrap_or_default();
+    let newest = outlook
+        .dates
+        .newest
+        .map_or_else(|| "no dates".to_owned(), |newest| format!("newest {}", moment(newest, now, &TimeZone::system())));
+    let etag = if reading.validators.etag.is_some() { "yes" } else { "no" };
+    format!(
+        "200 in {}, {}, {}, {}, {newest}, ETag {etag}",
+        stretch(took),
+        format_name(reading.document.format),
+        size(reading.bytes as u64),
+        count(outlook.entries, "entry", "entries"),
+    )
+}
+
+fn format_name(format: Format) -> &'static str {
+    match format {
+        Format::Rss => "RSS",
+        Format::Rdf => "RDF",
+        Format::Atom => "Atom",
+        Format::Json => "JSON Feed",
+        Format::Kev => "KEV",
+        Format::Csaf => "CSAF",
+        Format::Advisories => "a list of advisories",
+    }
+}
+
+/// Where it was found, where that is not where it was asked for.
+fn found(out: &mut Lines, probed: &Probed, reading: &Reading) {
+    if reading.url != probed.asked {
+        let label = if probed.is_good() { "found" } else { "instead" };
+        out.line(label, &format!("{} ({})", reading.url, reading.how.in_words()));
+        for one in probed.also.iter().take(MOST) {
+            let title = one.title.as_ref().map_or_else(String::new, |title| format!(" \"{title}\""));
+            out.line("also", &format!("{}{title}, not asked", one.url));
+        }
+    }
+}
+
+fn document(out: &mut Lines, probed: &Probed, reading: &Reading, outlook: &Outlook) {
+    if reading.is_redirected() {
+        let words = if reading.moved_permanently {
+            format!("moved for good to {}: write this address", reading.final_url)
+        } else {
+            format!("redirected for now to {}: keep the address", reading.final_url)
+        };
+        out.line("address", &words);
+    }
+    if reading.url.scheme() == "http" && reading.address().scheme() == "http" && probed.asked.domain().is_some() {
+        out.line("address", "http: anybody on the way can change what it says; look whether https answers too");
+    }
+    if let Some(title) = &reading.document.title {
+        out.line("title", &shortened(title));
+    }
+    if reading.document.partial {
+        out.line("partial", "some of it could not be read, so entries may be missing");
+    }
+    let warnings = &reading.document.warnings;
+    for warning in warnings.iter().take(MOST) {
+        out.line("repaired", warning);
+    }
+    if warnings.len() > MOST {
+        out.line("", &format!("and {} more", warnings.len() - MOST));
+    }
+    let dates = &outlook.dates;
+    if let Some((usual, longest)) = dates.usual_gap.zip(dates.longest_gap) {
+        let (usual, longest) = (in_words(usual), in_words(longest));
+        let month = count(dates.last_month, "entry", "entries");
+        out.line("rhythm", &format!("usual gap {usual}, longest {longest}, {month} in the last 30 days"));
+    }
+}
+
+/// What the publisher gives and wishes, and what that costs.
+fn manners(out: &mut Lines, probed: &Probed, reading: &Reading) {
+    let validators = match (&reading.validators.etag, &reading.validators.last_modified) {
+        (Some(_), Some(_)) => Some("ETag and Last-Modified"),
+        (Some(_), None) => Some("ETag"),
+        (None, Some(_)) => Some("Last-Modified"),
+        (None, None) => None,
+    };
+    let every = probed.feed.every;
+    let words = match validators {
+        Some(_) if reading.document.partial => {
+            "its validators are not kept while the document is read only in part".to_owned()
+        }
+        Some(validators) => format!("{validators}: a document that has not changed is not sent again"),
+        None if !probed.feed.every_stated => {
+            let once = size(reading.wire_bytes);
+            format!("no validators: asked once a day, {once} each time, unless `every` is written at the feed")
+        }
+        None => {
+            let polls = u64::try_from(SignedDuration::from_hours(24).as_secs() / every.as_secs().max(1)).unwrap_or(1);
+            let day = size(reading.wire_bytes.saturating_mul(polls.max(1)));
+            format!("no validators: every poll fetches all of it, {day} a day when asked every {}", in_words(every))
+        }
+    };
+    out.line("manners", &words);
+    let wishes = [(reading.hints.max_age, "max-age"), (reading.ttl(), "ttl")];
+    let wishes = wishes.into_iter().filter_map(|(wish, name)| Some((wish.filter(|wish| *wish > every)?, name)));
+    let is_long = wishes.clone().any(|(wish, _)| wish > LONGEST_WISH);
+    let wishes: Vec<String> = wishes.map(|(wish, name)| format!("{} ({name})", in_words(wish))).collect();
+    if !wishes.is_empty() {
+        let kept = if is_long {
+            format!("at most {} of it are kept", in_words(LONGEST_WISH))
+        } else {
+            format!("which counts before {}", in_words(every))
+        };
+        out.line("wishes", &format!("the publisher asks for {} between two polls, {kept}", wishes.join(" and ")));
+    }
+}
+
+/// What matches, who would get it, and what a first poll would do.
+fn meaning(out: &mut Lines, probed: &Probed, outlook: &Outlook, now: Time) {
+    for (place, shown) in outlook.newest.iter().enumerate() {
+        out.line(if place == 0 { "newest" } else { "" }, &entry(shown, now));
+    }
+    if outlook.entries == 0 {
+        return;
+    }
+    let list = |items: Vec<String>| items.join(", ");
+    let matches = outlook.matches.iter().map(|one| format!("{} {}", one.name, one.entries)).collect();
+    let what = if outlook.matches.is_empty() { "no component and no topic".to_owned() } else { list(matches) };
+    out.line("matches", &format!("{} of {}: {what}", outlook.matched, outlook.entries));
+    let owners = outlook.owners.iter().map(|one| match one.urgent {
+        0 => format!("{} {}", one.owner, one.entries),
+        urgent => format!("{} {} ({urgent} at once)", one.owner, one.entries),
+    });
+    let owners: Vec<String> = owners.collect();
+    if !owners.is_empty() {
+        out.line("goes to", &list(owners));
+    }
+    let numbered = |pairs: &[(OwnerId, usize)]| list(pairs.iter().map(|(who, n)| format!("{who} {n}")).collect());
+    if !outlook.withheld.is_empty() {
+        out.line(
+            "withheld",
+            &format!("{}, whose ceiling is below TLP:{}", numbered(&outlook.withheld), probed.feed.tlp),
+        );
+    }
+    if !outlook.listed.is_empty() {
+        out.line("listed", &format!("{}, one line each under \"also published\"", numbered(&outlook.listed)));
+    }
+    if outlook.not_for_us > 0 {
+        out.line("rest", &format!("{} recorded as not for us", outlook.not_for_us));
+    }
+    if probed.known != Known::Configured {
+        let new = probed.feed.baseline.min(outlook.entries);
+        let words = match outlook.entries - new {
+            0 => format!("a first poll takes all {new} as new"),
+            rest => format!("a first poll takes the newest {new} as new and only records the other {rest}"),
+        };
+        out.line("first", &words);
+    }
+}
+
+/// `19 Nov  Quillgate VPN: sign-in bypass -> maria (Quillgate VPN)`
+fn entry(shown: &Shown, now: Time) -> String {
+    let date = shown.date.map_or_else(|| "no date".to_owned(), |date| moment(date, now, &TimeZone::system()));
+    let title = shown.title.as_deref().unwrap_or("(no title)");
+    let short = shortened(title);
+    let owners: Vec<&str> = shown.judgement.assignments.iter().map(|one| one.owner.as_str()).collect();
+    let end = match &shown.judgement.fate {
+        Fate::Assigned if owners.is_empty() => "withheld".to_owned(),
+        Fate::Assigned => owners.join(", "),
+        Fate::Listed(owner) => format!("a line for {owner}"),
+        Fate::NotForUs => "not for us".to_owned(),
+    };
+    let tags = if shown.tags.is_empty() { String::new() } else { format!(" ({})", shown.tags.join(", ")) };
+    format!("{date:<11}  {short} -> {end}{tags}")
+}
+
+/// A title in one line of a terminal.
+fn shortened(title: &str) -> String {
+    let mut short: String = title.chars().take(LONGEST_TITLE).collect();
+    if short.len() < title.len() {
+        short.push_str(" ...");
+    }
+    short
+}
+
+/// `18 KB`, `1.2 MB`.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..=1_023 => count(usize::try_from(bytes).unwrap_or_default(), "byte", "bytes"),
+        1_024..=1_048_575 => format!("{} KB", bytes.div_ceil(1_024)),
+        _ => {
+            let tenths = bytes / 104_857;
+            format!("{}.{} MB", tenths / 10, tenths % 10)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_read_as_people_say_them() {
+        let said = [0, 1, 1_023, 1_024, 18_000, 1_048_576, 20_971_520].map(size);
+        assert_eq!(said, ["0 bytes", "1 byte", "1023 bytes", "1 KB", "18 KB", "1.0 MB", "20.0 MB"]);
+    }
+}
