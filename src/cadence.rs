@@ -1,15 +1,29 @@
-//! When a feed is asked next, and how a publisher's wishes about that are read. Pure: `now` is an argument.
+//! When a feed is asked next and why then, and how a publisher's wishes about that are read. Pure: `now` is an argument.
 
-use jiff::{SignedDuration, civil::DateTime, tz::TimeZone};
+mod hints;
+mod skip;
 
-use crate::model::{feed::FeedState, outcome::CacheHints, time::Time};
+use jiff::SignedDuration;
 
-/// The longest wait that `max-age` or a feed's own `ttl` can ask for.
+pub use self::hints::{expires, max_age, retry_after};
+use crate::model::{
+    feed::{FeedState, Wishes},
+    outcome::CacheHints,
+    time::Time,
+};
+
+/// The longest wait that `max-age` or a feed's own `ttl` can ask for, and the longest for one that leaves no hour free.
 const LONGEST_FRESHNESS: SignedDuration = SignedDuration::from_hours(24);
 /// The longest wait that `Retry-After` can ask for.
 const LONGEST_RETRY_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// The longest wait between two polls of a feed that cannot be seen.
 const LONGEST_BACK_OFF: SignedDuration = SignedDuration::from_hours(24);
+/// A feed whose every poll costs its publisher the whole document is asked no more often.
+const WITHOUT_VALIDATORS: SignedDuration = SignedDuration::from_hours(24);
+/// A feed that is gone for good is looked at this often.
+const GONE_FOR_GOOD: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Skipped hours and days put a poll off by at most this: a weekend and a holiday.
+const LONGEST_SKIP: SignedDuration = SignedDuration::from_hours(72);
 /// The waits after the first, second, ... answer that asks for fewer requests and does not say how many.
 const THROTTLED: [SignedDuration; 5] = [
     SignedDuration::from_hours(2),
@@ -18,6 +32,8 @@ const THROTTLED: [SignedDuration; 5] = [
     SignedDuration::from_hours(16),
     SignedDuration::from_hours(24),
 ];
+/// The longest wait for another try while this machine has no network: no publisher is burdened by it.
+const WITHOUT_NETWORK: SignedDuration = SignedDuration::from_mins(15);
 /// The spread is at most this much ...
 const WIDEST_SPREAD: SignedDuration = SignedDuration::from_mins(15);
 /// ... and at most one part in this many of the wait.
@@ -25,114 +41,202 @@ const SPREAD_PART: i32 = 10;
 
 /// What decides when a feed is asked again.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Rhythm<'a> {
     /// When the answer came.
     pub now: Time,
     /// The feed's own interval.
     pub every: SignedDuration,
+    /// Whether the editor stated it for this feed.
+    pub every_stated: bool,
     /// No feed is polled more often than this.
     pub min_interval: SignedDuration,
     /// What the response said.
     pub hints: &'a CacheHints,
-    /// What the document itself says: RSS `ttl`.
-    pub ttl: Option<SignedDuration>,
+    /// What the feed's last document says.
+    pub wishes: &'a Wishes,
+    /// Whether the server gives something to ask by, an `ETag` or a `Last-Modified`.
+    pub has_validators: bool,
     /// The state that the answer put the feed in.
     pub state: FeedState,
     /// How many answers in a row put it in a state other than `Ok`, this one included.
     pub failures: u32,
+    /// Whether its publisher said twice that it is gone for good.
+    pub gone_for_good: bool,
+    /// Whether no answer came because this machine reached nobody at all.
+    pub no_network: bool,
     /// The feed's number in the store; spreads the feeds over time, the same way after every restart.
     pub feed_no: i64,
 }
 
-/// When the feed is asked next: never earlier than its own interval, and never earlier than its publisher asked
-/// for, up to 7 days for `Retry-After` and 24 hours for the rest. A little later than that, by a share that
-/// belongs to the feed, so that feeds which fell due together drift apart.
-pub fn next_poll(input: &Rhythm<'_>) -> Time {
-    let own = input.every.max(input.min_interval).max(SignedDuration::ZERO);
-    let told = capped(input.hints.retry_after, LONGEST_RETRY_AFTER);
-    let wait = match input.state {
-        state if state == FeedState::New || state.answers() => {
-            own.max(told).max(capped(input.ttl, LONGEST_FRESHNESS)).max(capped(input.hints.max_age, LONGEST_FRESHNESS))
-        }
-        // The publisher knows best when it has room again; but no wish opens a door that it has shut.
-        FeedState::Throttled | FeedState::Broken if !told.is_zero() => own.max(told),
-        state => own.max(told).max(back_off(state, own, input.failures)),
-    };
-    later(input.now, wait.saturating_add(spread(input.feed_no, wait)))
+/// When a feed is asked next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NextPoll {
+    /// When.
+    pub at: Time,
+    /// Why then, in words: "its own interval of 1h", "the publisher asks for 12h (max-age)".
+    pub why: String,
 }
 
-fn capped(wish: Option<SignedDuration>, cap: SignedDuration) -> SignedDuration {
-    wish.unwrap_or_default().clamp(SignedDuration::ZERO, cap)
+/// A wait with its reason.
+struct Wait {
+    length: SignedDuration,
+    why: String,
+}
+
+impl Wait {
+    fn new(length: SignedDuration, why: impl Into<String>) -> Wait {
+        Wait { length, why: why.into() }
+    }
+
+    /// The longer of two waits, of equal ones the first.
+    fn or_longer(self, other: Option<Wait>) -> Wait {
+        match other {
+            Some(other) if other.length > self.length => other,
+            _ => self,
+        }
+    }
+}
+
+/// When the feed is asked next: never earlier than its own interval, and never earlier than its publisher asked
+/// for, up to 7 days for `Retry-After` and 24 hours for the rest. A little later than that, by a share that
+/// belongs to the feed, so that feeds which fell due together drift apart. Out of the hours and days that its
+/// publisher skips, by up to 3 days.
+pub fn next_poll(input: &Rhythm<'_>) -> NextPoll {
+    let Wait { length, why } = wait(input);
+    let at = later(input.now, length.saturating_add(spread(input.feed_no, length)));
+    out_of_skipped_hours(input, at, why)
+}
+
+fn wait(input: &Rhythm<'_>) -> Wait {
+    let own = own_interval(input);
+    let state = input.state;
+    if input.no_network {
+        let soon = own.length.min(WITHOUT_NETWORK.max(input.min_interval));
+        return Wait::new(soon, "tried again soon");
+    }
+    if input.gone_for_good && !state.answers() {
+        let why = "gone for good; looked at once a week";
+        return own.or_longer(Some(Wait::new(GONE_FOR_GOOD, why))).or_longer(told(input.hints));
+    }
+    match state {
+        state if state == FeedState::New || state.answers() => {
+            let rare = (!input.has_validators && !input.every_stated).then(|| {
+                let why = "once a day: no ETag, no Last-Modified";
+                Wait::new(WITHOUT_VALIDATORS, why)
+            });
+            own.or_longer(rare)
+                .or_longer(wished(input.wishes))
+                .or_longer(fresh(input.hints))
+                .or_longer(told(input.hints))
+        }
+        // The publisher knows best when it has room again; but no wish opens a door that it has shut.
+        FeedState::Throttled | FeedState::Broken if told(input.hints).is_some() => own.or_longer(told(input.hints)),
+        state => {
+            let pause = back_off(state, own.length, input.failures);
+            own.or_longer(Some(pause)).or_longer(told(input.hints))
+        }
+    }
+}
+
+fn own_interval(input: &Rhythm<'_>) -> Wait {
+    let (every, least) = (input.every.max(SignedDuration::ZERO), input.min_interval.max(SignedDuration::ZERO));
+    if every >= least {
+        Wait::new(every, format!("its own interval of {}", said(every)))
+    } else {
+        Wait::new(least, format!("no feed is asked more often than every {} (min_interval)", said(least)))
+    }
+}
+
+/// What `Retry-After` asks for.
+fn told(hints: &CacheHints) -> Option<Wait> {
+    asked("the publisher", hints.retry_after?, LONGEST_RETRY_AFTER, "Retry-After")
+}
+
+/// How long the response says that it stays fresh; `max-age` goes before `Expires` (RFC 9111 section 5.3).
+fn fresh(hints: &CacheHints) -> Option<Wait> {
+    match (hints.max_age, hints.expires) {
+        (Some(max_age), _) => asked("the publisher", max_age, LONGEST_FRESHNESS, "max-age"),
+        (None, Some(expires)) => asked("the publisher", expires, LONGEST_FRESHNESS, "Expires"),
+        (None, None) => None,
+    }
+}
+
+/// What the document itself asks for.
+fn wished(wishes: &Wishes) -> Option<Wait> {
+    let length = SignedDuration::from_secs(i64::from(wishes.ttl_seconds?));
+    asked("the feed", length, LONGEST_FRESHNESS, "ttl or updatePeriod")
+}
+
+fn asked(who: &str, wish: SignedDuration, cap: SignedDuration, how: &str) -> Option<Wait> {
+    if wish > cap {
+        let why = format!("{who} asks for {} ({how}), of which {} are honoured", said(wish), said(cap));
+        return Some(Wait::new(cap, why));
+    }
+    wish.is_positive().then(|| Wait::new(wish, format!("{who} asks for {} ({how})", said(wish))))
+}
+
+/// The wait after the given number of failures of one class in a row.
+fn back_off(state: FeedState, own: SignedDuration, failures: u32) -> Wait {
+    let before = failures.max(1) - 1;
+    match state {
+        FeedState::Throttled => {
+            let step = usize::try_from(before).unwrap_or(usize::MAX);
+            let length = THROTTLED.get(step).copied().unwrap_or(LONGEST_BACK_OFF);
+            Wait::new(length, format!("{} after it asked for fewer requests", said(length)))
+        }
+        FeedState::Refused => Wait::new(LONGEST_BACK_OFF, "we are not let in; tried once a day"),
+        FeedState::Gone => Wait::new(LONGEST_BACK_OFF, "it is not there; looked for once a day"),
+        _ => {
+            let times = 2_i32.checked_pow(before).unwrap_or(i32::MAX);
+            let length = own.checked_mul(times).unwrap_or(LONGEST_BACK_OFF).min(LONGEST_BACK_OFF);
+            let tries = if before == 0 { "a failure".to_owned() } else { format!("{failures} failures") };
+            Wait::new(length, format!("{} after {tries}", said(length)))
+        }
+    }
+}
+
+/// Moves a poll out of the hours and days that its publisher skips. Where they leave no hour, or none within 3 days, they
+/// are taken for a mistake, and it is asked once a day.
+fn out_of_skipped_hours(input: &Rhythm<'_>, at: Time, why: String) -> NextPoll {
+    let free = skip::first_free(at, input.wishes);
+    if free == Some(at) {
+        return NextPoll { at, why };
+    }
+    if let Some(free) = free.filter(|free| free.duration_since(at) <= LONGEST_SKIP) {
+        let at = later(free, share(input.feed_no, WIDEST_SPREAD));
+        return NextPoll { at, why: format!("{why}, and not in the hours or days that it skips") };
+    }
+    let day = later(input.now, LONGEST_FRESHNESS.saturating_add(spread(input.feed_no, LONGEST_FRESHNESS)));
+    NextPoll { at: at.max(day), why: format!("{why}; it skips nearly every hour, so it is asked once a day") }
 }
 
 fn later(now: Time, wait: SignedDuration) -> Time {
     now.checked_add(wait).unwrap_or(Time::MAX)
 }
 
-/// The wait after the given number of failures of one class in a row.
-fn back_off(state: FeedState, own: SignedDuration, failures: u32) -> SignedDuration {
-    let before = failures.max(1) - 1;
-    match state {
-        FeedState::Throttled => {
-            let step = usize::try_from(before).unwrap_or(usize::MAX);
-            THROTTLED.get(step).copied().unwrap_or(LONGEST_BACK_OFF)
-        }
-        FeedState::Refused | FeedState::Gone => LONGEST_BACK_OFF,
-        _ => {
-            let times = 2_i32.checked_pow(before).unwrap_or(i32::MAX);
-            own.checked_mul(times).unwrap_or(LONGEST_BACK_OFF).min(LONGEST_BACK_OFF)
-        }
-    }
+/// A feed's own share of the spread.
+fn spread(feed_no: i64, wait: SignedDuration) -> SignedDuration {
+    share(feed_no, (wait / SPREAD_PART).min(WIDEST_SPREAD))
 }
 
-/// A feed's own share of the spread. The multiples of the golden ratio, taken modulo 1, lie evenly however many
-/// there are; those of a hash do not.
-fn spread(feed_no: i64, wait: SignedDuration) -> SignedDuration {
+/// A feed's own share of a stretch of time, the same after every restart. The multiples of the golden ratio, taken
+/// modulo 1, lie evenly however many there are; those of a hash do not.
+pub fn share(feed_no: i64, whole: SignedDuration) -> SignedDuration {
     /// 2^64 divided by the golden ratio.
     const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
     let share = feed_no.cast_unsigned().wrapping_mul(STEP) >> 32;
-    let widest = (wait / SPREAD_PART).min(WIDEST_SPREAD).as_millis().max(0);
-    let offset = (widest * i128::from(share)) >> 32;
+    let offset = (whole.as_millis().max(0) * i128::from(share)) >> 32;
     SignedDuration::from_millis(i64::try_from(offset).unwrap_or(0))
 }
 
-/// `max-age` of the `Cache-Control` fields of a response (RFC 9111 section 5.2.2.1). Where it stands several
-/// times, the longest counts; what is no number counts as absent; more than 68 years count as 68 years.
-pub fn max_age<'a>(cache_control: impl IntoIterator<Item = &'a [u8]>) -> Option<SignedDuration> {
-    cache_control
-        .into_iter()
-        .flat_map(|field| field.split(|byte| *byte == b','))
-        .filter_map(|directive| {
-            let (name, value) = std::str::from_utf8(directive).ok()?.split_once('=')?;
-            let digits = value.trim().trim_matches('"');
-            name.trim().eq_ignore_ascii_case("max-age").then(|| seconds(digits)).flatten()
-        })
-        .max()
-}
-
-/// `Retry-After` (RFC 9110 section 10.2.3) as a wait from `now`: seconds, or a date. A date in the past, a
-/// negative number and anything else that it may not be count as absent.
-pub fn retry_after(value: &[u8], now: Time) -> Option<SignedDuration> {
-    let text = std::str::from_utf8(value).ok()?.trim();
-    let wait = seconds(text).or_else(|| http_date(text).map(|date| date.duration_since(now)))?;
-    wait.is_positive().then_some(wait)
-}
-
-/// A count of seconds, capped at what 32 bits hold.
-fn seconds(digits: &str) -> Option<SignedDuration> {
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    Some(SignedDuration::from_secs(digits.parse::<i64>().unwrap_or(i64::MAX).min(i64::from(i32::MAX))))
-}
-
-/// An HTTP date in one of its three forms (RFC 9110 section 5.6.7). The name of the day, which says nothing
-/// that the date does not, is not looked at.
-fn http_date(text: &str) -> Option<Time> {
-    const FORMS: [&str; 3] = ["%d %b %Y %H:%M:%S GMT", "%d-%b-%y %H:%M:%S GMT", "%b %e %H:%M:%S %Y"];
-    let (_, date) = text.split_once(' ')?;
-    let civil = FORMS.iter().find_map(|form| DateTime::strptime(form, date.trim_start()).ok())?;
-    Some(civil.to_zoned(TimeZone::UTC).ok()?.timestamp())
+/// A length of time in its two largest units, as the configuration writes it: `1h`, `1h 30m`, `7d`.
+pub fn said(length: SignedDuration) -> String {
+    let seconds = length.as_secs().max(0);
+    let units = [(seconds / 86_400, "d"), (seconds / 3_600 % 24, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+    let from_largest = units.iter().skip_while(|(count, _)| *count == 0).take(2).filter(|(count, _)| *count > 0);
+    let parts: Vec<String> = from_largest.map(|(count, unit)| format!("{count}{unit}")).collect();
+    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
 }
 
 #[cfg(test)]
@@ -140,6 +244,7 @@ mod tests {
     use super::*;
 
     const HOUR: SignedDuration = SignedDuration::from_hours(1);
+    static NO_WISHES: Wishes = Wishes { ttl_seconds: None, skip_hours: Vec::new(), skip_days: Vec::new() };
 
     fn now() -> Time {
         "2026-11-20T08:00:00Z".parse().unwrap()
@@ -155,15 +260,23 @@ mod tests {
             every: HOUR,
             min_interval: SignedDuration::from_mins(30),
             hints,
-            ttl: None,
+            every_stated: false,
+            wishes: &NO_WISHES,
+            has_validators: true,
             state: FeedState::Ok,
             failures: 0,
+            gone_for_good: false,
+            no_network: false,
             feed_no: 0,
         }
     }
 
     fn wait(input: &Rhythm<'_>) -> SignedDuration {
-        next_poll(input).duration_since(input.now)
+        next_poll(input).at.duration_since(input.now)
+    }
+
+    fn why(input: &Rhythm<'_>) -> String {
+        next_poll(input).why
     }
 
     #[test]
@@ -176,32 +289,90 @@ mod tests {
 
     #[test]
     fn p_04_p_05_max_age_is_honoured_and_capped_at_a_day() {
-        let hints = CacheHints { max_age: Some(hours(12)), retry_after: None };
+        let hints = CacheHints { max_age: Some(hours(12)), ..CacheHints::default() };
         assert_eq!(wait(&rhythm(&hints)), hours(12));
-        let hints = CacheHints { max_age: Some(hours(9_999)), retry_after: None };
+        let hints = CacheHints { max_age: Some(hours(9_999)), ..CacheHints::default() };
         assert_eq!(wait(&rhythm(&hints)), hours(24));
+        assert_eq!(why(&rhythm(&hints)), "the publisher asks for 416d 15h (max-age), of which 1d are honoured");
+        let both = CacheHints { max_age: Some(hours(2)), expires: Some(hours(9)), retry_after: None };
+        assert_eq!(wait(&rhythm(&both)), hours(2), "max-age goes before Expires");
+        let expires = CacheHints { expires: Some(hours(9)), ..CacheHints::default() };
+        assert_eq!(why(&rhythm(&expires)), "the publisher asks for 9h (Expires)");
     }
 
     #[test]
-    fn p_10_a_ttl_is_honoured_and_capped_at_a_day() {
+    fn p_03_a_feed_without_validators_is_asked_once_a_day_unless_its_interval_is_stated() {
         let none = CacheHints::default();
-        assert_eq!(wait(&Rhythm { ttl: Some(hours(3)), ..rhythm(&none) }), hours(3));
-        assert_eq!(wait(&Rhythm { ttl: Some(SignedDuration::from_mins(1_000_000_000)), ..rhythm(&none) }), hours(24));
-        assert_eq!(wait(&Rhythm { ttl: Some(SignedDuration::MIN), ..rhythm(&none) }), HOUR);
+        let costly = Rhythm { has_validators: false, ..rhythm(&none) };
+        assert_eq!(wait(&costly), hours(24));
+        assert_eq!(why(&costly), "once a day: no ETag, no Last-Modified");
+        assert_eq!(wait(&Rhythm { every_stated: true, ..costly }), HOUR);
+        assert_eq!(wait(&Rhythm { every: hours(48), ..costly }), hours(48));
+    }
+
+    #[test]
+    fn p_10_wishes_of_the_document_are_honoured_up_to_a_day() {
+        let none = CacheHints::default();
+        for (seconds, expected) in [(3 * 3_600, hours(3)), (60, HOUR), (u32::MAX, hours(24))] {
+            let wishes = Wishes { ttl_seconds: Some(seconds), ..Wishes::default() };
+            assert_eq!(wait(&Rhythm { wishes: &wishes, ..rhythm(&none) }), expected);
+        }
+    }
+
+    #[test]
+    fn p_10_the_next_poll_moves_out_of_skipped_hours_and_stays_apart_from_the_others() {
+        let none = CacheHints::default();
+        let wishes = Wishes { skip_hours: vec![9, 10], ..Wishes::default() };
+        assert_eq!(wait(&Rhythm { wishes: &wishes, ..rhythm(&none) }), hours(3));
+        assert!(why(&Rhythm { wishes: &wishes, ..rhythm(&none) }).ends_with("not in the hours or days that it skips"));
+        let at: Vec<Time> =
+            (1..=50).map(|feed_no| next_poll(&Rhythm { feed_no, wishes: &wishes, ..rhythm(&none) }).at).collect();
+        let first: Time = "2026-11-20T11:00:00Z".parse().unwrap();
+        assert!(at.iter().all(|at| *at >= first && at.duration_since(first) <= SignedDuration::from_mins(15)));
+        let distinct: std::collections::BTreeSet<Time> = at.into_iter().collect();
+        assert_eq!(distinct.len(), 50, "no bulge at minute 0");
+    }
+
+    #[test]
+    fn p_15_a_feed_that_is_gone_for_good_is_looked_at_once_a_week() {
+        let none = CacheHints::default();
+        for state in [FeedState::Gone, FeedState::Broken, FeedState::Refused] {
+            let input = Rhythm { state, failures: 9, gone_for_good: true, ..rhythm(&none) };
+            assert_eq!(wait(&input), hours(7 * 24), "{state:?}");
+        }
+        assert_eq!(wait(&Rhythm { gone_for_good: true, ..rhythm(&none) }), HOUR, "it came back");
+    }
+
+    #[test]
+    fn without_a_network_of_our_own_it_is_tried_again_within_a_quarter_of_an_hour() {
+        let none = CacheHints::default();
+        let input =
+            Rhythm { state: FeedState::Broken, no_network: true, failures: 12, every: hours(24), ..rhythm(&none) };
+        assert_eq!(wait(&input), SignedDuration::from_mins(30), "but not below min_interval");
+        assert_eq!(wait(&Rhythm { min_interval: SignedDuration::ZERO, ..input }), SignedDuration::from_mins(15));
+    }
+
+    #[test]
+    fn a_length_of_time_is_said_in_its_two_largest_units() {
+        for (seconds, expected) in [
+            (0, "0s"),
+            (-5, "0s"),
+            (45, "45s"),
+            (3_600, "1h"),
+            (5_400, "1h 30m"),
+            (604_800, "7d"),
+            (90_000, "1d 1h"),
+            (86_460, "1d"),
+        ] {
+            assert_eq!(said(SignedDuration::from_secs(seconds)), expected);
+        }
     }
 
     #[test]
     fn p_06_no_request_goes_out_before_retry_after() {
         for state in [FeedState::Throttled, FeedState::Broken, FeedState::Ok] {
-            let hints = CacheHints { max_age: None, retry_after: retry_after(b"7200", now()) };
+            let hints = CacheHints { retry_after: retry_after(b"7200", now()), ..CacheHints::default() };
             assert_eq!(wait(&Rhythm { state, failures: 1, ..rhythm(&hints) }), hours(2));
-        }
-    }
-
-    #[test]
-    fn p_07_retry_after_is_read_as_a_date_in_its_three_forms() {
-        for text in ["Fri, 20 Nov 2026 12:30:00 GMT", "Friday, 20-Nov-26 12:30:00 GMT", "Fri Nov 20 12:30:00 2026"] {
-            assert_eq!(retry_after(text.as_bytes(), now()), Some(SignedDuration::from_mins(270)), "{text}");
         }
     }
 
@@ -225,9 +396,10 @@ mod tests {
             assert_eq!(retry_after(value, now()), None, "{value:?}");
         }
         for value in [&b"315360000"[..], b"99999999999999999999", b"Sun, 20 Nov 2036 08:00:00 GMT"] {
-            let hints = CacheHints { max_age: None, retry_after: retry_after(value, now()) };
+            let hints = CacheHints { retry_after: retry_after(value, now()), ..CacheHints::default() };
             let input = Rhythm { state: FeedState::Throttled, failures: 1, ..rhythm(&hints) };
             assert_eq!(wait(&input), hours(7 * 24), "{value:?}");
+            assert!(why(&input).ends_with(" (Retry-After), of which 7d are honoured"), "{}", why(&input));
         }
     }
 
@@ -287,7 +459,7 @@ mod tests {
         for feed_no in 1..=200 {
             let mut at = now();
             while at.duration_since(now()) < hours(24) {
-                at = next_poll(&Rhythm { now: at, feed_no, ..rhythm(&none) });
+                at = next_poll(&Rhythm { now: at, feed_no, ..rhythm(&none) }).at;
             }
             let minute = at.duration_since(now()).as_mins() - 24 * 60;
             per_minute[usize::try_from(minute.rem_euclid(60)).unwrap()] += 1;
@@ -310,29 +482,9 @@ mod tests {
 
     #[test]
     fn the_end_of_time_is_no_overflow() {
-        let hints = CacheHints { max_age: Some(SignedDuration::MAX), retry_after: Some(SignedDuration::MAX) };
+        let longest = Some(SignedDuration::MAX);
+        let hints = CacheHints { max_age: longest, expires: longest, retry_after: longest };
         let input = Rhythm { now: Time::MAX, every: SignedDuration::MAX, feed_no: i64::MAX, ..rhythm(&hints) };
-        assert_eq!(next_poll(&input), Time::MAX);
-    }
-
-    #[test]
-    fn max_age_is_read_from_whatever_stands_around_it() {
-        let cases: [(&[&[u8]], Option<i64>); 12] = [
-            (&[b"max-age=3600"], Some(3_600)),
-            (&[b"public, Max-Age=60, must-revalidate"], Some(60)),
-            (&[b"max-age=\"60\""], Some(60)),
-            (&[b"no-cache", b"max-age=10"], Some(10)),
-            (&[b"max-age=10, max-age=20"], Some(20)),
-            (&[b"max-age=0"], Some(0)),
-            (&[b"s-maxage=100"], None),
-            (&[b"max-age=-1"], None),
-            (&[b"max-age=abc"], None),
-            (&[b"max-age"], None),
-            (&[b"\xff=1, max-age=5"], Some(5)),
-            (&[b"max-age=99999999999999999999999"], Some(i64::from(i32::MAX))),
-        ];
-        for (fields, expected) in cases {
-            assert_eq!(max_age(fields.iter().copied()).map(|age| age.as_secs()), expected, "{fields:?}");
-        }
+        assert_eq!(next_poll(&input).at, Time::MAX);
     }
 }

@@ -7,6 +7,7 @@ mod news;
 mod notify;
 mod parts;
 mod reload;
+mod rounds;
 mod serve;
 mod strikes;
 mod watch;

@@ -1,7 +1,7 @@
 //! What an entry states about how bad it is: CVSS base scores, a severity in words, exploitation. Nothing is inferred: a
 //! product's fame, an "exploit has been published" or a "could be exploited" state nothing.
 //!
-//! * **Scores** stand near the word CVSS: `CVSS 9.8`, `CVSSv3.1 base score: 7.5`, `CVSS score of 10`, `9.8 (CVSS)`. A version
+//! * **Scores** stand near the word CVSS, in a text or a category: `CVSS 9.8`, `CVSSv3.1 base score: 7.5`, `CVSS score of 10`, `9.8 (CVSS)`. A version
 //!   number right after the word is no score. A vector of CVSS 3.0 or 3.1 states its base score too, which is computed as
 //!   section 7.1 of those specifications says; vectors of other versions are passed over. The highest counts.
 //! * **Severity in words** stands where it is said to be one: `Severity: High`, `critical severity`, `rated important`, or
@@ -26,7 +26,8 @@ use crate::model::{
 pub fn marks(entry: &Entry) -> Marks {
     let texts: Vec<&str> =
         [&entry.title, &entry.summary, &entry.body].into_iter().filter_map(|text| text.as_deref()).collect();
-    let cvss_tenths = texts.iter().filter_map(|text| cvss::highest_tenths(text)).max();
+    let categories = entry.categories.iter().map(String::as_str);
+    let cvss_tenths = texts.iter().copied().chain(categories).filter_map(cvss::highest_tenths).max();
     let in_words = || {
         let stated = texts.iter().filter_map(|text| stated_severity(text));
         stated.chain(entry.categories.iter().filter_map(|category| category_severity(category))).max()
@@ -132,6 +133,8 @@ mod tests {
         assert_eq!(of("HIGH"), Some(Severity::High));
         assert_eq!(of("severity:critical"), Some(Severity::Critical));
         assert_eq!(of("Severity: Moderate"), Some(Severity::Medium));
+        assert_eq!(of("CVSS 9.8"), Some(Severity::Critical));
+        assert_eq!(of("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"), Some(Severity::Critical));
         assert_eq!(of("priority:high"), None);
         assert_eq!(of("high availability"), None);
     }

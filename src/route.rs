@@ -395,6 +395,8 @@ pub(crate) mod tests {
             owner: "maria".into(),
             group: Some("certs".into()),
             every: SignedDuration::from_hours(1),
+            every_stated: false,
+            a_im: false,
             unmatched,
             baseline: 3,
             tlp,

@@ -47,7 +47,7 @@ pub enum Command {
         #[arg(long)]
         force: bool,
     },
-    /// The feeds and how they stand
+    /// The feeds: how they stand, and the register that names them
     Feeds {
         /// What to do with them [default: list]
         #[command(subcommand)]
@@ -128,6 +128,98 @@ pub enum FeedsCommand {
         #[arg(value_name = "TEXT")]
         words: Vec<String>,
     },
+    /// Write a feed into feeds.toml, with everything else as it was
+    Add(AddArgs),
+    /// Take a feed out of feeds.toml and record why; what it brought stays
+    Drop(DropArgs),
+    /// Take the feeds of an OPML list into feeds.toml
+    Import(ImportArgs),
+    /// The register for other programs, on standard output
+    Export {
+        /// opml: the enabled feeds, for readers; csv: everything, as a table [default: opml]
+        #[arg(long)]
+        format: Option<ExportFormat>,
+    },
+}
+
+/// `feeds add`.
+#[derive(Debug, ClapArgs)]
+pub struct AddArgs {
+    /// Where it is fetched, or an identifier of the catalogue
+    #[arg(value_name = "URL|ID")]
+    pub source: String,
+    /// The name in other files and the key of its history [default: made from the name]
+    #[arg(long)]
+    pub id: Option<String>,
+    /// What people call it [default: the host of the URL]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Who answers for it [default: the owner of the group, the only owner, or the fallback]
+    #[arg(long)]
+    pub owner: Option<String>,
+    /// The group that it belongs to
+    #[arg(long)]
+    pub group: Option<String>,
+    /// The interval between two polls: 15m, 4h, 1d
+    #[arg(long, value_name = "INTERVAL")]
+    pub every: Option<String>,
+    /// What becomes of an entry that matches nothing: list, owner or none
+    #[arg(long)]
+    pub unmatched: Option<String>,
+    /// How many entries of the first poll count as new
+    #[arg(long, value_name = "NUMBER")]
+    pub baseline: Option<u32>,
+    /// The label of everything that it publishes
+    #[arg(long, value_name = "LABEL")]
+    pub tlp: Option<String>,
+    /// A topic that every entry of it has; may be given again
+    #[arg(long)]
+    pub topic: Vec<String>,
+}
+
+/// `feeds drop`.
+#[derive(Debug, ClapArgs)]
+pub struct DropArgs {
+    /// The feed
+    pub feed: String,
+    /// Why; recorded as evidence
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// What becomes of its group when it was the last feed of it [default: asked on a terminal]
+    #[arg(long)]
+    pub group: Option<GroupFate>,
+}
+
+/// What becomes of a group that loses its last feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum GroupFate {
+    /// It stays in the register, without a feed
+    Keep,
+    /// It is taken out as well
+    Drop,
+}
+
+/// `feeds import`.
+#[derive(Debug, ClapArgs)]
+pub struct ImportArgs {
+    /// The list
+    #[arg(value_name = "FILE.opml")]
+    pub file: PathBuf,
+    /// Who answers for feeds whose owner the list does not name [default: as for `feeds add`]
+    #[arg(long)]
+    pub owner: Option<String>,
+    /// The group of feeds whose group the list does not name
+    #[arg(long)]
+    pub group: Option<String>,
+}
+
+/// How the register is exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ExportFormat {
+    /// OPML 2.0
+    Opml,
+    /// Comma-separated values, RFC 4180
+    Csv,
 }
 
 /// `match`.

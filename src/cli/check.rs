@@ -8,35 +8,86 @@ use jiff::{Zoned, tz::TimeZone};
 use serde_json::json;
 use url::Url;
 
+use super::{failure::Failure, place::Place};
 use crate::{
-    config::{self, Problem, counted},
+    config::{self, AddressNote, Problem, counted},
+    difference::Difference,
+    jobs::Fault,
     model::{
-        feed::{Group, GroupKind, Membership},
+        feed::{FeedStatus, Group, GroupKind, Membership},
+        id::ConfigVersion,
         owner::Owner,
         settings::{Config, SourceFile},
         time::Time,
     },
+    moves,
     schedule::Schedule,
+    store::StoreError,
 };
 
 /// How many runs of a schedule are shown.
 const RUNS: usize = 3;
 
+/// What a state knows beside the files.
+struct Standing {
+    /// The configuration that was loaded last.
+    loaded: ConfigVersion,
+    /// What the files say otherwise than that one.
+    difference: Difference,
+    /// Whether any byte of them differs.
+    differs: bool,
+    /// How the feeds stand.
+    feeds: Vec<FeedStatus>,
+}
+
+/// As [`run`], with what the state of this place knows: feeds that moved, and what a reload would change. A place
+/// without a state, or with one that cannot be read, is judged by its files alone.
+pub fn run_at(place: &Place, now: Time, json: bool, color: bool, out: &mut dyn Write) -> io::Result<u8> {
+    judge(&place.root, now, json, color, out, |config| match standing(place, config) {
+        Ok(standing) => standing,
+        Err(Failure::Fault(Fault::Store(StoreError::NoState(_)))) => None,
+        Err(failure) => {
+            // Nobody has to listen.
+            let _ = writeln!(io::stderr(), "the state is not looked at: {failure}");
+            None
+        }
+    })
+}
+
 /// Judges the configuration below a root as of `now` and writes what it found: for people, or as JSON Lines.
 ///
 /// Gives the exit code: 0 when there is no error (warnings do not count), 2 when there is one.
 pub fn run(root: &Path, now: Time, json: bool, color: bool, out: &mut dyn Write) -> io::Result<u8> {
+    judge(root, now, json, color, out, |_| None)
+}
+
+fn judge(
+    root: &Path,
+    now: Time,
+    json: bool,
+    color: bool,
+    out: &mut dyn Write,
+    standing: impl FnOnce(&Config) -> Option<Standing>,
+) -> io::Result<u8> {
     match config::load_at(root, now) {
-        Ok((config, warnings)) => {
+        Ok((config, mut warnings)) => {
+            let standing = standing(&config);
+            let notes =
+                standing.iter().flat_map(|standing| address_notes(&config, &standing.feeds)).collect::<Vec<_>>();
+            warnings.extend(config::address_warnings(&config, &notes));
+            let order = |name: &str| config.files.iter().position(|file| file.name == name);
+            warnings.sort_by_key(|problem| (order(&problem.file), problem.line, problem.column));
             if json {
                 problem_lines(&warnings, &config.files, out)?;
                 schedule_lines(&config, now, out)?;
                 group_lines(&config, now, out)?;
+                standing.map_or(Ok(()), |standing| writeln!(out, "{}", reload_line(&standing)))?;
             } else {
                 out.write_all(config::render(&warnings, &config.files, color).as_bytes())?;
                 out.write_all(schedule_table(&config, now).as_bytes())?;
                 out.write_all(group_table(&config, now).as_bytes())?;
                 writeln!(out, "{}", counts(&config))?;
+                standing.map_or(Ok(()), |standing| writeln!(out, "{}", reload_words(&standing)))?;
             }
             Ok(0)
         }
@@ -49,6 +100,72 @@ pub fn run(root: &Path, now: Time, json: bool, color: bool, out: &mut dyn Write)
             Ok(2)
         }
     }
+}
+
+/// What the state knows; `None`: it has loaded nothing yet.
+fn standing(place: &Place, config: &Config) -> Result<Option<Standing>, Failure> {
+    let store = place.store(Some(config))?;
+    let (loaded, feeds) = store.read(|read| Ok((read.loaded_configuration()?, read.feeds()?)))?;
+    let Some((loaded, files)) = loaded else { return Ok(None) };
+    let differs = files.iter().map(|file| &file.text).ne(config.files.iter().map(|file| &file.text));
+    let difference = Difference::between(&files, &config.files);
+    Ok(Some(Standing { loaded, difference, differs, feeds }))
+}
+
+/// What is to be said of the addresses of feeds that moved or want to.
+fn address_notes(config: &Config, feeds: &[FeedStatus]) -> Vec<AddressNote> {
+    let mut notes = Vec::new();
+    for status in feeds {
+        let Some(feed) = config.feed(&status.id) else { continue };
+        let moving = status.moving.as_ref().filter(|moving| moving.asked_at.is_some());
+        // Under another address in the file the move is over with the next load.
+        let taken = status.moved_to.as_ref().filter(|moved_to| moved_to.as_str() != feed.url.as_str());
+        if let Some(moving) = moving.filter(|moving| moving.to != feed.url.as_str()) {
+            let to = Url::parse(&moving.to).ok();
+            let why = to.and_then(|to| moves::objection(&feed.url, &to)).unwrap_or_default();
+            notes.push(AddressNote {
+                feed: status.id.clone(),
+                message: format!("feed `{}` moves, and a person has to agree", status.id),
+                label: why,
+                hint: format!("if this is the publisher's wish, write url = \"{}\"", moving.to),
+            });
+        } else if let Some(moved_to) = taken {
+            let since = status.moved_at.map(|at| format!(" since {}", at.strftime("%-d %b %Y"))).unwrap_or_default();
+            notes.push(AddressNote {
+                feed: status.id.clone(),
+                message: format!("feed `{}` moved", status.id),
+                label: format!("asked at its new address{since}"),
+                hint: format!("write url = \"{moved_to}\""),
+            });
+        }
+    }
+    notes
+}
+
+/// What a reload would do, in one line.
+fn reload_words(standing: &Standing) -> String {
+    let Standing { loaded, difference, differs, .. } = standing;
+    if !differs {
+        return format!("this is configuration {}, the one that was loaded last", loaded.0);
+    }
+    let fixed: Vec<&str> = difference.fixed().collect();
+    if fixed.is_empty() {
+        return format!("reload would: {} (against configuration {})", difference.words(), loaded.0);
+    }
+    let words = difference.words();
+    format!(
+        "reload would be refused, {} needs a restart: {words} (against configuration {})",
+        fixed.join(", "),
+        loaded.0
+    )
+}
+
+fn reload_line(standing: &Standing) -> serde_json::Value {
+    let Standing { loaded, difference, differs, .. } = standing;
+    json!({
+        "loaded": loaded, "reload": differs.then(|| difference.to_json(true)),
+        "needs_restart": difference.fixed().collect::<Vec<_>>(),
+    })
 }
 
 fn problem_lines(problems: &[Problem], files: &[SourceFile], out: &mut dyn Write) -> io::Result<()> {

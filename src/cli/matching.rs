@@ -105,6 +105,8 @@ pub fn feed_of_text(config: &Config) -> Feed {
         owner: config.fallback.clone(),
         group: None,
         every: SignedDuration::ZERO,
+        every_stated: false,
+        a_im: false,
         unmatched: Unmatched::None,
         baseline: 0,
         tlp: Tlp::Clear,

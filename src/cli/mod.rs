@@ -3,14 +3,12 @@
 mod ack;
 pub mod args;
 mod asking;
-mod catalogue;
 pub mod check;
 mod demo;
 mod digest;
 mod evidence;
 mod failure;
 mod feeds;
-mod feeds_test;
 pub mod init;
 pub mod matching;
 pub mod parse;
@@ -29,7 +27,7 @@ use std::{
 use clap::{CommandFactory as _, Parser as _};
 use tracing::Level;
 
-use self::args::{Args, Command, FeedsCommand};
+use self::args::{Args, Command};
 pub use self::{
     failure::Failure,
     place::{Place, color_on},
@@ -65,16 +63,12 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<u8, Failure> {
         Command::Init { dir } => Ok(init::run(dir, args.json, out, &mut io::stderr())?),
         Command::Check => {
             let color = color_on(&io::stdout());
-            Ok(check::run(&args.root, Clock::System.now(), args.json, color, out)?)
+            Ok(check::run_at(&place, Clock::System.now(), args.json, color, out)?)
         }
         Command::Run => daemon::run(&place),
         Command::Tick => tick::run(&place, args.json, out),
         Command::Poll { feeds, force } => poll::run(&place, feeds, *force, args.json, out),
-        Command::Feeds { command: None | Some(FeedsCommand::List) } => feeds::list(&place, args.json, out),
-        Command::Feeds { command: Some(FeedsCommand::Test { what }) } => feeds_test::run(&place, what, args.json, out),
-        Command::Feeds { command: Some(FeedsCommand::Catalogue { words }) } => {
-            catalogue::run(&words.join(" "), args.json, out)
-        }
+        Command::Feeds { command } => feeds::run(&place, command.as_ref(), args.json, out),
         Command::Parse { files } => reading::run(&place, files, args.json, out),
         Command::Match(matching) => asking::run(&place, matching, args.json, out),
         Command::Stories { text, limit, before } => {

@@ -147,7 +147,7 @@ fn wanted(
 /// What there is to say of single feeds: how one that was not seen stands, and what was repaired.
 pub fn write_feeds(report: &PollReport, out: &mut dyn Write) -> Result<(), Failure> {
     for feed in &report.feeds {
-        if !feed.state.is_seen() {
+        if feed.is_blind() {
             writeln!(
                 out,
                 "{}: {} ({}), next try {:.0}",

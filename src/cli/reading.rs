@@ -76,7 +76,7 @@ fn from_disk(file: &Path) -> Result<Document, Unread> {
 fn from_net(place: &Place, url: Url) -> Result<Result<Document, Unread>, Failure> {
     let config = place.config()?;
     let fetcher = Fetcher::new(&config.fetch, Clock::System, Resolver::System).map_err(Fault::Fetch)?;
-    let outcome = fetcher.fetch(FetchRequest { url, validators: Validators::default() });
+    let outcome = fetcher.fetch(FetchRequest { url, validators: Validators::default(), a_im: false });
     Ok(match outcome {
         FetchOutcome::Fetched { document, .. } => {
             let document = *document;

@@ -44,6 +44,7 @@ fn closing(page: &mut Page, said: &Said) {
         }
         page.wrapped("", seen);
     }
+    page.list("About the feeds", &said.notices);
     page.list("First look", &said.first_looks);
     page.list("Restricted", &said.restricted);
     if said.also_total > 0 {

@@ -22,6 +22,8 @@ const MAX_SUMMARY: usize = 240;
 const MAX_NAME: usize = 80;
 /// The longest cause of a feed's trouble, in characters.
 const MAX_CAUSE: usize = 160;
+/// The longest notice about a feed, in characters.
+const MAX_NOTICE: usize = 400;
 
 /// A whole digest in words.
 #[derive(Debug)]
@@ -42,6 +44,8 @@ pub(super) struct Said {
     pub not_seen: Vec<String>,
     /// How many feeds were seen, in one sentence.
     pub feeds_seen: Option<String>,
+    /// What is new about feeds that are seen.
+    pub notices: Vec<String>,
     /// First polls.
     pub first_looks: Vec<String>,
     /// Stories that were withheld.
@@ -141,6 +145,7 @@ pub(super) fn said(content: &DigestContent) -> Said {
         groups: groups(content, &judge),
         not_seen: content.not_seen.iter().map(|feed| not_seen(feed, content, &judge)).collect(),
         feeds_seen: feeds_seen(content.feeds_total, blind),
+        notices: content.notices.iter().map(|notice| judge.defang(&cut(notice, MAX_NOTICE))).collect(),
         first_looks: content.baselines.iter().map(first_look).collect(),
         restricted: content.restricted.iter().map(restricted).collect(),
         also: content.also_published.iter().flat_map(|feed| also(feed, &judge)).collect(),

@@ -45,6 +45,7 @@ const FEED: Shape = Shape {
         ("owner", "\"maria\""),
         ("group", "\"cisa\""),
         ("every", "\"1h\""),
+        ("a_im", "false"),
         ("unmatched", "\"list\""),
         ("baseline", "3"),
         ("tlp", "\"CLEAR\""),
@@ -137,7 +138,8 @@ fn feed(
     }
     let owner = names.owner_of(table, "owner", report);
     let group = table.text("group", report).and_then(|text| names.groups.resolve(&text, report));
-    let every = every(table, fetch, report).unwrap_or(fetch.every);
+    let every = every(table, fetch, report);
+    let a_im = table.flag("a_im", report).unwrap_or(false);
     let topics = table.texts("topics", report).unwrap_or_default();
     let topics = topics.iter().filter_map(|text| names.topics.resolve(text, report)).map(TopicId::new).collect();
     let unmatched = table.word("unmatched", &UNMATCHED, report).unwrap_or(Unmatched::List);
@@ -150,7 +152,9 @@ fn feed(
         url: url?,
         owner: owner?,
         group: group.map(GroupId::new),
-        every,
+        every: every.unwrap_or(fetch.every),
+        every_stated: every.is_some(),
+        a_im,
         unmatched,
         baseline: usize::try_from(baseline).unwrap_or(usize::MAX),
         tlp,
@@ -163,26 +167,29 @@ fn address(table: &Fields<'_>, fetch: &FetchSettings, report: &mut Report<'_>) -
     if !table.has("url") {
         table.missing("url", report);
     }
+    table.read("url", report, |text| judged_address(text, fetch))
+}
+
+/// The address that a text names, if a feed may have it.
+pub(super) fn judged_address(text: &str, fetch: &FetchSettings) -> Result<Url, Flaw> {
     let ports = &fetch.allow_ports;
-    table.read("url", report, |text| {
-        let url = values::feed_address(text)?;
-        let port = url.port_or_known_default().unwrap_or(0);
-        if !ports.is_empty() && !ports.contains(&port) {
-            return Err(Flaw::new(
-                format!("port {port} is not allowed"),
-                format!("fetch.allow_ports is {ports:?}"),
-                format!("add {port} to allow_ports in config/sigtrail.toml"),
-            ));
-        }
-        match literal(&url).filter(|ip| !may_dial(*ip, &fetch.allow_addresses)) {
-            None => Ok(url),
-            Some(ip) => Err(Flaw::new(
-                format!("address {ip} is not public"),
-                "only public addresses are dialled",
-                "name its range in allow_addresses in config/sigtrail.toml",
-            )),
-        }
-    })
+    let url = values::feed_address(text)?;
+    let port = url.port_or_known_default().unwrap_or(0);
+    if !ports.is_empty() && !ports.contains(&port) {
+        return Err(Flaw::new(
+            format!("port {port} is not allowed"),
+            format!("fetch.allow_ports is {ports:?}"),
+            format!("add {port} to allow_ports in config/sigtrail.toml"),
+        ));
+    }
+    match literal(&url).filter(|ip| !may_dial(*ip, &fetch.allow_addresses)) {
+        None => Ok(url),
+        Some(ip) => Err(Flaw::new(
+            format!("address {ip} is not public"),
+            "only public addresses are dialled",
+            "name its range in allow_addresses in config/sigtrail.toml",
+        )),
+    }
 }
 
 fn same_address(

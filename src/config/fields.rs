@@ -18,6 +18,9 @@ use super::{
 /// The hint for a key whose name is taken but which does nothing so far.
 pub(super) const RESERVED: &str = "the name is reserved, but it has no effect yet; remove it";
 
+/// The most tables of one kind that a file may have.
+const MOST_TABLES: usize = 20_000;
+
 /// The most bytes of a text of one line.
 const LONGEST_LINE: usize = 2_000;
 
@@ -342,8 +345,14 @@ impl<'t> Fields<'t> {
             let one = value.get_ref().as_table();
             return one.map(|table| Fields::open(shape, table, self.spanned(value), report)).into_iter().collect();
         };
-        let mut tables = Vec::with_capacity(array.len());
+        let mut tables = Vec::with_capacity(array.len().min(MOST_TABLES));
         for item in array {
+            if tables.len() == MOST_TABLES {
+                let message = format!("more than {MOST_TABLES} tables {}", shape.title);
+                let hint = "remove what nobody follows, or run a second sigtrail with a state of its own";
+                report.error(&self.spanned(item), message).label("too many").hint(hint);
+                break;
+            }
             if let Some(table) = item.get_ref().as_table() {
                 tables.push(Fields::open(shape, table, self.spanned(item), report));
                 continue;

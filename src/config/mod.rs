@@ -4,14 +4,15 @@
 //! own files judge what they say; everything wrong in all of them is reported at once. Nothing is fetched, mailed
 //! or stored here.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
+use url::Url;
 
 use crate::{
     clock::Clock,
     model::{
-        settings::{Config, SourceFile},
+        settings::{Config, FetchSettings, SourceFile},
         stack::{Component, Topic},
         time::Time,
     },
@@ -21,12 +22,14 @@ mod feeds;
 mod fields;
 mod init;
 mod mail;
+mod moved;
 mod names;
 mod owners;
 mod problem;
 mod raw;
 mod read;
 mod render;
+mod replace;
 mod settings;
 mod spelling;
 mod stack;
@@ -35,9 +38,11 @@ mod values;
 
 pub(crate) use feeds::DEFAULT_BASELINE;
 pub use init::{InitError, init};
+pub use moved::{AddressNote, address_warnings};
 pub use problem::{Problem, Problems, Severity};
 pub(crate) use render::counted;
 pub use render::render;
+pub use replace::{ReplaceError, replace};
 
 use names::{Known, Names};
 use problem::Report;
@@ -54,7 +59,32 @@ pub fn load(root: &Path) -> Result<(Config, Vec<Problem>), Problems> {
 /// Relative paths in the files are meant from the root. Gives the configuration with the warnings about it, or
 /// everything that is wrong with the files, all at once.
 pub fn load_at(root: &Path, now: Time) -> Result<(Config, Vec<Problem>), Problems> {
-    let texts = read::NAMES.map(|name| read::read(&settings::below(root, name)));
+    load_texts(root, read::NAMES.map(|name| read::read(&settings::below(root, name))), now)
+}
+
+/// Judges the configuration below a root folder as it would be with another text in `feeds.toml`; writes nothing.
+///
+/// The lines and columns of what is wrong with `feeds.toml` are those of that text.
+pub fn load_with_feeds(root: &Path, feeds: String, now: Time) -> Result<(Config, Vec<Problem>), Problems> {
+    let [_, owners, stack, settings] = read::NAMES.map(|name| read::read(&settings::below(root, name)));
+    load_texts(root, [read::sized(&feeds_file(root), feeds), owners, stack, settings], now)
+}
+
+/// Where `feeds.toml` is.
+pub fn feeds_file(root: &Path) -> PathBuf {
+    settings::below(root, read::FEEDS)
+}
+
+/// The address that a feed may have, or why it may not, in one line: what `check` says of it.
+pub fn feed_address(text: &str, fetch: &FetchSettings) -> Result<Url, String> {
+    feeds::judged_address(text, fetch).map_err(|flaw| flaw.in_one_line())
+}
+
+fn load_texts(
+    root: &Path,
+    texts: [Result<String, (String, String)>; 4],
+    now: Time,
+) -> Result<(Config, Vec<Problem>), Problems> {
     let files: Vec<SourceFile> = read::NAMES
         .iter()
         .zip(&texts)

@@ -114,6 +114,9 @@ pub(super) fn resolve_among(kinds: &[&Known], text: &Text<'_>, report: &mut Repo
     if kinds.iter().any(|known| known.contains(id) || known.may_hide(id)) {
         return Some(id.to_owned());
     }
+    if report.is_full() {
+        return None;
+    }
     let word = kinds.iter().map(|known| known.word).collect::<Vec<_>>().join(" or ");
     let place = kinds.first().map_or("", |known| known.place.as_str());
     let all: Vec<&str> = kinds.iter().flat_map(|known| known.ids.keys().map(String::as_str)).collect();

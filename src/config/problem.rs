@@ -186,6 +186,11 @@ impl<'t> Report<'t> {
         }
     }
 
+    /// Whether nothing more is kept, so that looking for good words is in vain.
+    pub(super) fn is_full(&self) -> bool {
+        self.found.len() >= MOST
+    }
+
     /// Whether a file has a stretch that could not be understood.
     pub(super) fn is_broken(&self, file: usize) -> bool {
         self.broken.iter().any(|stretch| stretch.file == file)

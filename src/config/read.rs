@@ -7,7 +7,10 @@ use sha2::{Digest as _, Sha256};
 use crate::model::settings::SourceFile;
 
 /// The names of the four files below the root, in their order.
-pub(super) const NAMES: [&str; 4] = ["feeds.toml", "config/owners.toml", "config/stack.toml", "config/sigtrail.toml"];
+pub(super) const NAMES: [&str; 4] = [FEEDS, "config/owners.toml", "config/stack.toml", "config/sigtrail.toml"];
+
+/// The name of the register below the root.
+pub(super) const FEEDS: &str = "feeds.toml";
 
 /// The most bytes that one of the files may have.
 const LARGEST: u64 = 4 << 20;
@@ -27,13 +30,22 @@ pub(super) fn read(path: &Path) -> Result<String, (String, String)> {
         });
     }
     if bytes.len() as u64 > LARGEST {
-        return Err((format!("{shown} is larger than {} MiB", LARGEST >> 20), "make it smaller".to_owned()));
+        return Err(too_large(path));
     }
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let line = error.as_bytes().iter().take(good).filter(|byte| **byte == b'\n').count() + 1;
         (format!("{shown} is not UTF-8 text: line {line} is not"), "save the file as UTF-8".to_owned())
     })
+}
+
+/// A text that is to become a file, as it would be read.
+pub(super) fn sized(path: &Path, text: String) -> Result<String, (String, String)> {
+    if text.len() as u64 > LARGEST { Err(too_large(path)) } else { Ok(text) }
+}
+
+fn too_large(path: &Path) -> (String, String) {
+    (format!("{} is larger than {} MiB", path.display(), LARGEST >> 20), "make it smaller".to_owned())
 }
 
 /// Lower-case hex SHA-256 over the files: for each, its name, a zero byte, the length of its text in bytes as eight

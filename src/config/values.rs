@@ -26,6 +26,12 @@ impl Flaw {
     pub(super) fn new(message: impl Into<String>, label: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { message: message.into(), label: label.into(), hint: hint.into(), part: None }
     }
+
+    /// What is wrong and what to do, for somebody who has no file before them.
+    pub(super) fn in_one_line(&self) -> String {
+        let more = [&self.label, &self.hint].into_iter().filter(|more| !more.is_empty());
+        more.fold(self.message.clone(), |line, more| line + "; " + more)
+    }
 }
 
 /// The longest identifier, in characters.

@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::PoisonError,
+    thread::{self, Scope},
     time::Duration,
 };
 
@@ -13,12 +14,13 @@ use tracing::{error, warn};
 use super::{
     news,
     parts::{Loop, Parts},
+    rounds::Rounds,
     strikes::Faults,
 };
 use crate::{
     cli::Failure,
     clock::Stopwatch,
-    jobs::{self, Fault, poll},
+    jobs::{self, Fault, poll, wake::Watchman},
     model::{feed::FeedState, id::FeedId, time::Time},
     store::{Read, StoreError},
 };
@@ -27,12 +29,23 @@ use crate::{
 const LONGEST_POLL_PAUSE: Duration = Duration::from_secs(2);
 /// The pause between two looks at feeds that are due and not ours to poll, as in the middle of a reload.
 const NOT_OURS: Duration = Duration::from_secs(1);
+/// For how long feeds that fall due gather after a round began, before the next one begins.
+const GATHER: Duration = Duration::from_millis(400);
 /// The pause of the mailing loop; a poll that ended wakes it before.
 const MAIL_PAUSE: Duration = Duration::from_secs(10);
 
-/// Polls what is due, until asked to stop.
+/// Polls what is due, until asked to stop; then waits for what is under way.
 pub(super) fn polling(parts: &Parts) -> Result<(), Failure> {
-    turn_after_turn(parts, &parts.polling, "polling", || poll_turn(parts))
+    thread::scope(|scope| {
+        let (mut watchman, mut rounds) = (Watchman::default(), Rounds::default());
+        let ended =
+            turn_after_turn(parts, &parts.polling, "polling", || poll_turn(parts, &mut watchman, scope, &mut rounds));
+        let last = catch_unwind(AssertUnwindSafe(|| rounds.end()));
+        match (ended, last) {
+            (Ok(()), Ok(last)) => last.map_err(Failure::from),
+            (ended, _) => ended,
+        }
+    })
 }
 
 /// Composes and sends what is due, until asked to stop.
@@ -40,30 +53,37 @@ pub(super) fn mailing(parts: &Parts) -> Result<(), Failure> {
     turn_after_turn(parts, &parts.mailing, "mailing", || mail_turn(parts))
 }
 
-fn poll_turn(parts: &Parts) -> Result<Duration, Fault> {
+fn poll_turn<'s, 'p: 's>(
+    parts: &'p Parts,
+    watchman: &mut Watchman,
+    scope: &'s Scope<'s, '_>,
+    rounds: &mut Rounds<'s>,
+) -> Result<Duration, Fault> {
     let context = parts.context_of(&parts.polling);
+    rounds.wait_for_the_stuck(parts);
+    rounds.reap()?;
+    news::looked(&watchman.look(&context)?);
+    if rounds.is_full() {
+        return Ok(GATHER);
+    }
     let now = context.now();
     let pause = context.store.read(|read| Ok(read.next_poll_at()?.map(|next| until(next, now))))?;
     let pause = pause.unwrap_or(LONGEST_POLL_PAUSE);
     if !pause.is_zero() {
         return Ok(pause.min(LONGEST_POLL_PAUSE));
     }
-    let before = context.store.read(states)?;
-    let report = poll::poll(&context, None, &mut |progress| {
-        parts.polling.pulse.beat();
-        if let Some(feed) = progress.last {
-            news::polled(feed, before.get(&feed.feed).copied());
-        }
-    })?;
-    if report.feeds.is_empty() {
+    let claimed = poll::claim(&context, None)?;
+    if claimed.is_empty() {
         return Ok(NOT_OURS);
     }
-    parts.mailing.bell.ring();
+    rounds.begin(scope, parts, &context, claimed)?;
+    rounds.settle(GATHER);
+    rounds.reap()?;
     Ok(Duration::ZERO)
 }
 
 /// How each feed stands.
-fn states(read: &Read<'_>) -> Result<HashMap<FeedId, FeedState>, StoreError> {
+pub(super) fn states(read: &Read<'_>) -> Result<HashMap<FeedId, FeedState>, StoreError> {
     Ok(read.feeds()?.into_iter().map(|feed| (feed.id, feed.state)).collect())
 }
 

@@ -4,8 +4,9 @@
 use tracing::{debug, error, info, warn};
 
 use crate::{
-    jobs::{deliver::DeliverReport, digest::DigestReport, poll::PolledFeed},
+    jobs::{deliver::DeliverReport, digest::DigestReport, poll::PolledFeed, wake::Found},
     model::{delivery::SendOutcome, feed::FeedState},
+    moves::{Kind, Step},
 };
 
 /// One feed's poll: new entries, and a change of its state.
@@ -28,8 +29,36 @@ pub(super) fn polled(feed: &PolledFeed, before: Option<FeedState>) {
         }
         _ => debug!(target: "poll", { feed.id = %feed.feed, feed.state = state }, "was seen for the first time"),
     }
+    if let Some(step) = &feed.moved {
+        moved(feed, step);
+    }
     for warning in &feed.warnings {
         debug!(target: "poll", { feed.id = %feed.feed }, "{warning}");
+    }
+}
+
+/// A step of a feed's move. An address may hold a secret behind its question mark, which stays out.
+fn moved(feed: &PolledFeed, step: &Step) {
+    let to = step.to.split('?').next().unwrap_or_default();
+    match step.kind {
+        Kind::Seen => info!(target: "poll", { feed.id = %feed.feed, to }, "is redirected for good; followed for now"),
+        Kind::Followed => {
+            info!(target: "poll", { feed.id = %feed.feed, to }, "moved; the new address is asked from now on")
+        }
+        Kind::Asked => {
+            warn!(target: "poll", { feed.id = %feed.feed, to }, "moves, and a person has to agree: {}", step.reason);
+        }
+        Kind::Dropped => warn!(target: "poll", { feed.id = %feed.feed, to }, "is asked at its old address again"),
+    }
+}
+
+/// That time did not pass as it should.
+pub(super) fn looked(found: &Found) {
+    if let Some((from, to)) = found.jump {
+        warn!(target: "run", from = %format_args!("{from:.0}"), to = %format_args!("{to:.0}"), "the clock was set: the plan of polls moves with it");
+    }
+    if found.spread > 0 {
+        info!(target: "run", feeds = found.spread, "polls that waited are spread over the next hour");
     }
 }
 

@@ -6,7 +6,11 @@ use std::{io, time::Duration};
 use sd_notify::NotifyState;
 use tracing::debug;
 
+use super::reload::Reloaded;
 use crate::jobs::Context;
+
+/// The most characters of the status line that tell of a reload.
+const LONGEST_NEWS: usize = 300;
 
 /// The supervisor's wish to hear that all is well.
 #[derive(Debug)]
@@ -31,21 +35,26 @@ impl Watchdog {
 
 /// The service does its work from now on.
 pub(super) fn ready(context: &Context) {
+    tell(&[NotifyState::Ready, NotifyState::Status(&status(context))]);
+}
+
+fn status(context: &Context) -> String {
     let feeds = context.config.feeds.iter().filter(|feed| feed.enabled).count();
     let owners = context.config.owners.len();
-    let status = format!("{feeds} feeds, {owners} owners, configuration {}", context.version.0);
-    tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
+    format!("{feeds} feeds, {owners} owners, configuration {}", context.version.0)
 }
 
 /// Reloads, with word before and after. What is not reloaded is ready as well.
-pub(super) fn around_reload(reload: impl FnOnce() -> Option<Context>) {
+pub(super) fn around_reload(reload: impl FnOnce() -> Reloaded) {
     let mut states = vec![NotifyState::Reloading];
     states.extend(NotifyState::monotonic_usec_now());
     tell(&states);
-    match reload() {
-        Some(context) => ready(&context),
-        None => tell(&[NotifyState::Ready]),
-    }
+    let (context, news) = match reload() {
+        Reloaded::InForce(context, what) => (context, format!("last reload: {what}")),
+        Reloaded::Refused(context, why) => (context, format!("last reload REFUSED: {why}")),
+    };
+    let news: String = news.chars().take(LONGEST_NEWS).collect();
+    tell(&[NotifyState::Ready, NotifyState::Status(&format!("{}; {news}", status(&context)))]);
 }
 
 /// The service comes to its end.

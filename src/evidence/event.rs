@@ -2,14 +2,18 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::model::{
-    acknowledgement::{Disposition, Via},
-    digest::DigestKind,
-    entry::Format,
-    feed::FeedState,
-    id::{AcknowledgementNo, ConfigVersion, DeliveryNo, DigestNo, EntryNo, FeedId, OwnerId, StoryNo},
-    stack::Tag,
-    time::{Time, rfc3339},
+use crate::{
+    difference::{Changes, Difference},
+    model::{
+        acknowledgement::{Disposition, Via},
+        digest::DigestKind,
+        entry::Format,
+        feed::FeedState,
+        id::{AcknowledgementNo, ConfigVersion, DeliveryNo, DigestNo, EntryNo, FeedId, GroupId, OwnerId, StoryNo},
+        stack::Tag,
+        time::{Time, rfc3339},
+    },
+    moves,
 };
 
 /// A text about a person: enters a record only as a salted commitment.
@@ -66,6 +70,8 @@ pub enum Event {
         files: Vec<(String, Personal)>,
         /// How many feeds, owners, components and topics it has.
         counts: [usize; 4],
+        /// What differs from the one before; `None` for the first.
+        difference: Option<Difference>,
     },
     /// A feed changed its name while its address stayed.
     FeedRenamed {
@@ -75,6 +81,33 @@ pub enum Event {
         to: FeedId,
         /// The configuration that says so.
         config: ConfigVersion,
+    },
+    /// A feed was taken out of the register by command; its history stays.
+    FeedDropped {
+        /// The feed.
+        feed: FeedId,
+        /// The group that was taken out with it, where it was.
+        group: Option<GroupId>,
+        /// Why, as the person who did it says.
+        reason: Personal,
+    },
+    /// A feed is asked at another address than its configuration says, is so no more, or a person is asked whether it
+    /// shall be.
+    FeedMoved {
+        /// The feed.
+        feed: FeedId,
+        /// Which of these.
+        kind: moves::Kind,
+        /// The address before.
+        from: String,
+        /// The address after, or the one that is proposed.
+        to: String,
+        /// When the redirect was seen first; of an address that is given up, since when it was asked.
+        since: Option<Time>,
+        /// How many answers in a row said the same.
+        times: u32,
+        /// Why, in words.
+        reason: String,
     },
     /// A poll brought new or changed entries, or was the first of its feed.
     Poll {
@@ -104,7 +137,21 @@ pub enum Event {
         /// The feeds with how often each was polled in vain.
         feeds: Vec<(FeedId, u32)>,
     },
-    /// A feed's health changed.
+    /// The machine's clock was set: where it stood or should have stood, and where it stood then.
+    ClockJumped {
+        /// Before, or what it should have shown.
+        from: Time,
+        /// What it showed.
+        to: Time,
+    },
+    /// Most feeds of a round, on several hosts, could not be connected to: counted against none of them.
+    NoNetwork {
+        /// How many feeds.
+        feeds: usize,
+        /// On how many hosts.
+        hosts: usize,
+    },
+    /// A feed's health changed, or its absence became an alarm.
     FeedStateChanged {
         /// The feed.
         feed: FeedId,
@@ -331,20 +378,33 @@ impl Event {
             Event::LogBegun { origin } => Draft::new("log-begun", json!({ "origin": origin })),
             Event::Started { version, verb } => Draft::new("started", json!({ "version": version, "verb": verb })),
             Event::Stopped { reason } => Draft::new("stopped", json!({ "reason": reason })),
-            Event::ConfigurationLoaded { version, files, counts: [feeds, owners, components, topics] } => {
+            Event::ConfigurationLoaded { version, files, counts: [feeds, owners, components, topics], difference } => {
                 let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
                 let draft = Draft::new(
                     "configuration-loaded",
                     json!({
                         "config": version, "files": names, "feeds": feeds, "owners": owners,
                         "components": components, "topics": topics,
+                        "changes": difference.as_ref().map(|difference| difference.to_json(false)),
                     }),
                 );
-                files.into_iter().enumerate().fold(draft, |draft, (i, (_, text))| draft.with(format!("file.{i}"), text))
+                let texts = files.into_iter().enumerate().map(|(i, (_, text))| (format!("file.{i}"), text));
+                let people = difference.iter().flat_map(|difference| changed_people(&difference.owners));
+                texts.chain(people).fold(draft, |draft, (name, text)| draft.with(name, text))
             }
             Event::FeedRenamed { from, to, config } => {
                 Draft::new("feed-renamed", json!({ "from": from, "to": to, "config": config }))
             }
+            Event::FeedDropped { feed, group, reason } => {
+                Draft::new("feed-dropped", json!({ "feed": feed, "group": group })).with("reason", reason)
+            }
+            Event::FeedMoved { feed, kind, from, to, since, times, reason } => Draft::new(
+                "feed-moved",
+                json!({
+                    "feed": feed, "step": kind.as_str(), "from": from, "to": to, "since": since.map(rfc3339),
+                    "times": times, "reason": reason,
+                }),
+            ),
             Event::Poll {
                 feed,
                 format,
@@ -367,6 +427,10 @@ impl Event {
                 let feeds: Map<String, Value> = feeds.into_iter().map(|(id, n)| (id.to_string(), json!(n))).collect();
                 Draft::new("quiet-polls", json!({ "day": day, "feeds": feeds }))
             }
+            Event::ClockJumped { from, to } => {
+                Draft::new("clock-jumped", json!({ "from": rfc3339(from), "to": rfc3339(to) }))
+            }
+            Event::NoNetwork { feeds, hosts } => Draft::new("no-network", json!({ "feeds": feeds, "hosts": hosts })),
             Event::FeedStateChanged { feed, from, to, status, cause } => Draft::new(
                 "feed-state",
                 json!({ "feed": feed, "from": from.as_str(), "to": to.as_str(), "status": status, "cause": cause }),
@@ -449,6 +513,18 @@ impl Event {
             }
         }
     }
+}
+
+/// The owners that a configuration added, dropped and changed, by the names of their fields.
+fn changed_people(changes: &Changes) -> Vec<(String, Personal)> {
+    let person = |id: &str, text: String| Personal { person: Some(OwnerId::new(id)), text };
+    let named = |word: &'static str, ids: &[String]| -> Vec<(String, Personal)> {
+        ids.iter().enumerate().map(|(i, id)| (format!("owner_{word}.{i}"), person(id, id.clone()))).collect()
+    };
+    let changed = changes.changed.iter().enumerate();
+    let changed =
+        changed.map(|(i, (id, keys))| (format!("owner_changed.{i}"), person(id, format!("{id}: {}", keys.join(", ")))));
+    [named("added", &changes.added), named("dropped", &changes.dropped), changed.collect()].concat()
 }
 
 fn tag_value(tag: &Tag) -> Value {

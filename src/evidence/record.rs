@@ -164,6 +164,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        difference::{Changes, Difference},
         evidence::event::{Event, Personal},
         model::{
             acknowledgement::{Disposition, Via},
@@ -175,6 +176,7 @@ mod tests {
             stack::{Field, Method, Tag, TagKind},
             time::from_millis,
         },
+        moves,
     };
 
     fn encoded(event: Event, index: u64) -> Encoded {
@@ -310,8 +312,28 @@ mod tests {
                     ("owners.toml".into(), Personal::shared("b")),
                 ],
                 counts: [1, 2, 3, 4],
+                difference: Some(Difference {
+                    owners: Changes {
+                        added: vec!["jon".into()],
+                        dropped: vec!["ada".into()],
+                        renamed: Vec::new(),
+                        changed: vec![("maria".into(), vec!["address".into()])],
+                    },
+                    keys: vec!["mail.host".into()],
+                    ..Difference::default()
+                }),
             },
             Event::FeedRenamed { from: "a".into(), to: "b".into(), config },
+            Event::FeedDropped { feed: "a".into(), group: Some("b".into()), reason: Personal::shared("c") },
+            Event::FeedMoved {
+                feed: "a".into(),
+                kind: moves::Kind::Followed,
+                from: "https://psirt.quillgate.example/feed".into(),
+                to: "https://www.quillgate.example/feed".into(),
+                since: Some(from_millis(0)),
+                times: 3,
+                reason: "same site".into(),
+            },
             Event::Poll {
                 feed: "a".into(),
                 format: Format::Atom,
@@ -324,6 +346,8 @@ mod tests {
                 config,
             },
             Event::QuietPolls { day: "2026-11-20".into(), feeds: vec![("b".into(), 2), ("a".into(), 24)] },
+            Event::ClockJumped { from: Time::UNIX_EPOCH, to: Time::UNIX_EPOCH + jiff::SignedDuration::from_hours(9) },
+            Event::NoNetwork { feeds: 12, hosts: 9 },
             Event::FeedStateChanged {
                 feed: "a".into(),
                 from: FeedState::Ok,

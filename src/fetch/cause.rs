@@ -6,14 +6,33 @@ use std::{error::Error, io, time::Duration};
 use rustls::CertificateError;
 
 use super::dial::DialError;
-use crate::model::feed::FeedState;
+use crate::model::{feed::FeedState, outcome::OUR_RULES};
+
+/// Why there is no answer to read.
+pub(super) struct NoAnswer {
+    pub(super) state: FeedState,
+    pub(super) words: String,
+    /// Whether the request got further than the lookup of the name and the connection, or was never meant to.
+    pub(super) reached: bool,
+}
+
+impl NoAnswer {
+    /// For a reason that lies beyond the connection.
+    pub(super) fn beyond((state, words): (FeedState, String)) -> Self {
+        Self { state, words, reached: true }
+    }
+}
 
 /// The class and the words of a request that failed before an answer was read.
-pub(super) fn of(error: &reqwest::Error, connect_timeout: Duration, has_roots: bool) -> (FeedState, String) {
+pub(super) fn of(error: &reqwest::Error, connect_timeout: Duration, has_roots: bool) -> NoAnswer {
     if let Some(dial) = find::<DialError>(error) {
-        let state = if *dial == DialError::Forbidden { FeedState::Refused } else { FeedState::Broken };
-        return (state, dial.to_string());
+        return if *dial == DialError::Forbidden {
+            NoAnswer::beyond((FeedState::Refused, format!("{OUR_RULES}: {dial}")))
+        } else {
+            NoAnswer { state: FeedState::Broken, words: dial.to_string(), reached: false }
+        };
     }
+    let reached = !error.is_connect() || find::<rustls::Error>(error).is_some();
     let words = if let Some(tls) = find::<rustls::Error>(error) {
         format!("TLS: {}", tls_words(tls, has_roots))
     } else if error.is_timeout() {
@@ -25,7 +44,7 @@ pub(super) fn of(error: &reqwest::Error, connect_timeout: Duration, has_roots: b
     } else {
         "the server broke off or does not speak HTTP".to_owned()
     };
-    (FeedState::Broken, words)
+    NoAnswer { state: FeedState::Broken, words, reached }
 }
 
 /// The first error of a type in the chain of causes. An `io::Error` hides the one that it carries, so it is

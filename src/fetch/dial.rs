@@ -44,7 +44,7 @@ impl fmt::Debug for Resolver {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum DialError {
     /// It leads nowhere but to addresses that may not be dialled.
-    #[error("refused: the name leads only to addresses that are not public")]
+    #[error("the name leads only to addresses that are not public")]
     Forbidden,
     /// There is no such name.
     #[error("no such name")]

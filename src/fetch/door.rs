@@ -6,14 +6,14 @@ use std::{sync::Arc, time::Duration};
 use jiff::SignedDuration;
 use reqwest::{
     Client, Response, StatusCode,
-    header::{self, HeaderMap, HeaderValue},
+    header::{self, HeaderMap, HeaderName, HeaderValue},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
 use super::{
     body::{self, Body, Budget, Caps},
-    cause,
+    cause::{self, NoAnswer},
     client::Clients,
     decode,
     fetcher::FetchRequest,
@@ -25,7 +25,7 @@ use crate::{
     clock::Clock,
     model::{
         feed::{FeedState, Validators},
-        outcome::{CacheHints, FetchOutcome, Fetched},
+        outcome::{CacheHints, FetchOutcome, Fetched, OUR_RULES},
         settings::AddressRange,
     },
 };
@@ -41,6 +41,8 @@ pub(super) struct Door {
     pub(super) clients: Clients,
     pub(super) user_agent: HeaderValue,
     pub(super) gates: Gates,
+    /// Room for one large document, over all batches.
+    pub(super) large: Arc<Semaphore>,
     pub(super) clock: Clock,
     pub(super) allow: Arc<[AddressRange]>,
     pub(super) ports: Vec<u16>,
@@ -49,7 +51,7 @@ pub(super) struct Door {
     pub(super) connect_timeout: Duration,
 }
 
-/// How many requests of one batch run at once, and how many of its large documents.
+/// How many requests of one batch run at once, and how many large documents of all batches.
 #[derive(Clone)]
 pub(super) struct Lane {
     pub(super) slots: Arc<Semaphore>,
@@ -65,15 +67,16 @@ pub(super) struct Parcel {
 impl Parcel {
     fn failed(state: FeedState, status: Option<StatusCode>, cause: String, hints: CacheHints) -> Self {
         let status = status.map(|status| status.as_u16());
-        Self { outcome: FetchOutcome::Failed { state, status, cause, hints }, room: Vec::new() }
+        Self { outcome: FetchOutcome::Failed { state, status, reached: true, cause, hints }, room: Vec::new() }
     }
 
-    fn not_modified(validators: Validators, hints: CacheHints) -> Self {
-        Self { outcome: FetchOutcome::NotModified { validators, hints }, room: Vec::new() }
+    fn not_modified(validators: Validators, moved: Option<Url>, hints: CacheHints) -> Self {
+        Self { outcome: FetchOutcome::NotModified { validators, moved, hints }, room: Vec::new() }
     }
 
-    fn without_answer((state, cause): (FeedState, String)) -> Self {
-        Self::failed(state, None, cause, CacheHints::default())
+    fn without_answer(failure: NoAnswer, hints: CacheHints) -> Self {
+        let NoAnswer { state, words: cause, reached } = failure;
+        Self { outcome: FetchOutcome::Failed { state, status: None, reached, cause, hints }, room: Vec::new() }
     }
 }
 
@@ -81,6 +84,7 @@ impl Parcel {
 struct Journey<'a> {
     url: Url,
     known: &'a Validators,
+    a_im: bool,
     redirects: u32,
     moved_permanently: bool,
     retry_after: Option<SignedDuration>,
@@ -95,6 +99,7 @@ impl Door {
         let mut journey = Journey {
             url,
             known: &request.validators,
+            a_im: request.a_im,
             redirects: 0,
             moved_permanently: true,
             retry_after: None,
@@ -110,14 +115,18 @@ impl Door {
     /// One request; `None`: it was redirected, and the journey stands at the next URL.
     async fn hop(&self, journey: &mut Journey<'_>, lane: &Lane) -> Option<Parcel> {
         if let Err(refused) = self.admit(journey) {
-            return Some(Parcel::without_answer(refused));
+            return Some(Parcel::without_answer(NoAnswer::beyond(refused), journey.hints()));
         }
         // The turn comes before the slot: a request that waits for its host takes no slot from the others.
         let mut turn = self.gates.enter(journey.url.host_str().unwrap_or_default()).await;
         let slot = Arc::clone(&lane.slots).acquire_owned().await.ok();
         let client = turn.start(|| self.clients.new_client());
         let mut parcel = match self.send(client, journey).await {
-            Err(failure) => Parcel::without_answer(failure),
+            Err(mut failure) => {
+                // Whoever redirected us was reached.
+                failure.reached |= journey.redirects > 0;
+                Parcel::without_answer(failure, journey.hints())
+            }
             Ok(response) => self.judge(response, journey, lane).await?,
         };
         parcel.room.extend(slot);
@@ -126,22 +135,18 @@ impl Door {
 
     /// Whether this URL may be asked at all.
     fn admit(&self, journey: &Journey<'_>) -> Result<(), (FeedState, String)> {
-        let refused = |words: String| {
-            let way = if journey.redirects > 0 { "refused after a redirect" } else { "refused" };
-            (FeedState::Refused, format!("{way}: {words}"))
-        };
-        check_url(&journey.url, &self.ports).map_err(refused)?;
+        let way = if journey.redirects > 0 { " after a redirect" } else { "" };
+        let refused = |by: &str, words: String| (FeedState::Refused, format!("{by}{way}: {words}"));
+        check_url(&journey.url, &[]).map_err(|words| refused("refused", words))?;
+        // From here on it is the configuration that decides.
+        check_url(&journey.url, &self.ports).map_err(|words| refused(OUR_RULES, words))?;
         match literal(&journey.url) {
-            Some(ip) if !may_dial(ip, &self.allow) => Err(refused("its address is not public".to_owned())),
+            Some(ip) if !may_dial(ip, &self.allow) => Err(refused(OUR_RULES, "its address is not public".to_owned())),
             _ => Ok(()),
         }
     }
 
-    async fn send(
-        &self,
-        client: reqwest::Result<Client>,
-        journey: &mut Journey<'_>,
-    ) -> Result<Response, (FeedState, String)> {
+    async fn send(&self, client: reqwest::Result<Client>, journey: &mut Journey<'_>) -> Result<Response, NoAnswer> {
         let failure = |error: &reqwest::Error| cause::of(error, self.connect_timeout, self.clients.has_roots);
         let client = client.map_err(|error| failure(&error))?;
         let mut headers = HeaderMap::with_capacity(5);
@@ -149,9 +154,12 @@ impl Door {
         headers.insert(header::ACCEPT, HeaderValue::from_static(ACCEPT));
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(decode::ACCEPTED));
         headers.extend(head::conditions(journey.known));
+        if journey.wants_delta() {
+            headers.insert(HeaderName::from_static("a-im"), HeaderValue::from_static("feed"));
+        }
         let request = client.get(journey.url.clone()).headers(headers).send();
         let response = match journey.budget.spend(request).await {
-            Err(_) => return Err((FeedState::Broken, journey.budget.no_answer())),
+            Err(_) => return Err(NoAnswer::beyond((FeedState::Broken, journey.budget.no_answer()))),
             Ok(Err(error)) => return Err(failure(&error)),
             Ok(Ok(response)) => response,
         };
@@ -159,7 +167,8 @@ impl Door {
         // other ways.
         match response.remote_addr() {
             Some(remote) if !may_dial(remote.ip(), &self.allow) => {
-                Err((FeedState::Refused, "refused: the answer came from an address that is not public".to_owned()))
+                let words = format!("{OUR_RULES}: the answer came from an address that is not public");
+                Err(NoAnswer::beyond((FeedState::Refused, words)))
             }
             _ => Ok(response),
         }
@@ -183,9 +192,14 @@ impl Door {
         let same = journey.known.etag.is_some() && journey.known.etag == validators.etag;
         Some(match status {
             // A server that ignores the condition and sends the same document again.
-            StatusCode::OK if same => Parcel::not_modified(validators, hints),
+            StatusCode::OK if same => Parcel::not_modified(validators, journey.moved(), hints),
             StatusCode::OK => self.document(response, validators, hints, journey, lane).await,
-            StatusCode::NOT_MODIFIED if !journey.known.is_empty() => Parcel::not_modified(validators, hints),
+            StatusCode::IM_USED if journey.wants_delta() && head::is_feed_delta(response.headers()) => {
+                self.document(response, validators, hints, journey, lane).await
+            }
+            StatusCode::NOT_MODIFIED if !journey.known.is_empty() => {
+                Parcel::not_modified(validators, journey.moved(), hints)
+            }
             _ => {
                 let (state, words) = head::failure(status, false);
                 Parcel::failed(state, Some(status), words, hints)
@@ -215,15 +229,40 @@ impl Door {
             let words = format!("nothing of the document came: {words}");
             return Parcel::failed(FeedState::Broken, Some(status), words, hints);
         }
-        let moved_permanently = journey.redirects > 0 && journey.moved_permanently;
+        let moved_permanently = journey.moved().is_some();
         let final_url = journey.url.clone();
-        let document = Fetched { bytes, wire_bytes, cut, charset, validators, final_url, moved_permanently, remote };
+        let document = Fetched {
+            bytes,
+            wire_bytes,
+            cut,
+            charset,
+            validators,
+            is_delta: status == StatusCode::IM_USED,
+            final_url,
+            moved_permanently,
+            remote,
+        };
         let outcome = FetchOutcome::Fetched { document: Box::new(document), hints };
         Parcel { outcome, room: large.into_iter().collect() }
     }
 }
 
 impl Journey<'_> {
+    /// Where it stands, if only permanent redirects led there.
+    fn moved(&self) -> Option<Url> {
+        (self.redirects > 0 && self.moved_permanently).then(|| self.url.clone())
+    }
+
+    /// Whether only what is new is asked for: it must be clear against what it is new (RFC 3229 section 10.5.3).
+    fn wants_delta(&self) -> bool {
+        self.a_im && self.known.etag.is_some()
+    }
+
+    /// What a redirect said of when to come back, where no answer came behind it.
+    fn hints(&self) -> CacheHints {
+        CacheHints { retry_after: self.retry_after, ..CacheHints::default() }
+    }
+
     /// Steps to where a redirect leads, or says why not.
     fn follow(&mut self, response: &Response, permanent: bool) -> Result<(), (FeedState, String)> {
         if self.redirects == MOST_REDIRECTS {

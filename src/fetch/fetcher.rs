@@ -67,6 +67,8 @@ pub struct FetchRequest {
     pub url: Url,
     /// The validators of what we have, sent byte for byte; empty ones make the request unconditional.
     pub validators: Validators,
+    /// Whether only what is new is asked for (`A-IM: feed`, RFC 3229); takes effect with an `ETag`.
+    pub a_im: bool,
 }
 
 /// Asks publishers for feeds. A clone shares connections and the manners towards hosts with the original.
@@ -102,9 +104,14 @@ impl Drop for Background {
 impl Fetcher {
     /// A fetcher that trusts the certificate authorities of the machine.
     pub fn new(settings: &FetchSettings, clock: Clock, resolver: Resolver) -> Result<Fetcher, FetchError> {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        Self::with_roots(settings, clock, resolver, roots)
+        Self::with_roots(settings, clock, resolver, roots_of_the_machine())
+    }
+
+    /// A fetcher under other settings that goes on where this one stands: a host that was asked a moment ago is not
+    /// asked again before its gap is over, nor while this one still asks it.
+    pub fn renewed(&self, settings: &FetchSettings, clock: Clock, resolver: Resolver) -> Result<Fetcher, FetchError> {
+        let gates = self.door.gates.renewed(std_duration(settings.per_host_gap));
+        Self::build(settings, clock, resolver, roots_of_the_machine(), gates, Arc::clone(&self.door.large))
     }
 
     /// A fetcher that trusts these certificate authorities and no others.
@@ -113,6 +120,18 @@ impl Fetcher {
         clock: Clock,
         resolver: Resolver,
         roots: RootCertStore,
+    ) -> Result<Fetcher, FetchError> {
+        let gates = Gates::new(std_duration(settings.per_host_gap));
+        Self::build(settings, clock, resolver, roots, gates, Arc::new(Semaphore::new(1)))
+    }
+
+    fn build(
+        settings: &FetchSettings,
+        clock: Clock,
+        resolver: Resolver,
+        roots: RootCertStore,
+        gates: Gates,
+        large: Arc<Semaphore>,
     ) -> Result<Fetcher, FetchError> {
         let timeout = std_duration(settings.timeout);
         let connect_timeout = CONNECT_TIMEOUT.min(timeout);
@@ -124,7 +143,8 @@ impl Fetcher {
         let door = Door {
             clients,
             user_agent: user_agent(settings.contact.as_deref())?,
-            gates: Gates::new(std_duration(settings.per_host_gap)),
+            gates,
+            large,
             clock,
             allow,
             ports: settings.allow_ports.clone(),
@@ -149,7 +169,8 @@ impl Fetcher {
         let door = Arc::clone(&self.door);
         if let Some(runtime) = self.runtime.handle() {
             runtime.spawn(async move {
-                let parcel = door.ask(&request, &lane(1)).await;
+                let lane = Lane { slots: Arc::new(Semaphore::new(1)), large: Arc::clone(&door.large) };
+                let parcel = door.ask(&request, &lane).await;
                 let _gone = give.send(parcel.outcome);
             });
         }
@@ -158,13 +179,13 @@ impl Fetcher {
 
     /// Asks for many feeds at once and gives each outcome, with the place of its request, as soon as it is there.
     ///
-    /// Outcomes wait to be taken: few bodies, and only one large one, lie about at any time, and while none is
-    /// taken, no new request starts. Dropping the receiver stops what is still under way. When the receiver ends
+    /// Outcomes wait to be taken: few bodies, and over all batches only one large one, lie about at any time, and while
+    /// none is taken, no new request of the batch starts. Dropping the receiver stops what is still under way. When the receiver ends
     /// before every request has its outcome, the machine had no thread left for the batch.
     pub fn fetch_all(&self, requests: Vec<FetchRequest>) -> Receiver<(usize, FetchOutcome)> {
         let (give, take) = sync_channel(0);
         let (parcels, arriving) = mpsc::channel(WAITING);
-        let lane = lane(CONCURRENT);
+        let lane = Lane { slots: Arc::new(Semaphore::new(CONCURRENT)), large: Arc::clone(&self.door.large) };
         if let Some(runtime) = self.runtime.handle() {
             for (place, request) in requests.into_iter().enumerate() {
                 runtime.spawn(carry(Arc::clone(&self.door), lane.clone(), place, request, parcels.clone()));
@@ -216,13 +237,16 @@ fn given_up() -> FetchOutcome {
     FetchOutcome::Failed {
         state: FeedState::Broken,
         status: None,
+        reached: true,
         cause: "sigtrail gave the request up because of an error of its own".to_owned(),
         hints: CacheHints::default(),
     }
 }
 
-fn lane(slots: usize) -> Lane {
-    Lane { slots: Arc::new(Semaphore::new(slots)), large: Arc::new(Semaphore::new(1)) }
+fn roots_of_the_machine() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots
 }
 
 /// `sigtrail/1.2.3 (+contact)`: who asks, and whom to write to.

@@ -25,8 +25,8 @@ const ARXIV_GAP: Duration = Duration::from_secs(3);
 #[derive(Default)]
 struct Turn {
     last_start: Option<Stopwatch>,
-    /// The client with its connection.
-    kept: Option<(Client, OwnedSemaphorePermit)>,
+    /// The client with its connection, and the door that made it: another door has other rules.
+    kept: Option<(u64, Client, OwnedSemaphorePermit)>,
 }
 
 type Gate = tokio::sync::Mutex<Turn>;
@@ -34,8 +34,10 @@ type Gate = tokio::sync::Mutex<Turn>;
 /// The gates of all hosts.
 pub(super) struct Gates {
     gap: Duration,
-    hosts: Mutex<Hosts>,
+    hosts: Arc<Mutex<Hosts>>,
     keeping: Arc<Semaphore>,
+    /// Counts the doors that these gates stood before.
+    door: u64,
 }
 
 struct Hosts {
@@ -49,12 +51,18 @@ pub(super) struct Pass {
     turn: OwnedMutexGuard<Turn>,
     client: Option<Client>,
     keeping: Arc<Semaphore>,
+    door: u64,
 }
 
 impl Gates {
     pub(super) fn new(gap: Duration) -> Self {
-        let hosts = Mutex::new(Hosts { gates: HashMap::new(), tidy_at: 1_024 });
-        Self { gap, hosts, keeping: Arc::new(Semaphore::new(KEPT)) }
+        let hosts = Arc::new(Mutex::new(Hosts { gates: HashMap::new(), tidy_at: 1_024 }));
+        Self { gap, hosts, keeping: Arc::new(Semaphore::new(KEPT)), door: 0 }
+    }
+
+    /// The same gates before another door: what hosts were promised holds on, and no connection is taken over.
+    pub(super) fn renewed(&self, gap: Duration) -> Self {
+        Self { gap, hosts: Arc::clone(&self.hosts), keeping: Arc::clone(&self.keeping), door: self.door + 1 }
     }
 
     /// Waits for the turn at this host, in the order of asking, until the gap since the last start is over.
@@ -64,7 +72,7 @@ impl Gates {
         if let Some(last_start) = turn.last_start {
             tokio::time::sleep(self.gap(publisher).saturating_sub(last_start.elapsed())).await;
         }
-        Pass { turn, client: None, keeping: Arc::clone(&self.keeping) }
+        Pass { turn, client: None, keeping: Arc::clone(&self.keeping), door: self.door }
     }
 
     fn gap(&self, publisher: &str) -> Duration {
@@ -102,8 +110,8 @@ impl Pass {
     pub(super) fn start<E>(&mut self, new_client: impl FnOnce() -> Result<Client, E>) -> Result<Client, E> {
         self.turn.last_start = Some(Stopwatch::start());
         let client = match self.turn.kept.take() {
-            Some((client, _)) => client,
-            None => new_client()?,
+            Some((door, client, _)) if door == self.door => client,
+            _ => new_client()?,
         };
         self.client = Some(client.clone());
         Ok(client)
@@ -115,7 +123,8 @@ impl Drop for Pass {
         // The table holds the gate and so do we; whoever else does stands in line.
         let in_line = Arc::strong_count(OwnedMutexGuard::mutex(&self.turn)) > 2;
         if let (true, Some(client)) = (in_line, self.client.take()) {
-            self.turn.kept = Arc::clone(&self.keeping).try_acquire_owned().ok().map(|room| (client, room));
+            let room = Arc::clone(&self.keeping).try_acquire_owned().ok();
+            self.turn.kept = room.map(|room| (self.door, client, room));
         }
     }
 }

@@ -8,7 +8,7 @@ use reqwest::{
 use url::Url;
 
 use crate::{
-    cadence::{max_age, retry_after},
+    cadence::{expires, max_age, retry_after},
     model::{
         feed::{FeedState, Validators},
         outcome::CacheHints,
@@ -46,6 +46,9 @@ pub(super) fn conditions(known: &Validators) -> impl Iterator<Item = (HeaderName
 pub(super) fn hints(head: &HeaderMap, now: Time) -> CacheHints {
     CacheHints {
         max_age: max_age(head.get_all(header::CACHE_CONTROL).iter().map(HeaderValue::as_bytes)),
+        expires: head
+            .get(header::EXPIRES)
+            .and_then(|value| expires(value.as_bytes(), head.get(header::DATE).map(HeaderValue::as_bytes), now)),
         retry_after: head.get(header::RETRY_AFTER).and_then(|value| retry_after(value.as_bytes(), now)),
     }
 }
@@ -74,9 +77,18 @@ pub(super) fn failure(status: StatusCode, challenged: bool) -> (FeedState, Strin
         410 => (FeedState::Gone, "gone for good (410)".to_owned()),
         429 => (FeedState::Throttled, "too many requests (429)".to_owned()),
         503 => (FeedState::Throttled, "not available for now (503)".to_owned()),
+        204 => (FeedState::Broken, "an answer without a document (204)".to_owned()),
+        206 | 226 => (FeedState::Broken, format!("a part of a document that was not asked for ({code})")),
         500..=599 => (FeedState::Broken, format!("the server has an error ({code})")),
         _ => (FeedState::Broken, format!("an answer that was not asked for ({code})")),
     }
+}
+
+/// Whether a 226 may be read: its body is the feed with only the new entries, and not some other difference (RFC 3229
+/// section 10.5.2). A server that does not say what it did is believed to have done what it was asked for.
+pub(super) fn is_feed_delta(head: &HeaderMap) -> bool {
+    let mut said = head.get_all("im").iter().filter_map(|value| value.to_str().ok());
+    said.all(|value| value.split(',').all(|one| one.trim().eq_ignore_ascii_case("feed")))
 }
 
 /// Whether a challenge stands in front of the feed.
@@ -178,11 +190,19 @@ mod tests {
             let length = random() % 40;
             let value: Vec<u8> = (0..length).map(|_| alphabet[random() % alphabet.len()]).collect();
             let value = HeaderValue::from_bytes(&value).unwrap();
-            let names = [header::CACHE_CONTROL, header::RETRY_AFTER, header::CONTENT_TYPE, header::LOCATION];
+            let names = [
+                header::CACHE_CONTROL,
+                header::RETRY_AFTER,
+                header::CONTENT_TYPE,
+                header::LOCATION,
+                header::EXPIRES,
+                header::DATE,
+            ];
             let head: HeaderMap = names.into_iter().map(|name| (name, value.clone())).collect();
             let hints = hints(&head, now);
             assert!(hints.retry_after.is_none_or(|wait| wait.is_positive()));
             assert!(hints.max_age.is_none_or(|age| !age.is_negative()));
+            assert!(hints.expires.is_none_or(|wait| wait.is_positive()));
             assert!(charset(&head).is_none_or(|label| label.len() <= LONGEST_CHARSET));
             match target(&from, &head, 302) {
                 Ok(url) => assert!(url.fragment().is_none() && url.scheme() != "http", "{url}"),

@@ -11,6 +11,8 @@ mod door;
 mod fetcher;
 mod gate;
 mod head;
+mod heard;
 
 pub use dial::{Lookup, Resolver};
 pub use fetcher::{FetchError, FetchRequest, Fetcher};
+pub use heard::{Heard, heard};

@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 
 use super::{
     Context, Fault,
+    notices::MoveNotices,
     story::{SeenStory, feed_label, feed_name, moved},
 };
 use crate::{
@@ -70,6 +71,7 @@ struct Gathered {
     feeds: Vec<FeedNo>,
     withheld: Vec<StoryNo>,
     baselines: Vec<FeedNo>,
+    moves: MoveNotices,
     /// Whether more waits than one digest holds.
     is_full: bool,
     checkpoint: Option<u64>,
@@ -175,6 +177,7 @@ fn commit(
         feeds: &gathered.feeds,
         withheld: &gathered.withheld,
         baselines: &gathered.baselines,
+        moves: &gathered.moves.told,
         checkpoint: gathered.checkpoint,
     };
     write.insert_digest(&new, now)?;
@@ -195,11 +198,14 @@ impl Gathered {
         if !(self.stories.is_empty() && self.listed.is_empty() && self.withheld.is_empty()) {
             return Ok(true);
         }
+        if self.moves.is_question {
+            return Ok(true);
+        }
         let last = read.last_digest_at(&owner.id)?;
         let settled = now.saturating_sub(FIRST_TROUBLE).unwrap_or(now);
         let blind = read.feeds()?.into_iter().filter(|feed| feed.enabled && !feed.state.is_seen());
         let mut news = blind.filter(|feed| match last {
-            Some(last) => feed.since > last && feed.since <= now,
+            Some(last) => [Some(feed.since), feed.alarm_at].into_iter().flatten().any(|at| at > last && at <= now),
             None => feed.since <= settled,
         });
         Ok(news.any(|feed| context.config.feed(&feed.id).is_some_and(|feed| feed.owner == owner.id)))
@@ -235,6 +241,7 @@ fn gather(
     let withheld = if urgent_only { Vec::new() } else { read.withheld(&owner.id)? };
     let (baselines, notes) = if urgent_only { (Vec::new(), Vec::new()) } else { baseline_notes(config, read, owner)? };
     let feeds = read.feeds()?;
+    let moves = if urgent_only { MoveNotices::default() } else { MoveNotices::of(config, read, owner, &feeds, now)? };
     let checkpoint = read.newest_checkpoint()?;
     let content = DigestContent {
         kind,
@@ -246,6 +253,7 @@ fn gather(
         now,
         also_published: lines,
         not_seen: not_seen(config, &feeds),
+        notices: moves.lines.clone(),
         feeds_total: feeds.iter().filter(|feed| feed.enabled).count(),
         baselines: notes,
         restricted: withheld
@@ -275,6 +283,7 @@ fn gather(
         feeds: feeds_in_it,
         withheld: withheld.into_iter().map(|row| row.story).collect(),
         baselines,
+        moves,
         is_full,
         checkpoint: checkpoint.map(|stored| stored.size),
     })

@@ -4,14 +4,17 @@ pub mod acknowledge;
 pub mod checkpoint;
 pub mod deliver;
 pub mod digest;
+pub mod drop;
+mod notices;
 pub mod poll;
 pub mod probe;
 pub mod pulse;
 pub mod purge;
 pub mod start;
 mod story;
+pub mod wake;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 pub use self::pulse::{Pulse, Stop};
 use crate::{
@@ -20,6 +23,7 @@ use crate::{
     key::{EvidenceKey, KeyError},
     mail::{MailError, Mailer},
     model::{id::ConfigVersion, settings::Config, time::Time},
+    plan::Reach,
     store::{Store, StoreError, log::LogError},
     tag::{Matcher, MatcherError},
     token::LinkKey,
@@ -46,6 +50,8 @@ pub struct Context {
     pub link_key: Arc<LinkKey>,
     /// Signs checkpoints.
     pub evidence_key: Arc<EvidenceKey>,
+    /// Which hosts could be connected to lately; a reload keeps it.
+    pub reach: Arc<Mutex<Reach>>,
     /// Whether the verb at work shall come to an end soon.
     pub stop: Stop,
     /// Where it shows that it goes on.

@@ -2,6 +2,7 @@
 //! are made one after another, inside the transaction that commits them.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Mutex, PoisonError,
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
@@ -10,11 +11,13 @@ use std::{
     time::Duration,
 };
 
+use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
 
 use super::{Context, Fault};
 use crate::{
     clock::Stopwatch,
+    evidence::event::Event,
     fetch::FetchRequest,
     hex::hex,
     identity::{self, Fingerprint},
@@ -25,6 +28,7 @@ use crate::{
         outcome::{CacheHints, FetchOutcome, Fetched},
         time::Time,
     },
+    moves::{self, Source},
     plan::{self, Answer, Arrived, Judged, Lookup},
     reader,
     store::{AppliedPoll, PollCommit, Write},
@@ -39,6 +43,8 @@ const BATCH_ENTRIES: usize = 4_000;
 const BATCH_WAIT: Duration = Duration::from_millis(200);
 /// How often a wait for answers looks whether it shall stop.
 const LOOK: Duration = Duration::from_millis(250);
+/// After this time without a network its feeds are blind, whoever's fault that is, and their owners hear of it.
+const LONGEST_OUTAGE: SignedDuration = SignedDuration::from_hours(6);
 /// How much longer than one request and the gap behind it all hosts together may be silent.
 const MARGIN: Duration = Duration::from_secs(30);
 
@@ -59,6 +65,16 @@ pub struct PolledFeed {
     pub not_modified: bool,
     /// What was written.
     pub applied: AppliedPoll,
+    /// What it changed about the feed's address.
+    pub moved: Option<moves::Step>,
+}
+
+impl PolledFeed {
+    /// Whether it could not be seen this time.
+    pub fn is_blind(&self) -> bool {
+        // A feed that was well before stays so while this machine has no network.
+        !self.state.is_seen() || self.state != FeedState::Quiet && !self.cause.is_empty()
+    }
 }
 
 /// What polling did.
@@ -76,7 +92,7 @@ impl PollReport {
 
     /// How many feeds ended in a state that cannot be seen.
     pub fn failed(&self) -> usize {
-        self.feeds.iter().filter(|feed| !feed.state.is_seen()).count()
+        self.feeds.iter().filter(|feed| feed.is_blind()).count()
     }
 }
 
@@ -95,6 +111,7 @@ pub struct Progress<'p> {
 struct Understood {
     place: usize,
     answer: Answer,
+    source: Source,
     hints: CacheHints,
     warnings: Vec<String>,
 }
@@ -107,20 +124,50 @@ pub fn poll(
     only: Option<&[FeedId]>,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<PollReport, Fault> {
+    let claimed = claim(context, only)?;
+    ask(context, claimed, progress)
+}
+
+/// Feeds whose next poll was moved on, because they are asked now.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    feeds: Vec<(FeedStatus, Feed)>,
+    at: Time,
+}
+
+impl Claimed {
+    /// Whether there is nothing to ask.
+    pub fn is_empty(&self) -> bool {
+        self.feeds.is_empty()
+    }
+}
+
+/// Claims every feed that is due, or just these feeds, due or not.
+pub fn claim(context: &Context, only: Option<&[FeedId]>) -> Result<Claimed, Fault> {
     let now = context.now();
     let claimed = context.store.write(|write| write.claim_polls(only, &context.config, now))?;
-    let mut report = PollReport::default();
-    if claimed.is_empty() {
-        return Ok(report);
-    }
-    progress(Progress { done: 0, total: claimed.len(), last: None });
-    let feeds: Vec<(FeedStatus, Feed)> = claimed
+    let feeds = claimed
         .into_iter()
         .filter_map(|status| context.config.feed(&status.id).cloned().map(|feed| (status, feed)))
         .collect();
+    Ok(Claimed { feeds, at: now })
+}
+
+/// Asks the feeds that were claimed, and commits what comes of it.
+pub fn ask(context: &Context, claimed: Claimed, progress: &mut dyn FnMut(Progress<'_>)) -> Result<PollReport, Fault> {
+    let Claimed { feeds, at: now } = claimed;
+    let mut report = PollReport::default();
+    if feeds.is_empty() {
+        return Ok(report);
+    }
+    progress(Progress { done: 0, total: feeds.len(), last: None });
     let requests = feeds
         .iter()
-        .map(|(status, feed)| FetchRequest { url: feed.url.clone(), validators: plan::validators_to_send(status, now) })
+        .map(|(status, feed)| FetchRequest {
+            url: moves::address(status, &feed.url),
+            validators: plan::validators_to_send(status, now),
+            a_im: feed.a_im,
+        })
         .collect();
     let outcomes = Mutex::new(context.fetcher.fetch_all(requests));
     let (sender, understood) = sync_channel(4);
@@ -170,14 +217,19 @@ fn read_answers(
 fn understand(context: &Context, feed: &Feed, place: usize, outcome: FetchOutcome) -> Understood {
     match outcome {
         FetchOutcome::Fetched { document, hints } => {
+            let moved = document.moved_permanently.then(|| document.final_url.clone());
             let (answer, warnings) = understand_document(context, feed, *document);
-            Understood { place, answer, hints, warnings }
+            let is_proof = matches!(&answer, Answer::Document(arrived) if !arrived.entries.is_empty());
+            let source = if is_proof { Source::of(moved) } else { Source::Nowhere };
+            Understood { place, answer, source, hints, warnings }
         }
-        FetchOutcome::NotModified { validators, hints } => {
-            Understood { place, answer: Answer::NotModified(validators), hints, warnings: Vec::new() }
+        FetchOutcome::NotModified { validators, moved, hints } => {
+            let (answer, source) = (Answer::NotModified(validators), Source::of(moved));
+            Understood { place, answer, source, hints, warnings: Vec::new() }
         }
-        FetchOutcome::Failed { state, status, cause, hints } => {
-            Understood { place, answer: Answer::Failed { state, status, cause }, hints, warnings: Vec::new() }
+        FetchOutcome::Failed { state, status, reached, cause, hints } => {
+            let answer = Answer::Failed { state, status, reached, cause };
+            Understood { place, answer, source: Source::Nowhere, hints, warnings: Vec::new() }
         }
     }
 }
@@ -192,7 +244,7 @@ fn understand_document(context: &Context, feed: &Feed, fetched: Fetched) -> (Ans
                 Some(cut) => (FeedState::Broken, format!("{cut}; nothing of it could be read: {error}")),
                 None => (FeedState::NotAFeed, error.to_string()),
             };
-            return (Answer::Failed { state, status: Some(200), cause }, Vec::new());
+            return (Answer::Failed { state, status: Some(200), reached: true, cause }, Vec::new());
         }
     };
     let mut warnings = document.warnings;
@@ -225,12 +277,14 @@ fn understand_document(context: &Context, feed: &Feed, fetched: Fetched) -> (Ans
         url,
         partial,
         validators: fetched.validators,
-        ttl: document.hints.ttl,
+        is_delta: fetched.is_delta,
+        wishes: document.hints.wishes,
     };
     (Answer::Document(Box::new(arrived)), warnings)
 }
 
-/// Commits what was understood, in batches that are bounded in number and in time.
+/// Commits what was understood, in batches that are bounded in number and in time. What got no connection waits for the
+/// end: only then is it clear whether it was the feeds or this machine.
 #[expect(clippy::needless_pass_by_value, reason = "dropping it tells the readers that nobody listens")]
 fn commit_all(
     context: &Context,
@@ -239,34 +293,78 @@ fn commit_all(
     report: &mut PollReport,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<(), Fault> {
+    let mut unreached = Vec::new();
+    let mut hosts = BTreeMap::new();
     while let Some(first) = next(context, &understood) {
-        let mut batch = vec![first];
+        let mut batch = Vec::new();
         let mut entries = 0;
-        while batch.len() < BATCH_POLLS && entries < BATCH_ENTRIES {
-            match understood.recv_timeout(BATCH_WAIT) {
-                Ok(one) => {
-                    if let Answer::Document(arrived) = &one.answer {
-                        entries += arrived.entries.len();
-                    }
-                    batch.push(one);
-                }
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+        let mut one = Some(first);
+        while let Some(this) = one.take() {
+            if let Answer::Document(arrived) = &this.answer {
+                entries += arrived.entries.len();
+            }
+            let reached = !matches!(this.answer, Answer::Failed { reached: false, .. });
+            note_host(&mut hosts, feeds, this.place, reached);
+            let group = if reached { &mut batch } else { &mut unreached };
+            group.push(this);
+            if batch.len() < BATCH_POLLS && entries < BATCH_ENTRIES {
+                one = understood.recv_timeout(BATCH_WAIT).ok();
             }
         }
-        let now = context.now();
-        let polled = context.store.write(|write| {
-            let mut polled = Vec::with_capacity(batch.len());
-            for one in batch {
-                let Some((status, feed)) = feeds.get(one.place) else { continue };
-                polled.extend(commit(context, write, (status.no, feed), one, now)?);
-            }
-            Ok(polled)
-        })?;
-        context.pulse.beat();
-        for feed in polled {
-            report.feeds.push(feed);
-            progress(Progress { done: report.feeds.len(), total: feeds.len(), last: report.feeds.last() });
+        commit_batch(context, feeds, batch, report, progress)?;
+    }
+    if is_cut_off(context, &hosts, unreached.len())? {
+        for one in &mut unreached {
+            one.answer = Answer::NoNetwork;
         }
+    }
+    commit_batch(context, feeds, unreached, report, progress)
+}
+
+fn note_host(hosts: &mut BTreeMap<String, bool>, feeds: &[(FeedStatus, Feed)], place: usize, reached: bool) {
+    if let Some(host) = feeds.get(place).and_then(|(_, feed)| feed.url.host_str()) {
+        *hosts.entry(host.to_owned()).or_default() |= reached;
+    }
+}
+
+/// Whether it is this machine that has no network; not for longer than feeds may stay unseen without anybody hearing of
+/// it.
+fn is_cut_off(context: &Context, hosts: &BTreeMap<String, bool>, feeds: usize) -> Result<bool, Fault> {
+    let now = context.now();
+    let lost = context.reach.lock().unwrap_or_else(PoisonError::into_inner).after(hosts, now);
+    let Some(lost) = lost.filter(|_| feeds > 0) else {
+        if hosts.values().any(|reached| *reached) {
+            context.store.write(|write| write.network_is_there())?;
+        }
+        return Ok(false);
+    };
+    let since = context.store.write(|write| write.network_lost(feeds, lost, now))?;
+    Ok(now.duration_since(since) <= LONGEST_OUTAGE)
+}
+
+fn commit_batch(
+    context: &Context,
+    feeds: &[(FeedStatus, Feed)],
+    batch: Vec<Understood>,
+    report: &mut PollReport,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<(), Fault> {
+    if batch.is_empty() {
+        return Ok(());
+    }
+    let now = context.now();
+    let polled = context.store.write(|write| {
+        let mut polled = Vec::with_capacity(batch.len());
+        for one in batch {
+            let Some((status, feed)) = feeds.get(one.place) else { continue };
+            polled.extend(commit(context, write, (status, feed), one, now)?);
+        }
+        Ok(polled)
+    })?;
+    context.pulse.beat();
+    for feed in polled {
+        report.feeds.push(feed);
+        progress(Progress { done: report.feeds.len(), total: feeds.len(), last: report.feeds.last() });
     }
     Ok(())
 }
@@ -290,17 +388,19 @@ fn next(context: &Context, understood: &Receiver<Understood>) -> Option<Understo
 fn commit(
     context: &Context,
     write: &mut Write<'_>,
-    (no, feed): (FeedNo, &Feed),
+    (claimed, feed): (&FeedStatus, &Feed),
     understood: Understood,
     now: Time,
 ) -> Result<Option<PolledFeed>, crate::store::StoreError> {
-    let Understood { mut answer, hints, warnings, .. } = understood;
+    let Understood { mut answer, source, hints, warnings, .. } = understood;
+    let no = claimed.no;
     let Some(before) = write.read().feed_status(no)? else { return Ok(None) };
-    if write.read().feed_url(no)?.is_none_or(|url| url != feed.url.as_str()) {
+    let asked = moves::address(claimed, &feed.url);
+    if write.read().feed_address(no)?.is_none_or(|url| url != asked.as_str()) {
         // A reload gave the feed another address meanwhile and made it due there: this answer is nobody's.
         return Ok(None);
     }
-    let update = plan::feed_update(&context.config, feed, &before, &answer, &hints, now);
+    let mut update = plan::feed_update(&context.config, feed, &before, &answer, &hints, now);
     let plans = match &mut answer {
         Answer::Document(arrived) => {
             let judged = (std::mem::take(&mut arrived.entries), std::mem::take(&mut arrived.judged));
@@ -317,6 +417,8 @@ fn commit(
         }
         _ => plan::EntryPlans::default(),
     };
+    let moved = moves::observe(&mut update.status, &feed.url, &source, now);
+    record_move(write, feed, moved.as_ref(), now)?;
     let polled = PolledFeed {
         feed: feed.id.clone(),
         state: update.status.state,
@@ -325,8 +427,22 @@ fn commit(
         warnings,
         not_modified: matches!(answer, Answer::NotModified(_)),
         applied: AppliedPoll::default(),
+        moved,
     };
     let config = context.version;
     let applied = write.apply_poll(PollCommit { feed, answer: &answer, update, plans, config, now })?;
     Ok(Some(PolledFeed { applied, ..polled }))
+}
+
+/// A redirect that was seen once is only logged; what it leads to later is evidence.
+fn record_move(
+    write: &mut Write<'_>,
+    feed: &Feed,
+    moved: Option<&moves::Step>,
+    now: Time,
+) -> Result<(), crate::store::StoreError> {
+    let Some(step) = moved.filter(|step| step.kind != moves::Kind::Seen).cloned() else { return Ok(()) };
+    let moves::Step { kind, from, to, since, times, reason } = step;
+    write.record(Event::FeedMoved { feed: feed.id.clone(), kind, from, to, since, times, reason }, now)?;
+    Ok(())
 }

@@ -105,7 +105,7 @@ impl Reading {
 
     /// For how long the document itself says that it stays fresh.
     pub fn ttl(&self) -> Option<SignedDuration> {
-        self.document.hints.ttl
+        self.document.hints.wishes.ttl_seconds.map(|seconds| SignedDuration::from_secs(i64::from(seconds)))
     }
 
     /// Whether another address answered than was asked.
@@ -268,7 +268,7 @@ impl<'p> Walk<'p> {
     /// Asks one address, unconditionally, and notes what came.
     fn ask(&mut self, candidate: &Candidate) -> Given {
         let watch = Stopwatch::start();
-        let request = FetchRequest { url: candidate.url.clone(), validators: Validators::default() };
+        let request = FetchRequest { url: candidate.url.clone(), validators: Validators::default(), a_im: false };
         let outcome = self.probe.fetcher.fetch(request);
         let (state, said, given) = match outcome {
             FetchOutcome::Fetched { document, hints } => understand(*document, hints, candidate, watch),
@@ -342,6 +342,8 @@ fn draft(config: &Config, url: &Url, title: Option<&str>, listed: Option<&Listed
         owner: config.fallback.clone(),
         group,
         every: every.unwrap_or(config.fetch.every).max(config.fetch.min_interval),
+        every_stated: every.is_some(),
+        a_im: false,
         unmatched: match listed.and_then(|listed| listed.unmatched.as_deref()) {
             Some("owner") => Unmatched::Owner,
             Some("none") => Unmatched::None,

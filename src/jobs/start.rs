@@ -42,6 +42,7 @@ pub fn start(config: Config, state: &Path, around: Surroundings) -> Result<(Cont
         clock: around.clock,
         link_key: Arc::new(link_key),
         evidence_key: Arc::new(evidence_key),
+        reach: Arc::default(),
         stop: Stop::default(),
         pulse: Pulse::default(),
         store,
@@ -53,7 +54,7 @@ pub fn start(config: Config, state: &Path, around: Surroundings) -> Result<(Cont
 /// old context changes when it fails.
 pub fn reload(context: &Context, config: Config, resolver: Resolver) -> Result<(Context, LoadedConfiguration), Fault> {
     let matcher = Arc::new(Matcher::new(&config.components, &config.topics)?);
-    let fetcher = Fetcher::new(&config.fetch, context.clock.clone(), resolver)?;
+    let fetcher = context.fetcher.renewed(&config.fetch, context.clock.clone(), resolver)?;
     let mailer = Arc::new(Mailer::open(&config.mail, &context.store.dir().join("outbox"))?);
     let now = context.now();
     let loaded = context.store.write(|write| write.load_configuration(&config, now))?;
@@ -76,6 +77,7 @@ pub fn look(config: Config, state: &Path, around: Surroundings) -> Result<Contex
         clock: around.clock,
         link_key: Arc::new(LinkKey::new(key::link_key(state)?)),
         evidence_key: Arc::new(evidence_key),
+        reach: Arc::default(),
         stop: Stop::default(),
         pulse: Pulse::default(),
         store,

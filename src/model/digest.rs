@@ -145,6 +145,8 @@ pub struct DigestContent {
     pub also_published: Vec<AlsoPublished>,
     /// What could not be seen.
     pub not_seen: Vec<NotSeen>,
+    /// What is new about feeds of the owner's that are seen, one sentence each: a move.
+    pub notices: Vec<String>,
     /// How many feeds are followed.
     pub feeds_total: usize,
     /// First polls since the last digest.

@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use jiff::SignedDuration;
 use serde::Serialize;
 
-use super::time::Time;
+use super::{feed::Wishes, time::Time};
 
 /// The longest text of one field, in bytes; what is longer is cut at a character.
 pub const MAX_FIELD: usize = 64 * 1024;
@@ -26,10 +25,12 @@ pub enum Format {
     Atom,
     /// JSON Feed 1.0 and 1.1.
     Json,
-    /// CISA's catalogue of known exploited vulnerabilities.
+    /// CISA's catalogue of known exploited vulnerabilities, or the European list in its words.
     Kev,
     /// A CSAF 2.0 ROLIE feed (RFC 8322 in JSON).
     Csaf,
+    /// A bare JSON list of advisories: GitHub's, OSV, the European vulnerability database.
+    Advisories,
 }
 
 impl Format {
@@ -42,6 +43,7 @@ impl Format {
             Format::Json => "json",
             Format::Kev => "kev",
             Format::Csaf => "csaf",
+            Format::Advisories => "advisories",
         }
     }
 }
@@ -80,8 +82,8 @@ pub struct Entry {
 /// What a feed says of itself that touches how often to ask.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DocumentHints {
-    /// RSS `ttl`: for how long the publisher holds the document to be fresh.
-    pub ttl: Option<SignedDuration>,
+    /// When to come back, and when not.
+    pub wishes: Wishes,
 }
 
 /// A feed document, understood.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{
-    id::{FeedId, FeedNo, GroupId, OwnerId, TopicId},
+    id::{DigestNo, FeedId, FeedNo, GroupId, OwnerId, TopicId},
     time::Time,
 };
 
@@ -86,6 +86,10 @@ pub struct Feed {
     pub group: Option<GroupId>,
     /// The interval between two polls.
     pub every: SignedDuration,
+    /// Whether the editor stated that interval for this feed.
+    pub every_stated: bool,
+    /// Whether its publisher is asked for new entries only (RFC 3229 with `A-IM: feed`).
+    pub a_im: bool,
     /// What becomes of an entry that matches nothing.
     pub unmatched: Unmatched,
     /// How many entries of the first poll are treated as new.
@@ -275,6 +279,8 @@ pub struct Moving {
     pub since: Time,
     /// How many answers in a row said the same.
     pub times: u32,
+    /// When a person was asked, because it is proved and not one to follow unasked.
+    pub asked_at: Option<Time>,
 }
 
 /// Where a feed stands: what its polls showed and when it is asked next.
@@ -316,12 +322,25 @@ pub struct FeedStatus {
     pub wishes: Wishes,
     /// When the first 410 of an unbroken row of them came.
     pub gone_at: Option<Time>,
+    /// When its absence became an alarm: not found for 72 hours, or gone (410) twice, a day or more apart.
+    pub alarm_at: Option<Time>,
     /// Documents in a row that were empty though there had been entries.
     pub empties: u32,
     /// A move that is being watched.
     pub moving: Option<Moving>,
     /// The address that is asked instead of the configured one, after a move that was proved.
     pub moved_to: Option<String>,
+    /// Since when that address is asked.
+    pub moved_at: Option<Time>,
+    /// The digest that told of the move, or asked about it.
+    pub move_told: Option<DigestNo>,
+}
+
+impl FeedStatus {
+    /// Whether its publisher said 410 twice, a day or more apart: it is looked at once a week from then on.
+    pub fn is_gone_for_good(&self) -> bool {
+        self.gone_at.zip(self.alarm_at).is_some_and(|(gone, alarm)| alarm > gone)
+    }
 }
 
 #[cfg(test)]

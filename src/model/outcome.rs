@@ -12,9 +12,15 @@ use super::feed::{FeedState, Validators};
 pub struct CacheHints {
     /// `Cache-Control: max-age` (RFC 9111 section 5.2.2.1).
     pub max_age: Option<SignedDuration>,
+    /// `Expires` (RFC 9111 section 5.3) as a wait from the response's own `Date` on; counts where there is no `max-age`.
+    pub expires: Option<SignedDuration>,
     /// `Retry-After` (RFC 9110 section 10.2.3) as a wait from the response on; a date has been turned into one.
     pub retry_after: Option<SignedDuration>,
 }
+
+/// What the cause of a failure begins with where our own rules about addresses and ports forbid the request: another
+/// configuration may lift it.
+pub const OUR_RULES: &str = "refused by our own rules";
 
 /// A document that arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +35,8 @@ pub struct Fetched {
     pub charset: Option<String>,
     /// The validators of this response.
     pub validators: Validators,
+    /// Whether it holds only what is new, as was asked for (226, RFC 3229): what is missing is not deleted.
+    pub is_delta: bool,
     /// The address that answered last, after redirects.
     pub final_url: Url,
     /// Whether every redirect on the way was permanent (301, 308), where there was one.
@@ -40,7 +48,7 @@ pub struct Fetched {
 /// What came of one request (with its redirects).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FetchOutcome {
-    /// 200 with a document.
+    /// 200 with a document, or 226 with what is new of it where that was asked for.
     Fetched {
         /// The document.
         document: Box<Fetched>,
@@ -51,6 +59,8 @@ pub enum FetchOutcome {
     NotModified {
         /// Validators that came with the 304; where one is missing, the stored one stays.
         validators: Validators,
+        /// The address that said so, where only permanent redirects (301, 308) led there.
+        moved: Option<Url>,
         /// Freshness.
         hints: CacheHints,
     },
@@ -60,6 +70,9 @@ pub enum FetchOutcome {
         state: FeedState,
         /// The HTTP status, where there was one.
         status: Option<u16>,
+        /// Whether a connection was made, or could have been had our own rules allowed it. A request that got no
+        /// further than the lookup of its name or the connection may say more about this machine than about the feed.
+        reached: bool,
         /// The cause in words that an owner understands, without addresses of the internal network.
         cause: String,
         /// When to come back, where the server says so.

@@ -1,5 +1,5 @@
 //! JSON documents: told apart by their keys, read one item at a time. JSON Feed 1.0 and 1.1 itself is here, leniently; what only
-//! CISA's catalogue or a CSAF feed has is in `kev` and `csaf`.
+//! CISA's catalogue, a CSAF feed or a bare list of advisories has is in `kev`, `csaf` and `listed`.
 
 use serde::{
     Deserialize,
@@ -12,7 +12,8 @@ use super::{
     Hint, ParseError,
     csaf::RolieEntry,
     kev::Vulnerability,
-    loose::{Each, FromText, LooseList, LooseText},
+    listed::Listed,
+    loose::{Each, FromText, LooseList, LooseText, Maybe},
     note_long_fields, short_and_full,
     xml::list,
 };
@@ -98,6 +99,16 @@ impl Found {
         }
     }
 
+    /// Takes one object of a bare list; the first that is known says what the list is.
+    fn listed(&mut self, one: Option<Listed>) {
+        let base = self.base();
+        let read = one.and_then(|one| one.entry(base.as_ref()));
+        if let Some((format, _)) = &read {
+            self.format.get_or_insert(*format);
+        }
+        self.push(read.map(|(_, entry)| entry));
+    }
+
     fn title(&mut self, text: &LooseText) {
         self.title = text.as_deref().map(|text| clean(text, MAX_FIELD));
     }
@@ -135,7 +146,9 @@ impl<'de> Visitor<'de> for Top<'_> {
     }
 
     fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        while let Some(Maybe(one)) = seq.next_element::<Maybe<Listed>>()? {
+            self.found.listed(one);
+        }
         Ok(())
     }
 
@@ -163,8 +176,15 @@ impl<'de> Visitor<'de> for Top<'_> {
                     })?;
                 }
                 "vulnerabilities" => {
-                    found.format = Some(Format::Kev);
-                    let sink = &mut |one: Option<Vulnerability>| found.push(one.map(Vulnerability::entry));
+                    // Others have a list of this name too; an empty one is taken for the catalogue's.
+                    let sink = &mut |one: Option<Vulnerability>| found.push(one.and_then(Vulnerability::entry));
+                    map.next_value_seed(Each { sink })?;
+                    if found.odd == 0 || !found.entries.is_empty() {
+                        found.format = Some(Format::Kev);
+                    }
+                }
+                "vulns" => {
+                    let sink = &mut |one: Option<Listed>| found.listed(one);
                     map.next_value_seed(Each { sink })?;
                 }
                 "feed" => map.next_value_seed(RolieFeed { found: &mut *found })?,

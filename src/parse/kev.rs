@@ -1,4 +1,4 @@
-//! CISA's catalogue of known exploited vulnerabilities: every vulnerability is an entry, stated to be exploited.
+//! CISA's catalogue of known exploited vulnerabilities, and lists in its words: every vulnerability is an entry, stated to be exploited.
 
 use serde::Deserialize;
 
@@ -18,37 +18,49 @@ use crate::{
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Vulnerability {
     #[serde(rename = "cveID")]
-    cve_id: LooseText,
-    vendor_project: LooseText,
-    product: LooseText,
+    pub(super) cve_id: LooseText,
+    /// The European database's own identifier; not every vulnerability of the European list has a CVE id.
+    #[serde(rename = "euvdID")]
+    pub(super) euvd_id: LooseText,
+    /// How the European list says that it is exploited: "ransomware", "targeted attack".
+    pub(super) exploitation_type: LooseText,
+    pub(super) vendor_project: LooseText,
+    pub(super) product: LooseText,
     #[serde(rename = "vulnerabilityName")]
-    name: LooseText,
-    date_added: LooseText,
-    short_description: LooseText,
-    required_action: LooseText,
-    due_date: LooseText,
-    known_ransomware_campaign_use: LooseText,
-    notes: LooseText,
-    cwes: LooseList<LooseText>,
+    pub(super) name: LooseText,
+    pub(super) date_added: LooseText,
+    pub(super) short_description: LooseText,
+    pub(super) required_action: LooseText,
+    pub(super) due_date: LooseText,
+    pub(super) known_ransomware_campaign_use: LooseText,
+    pub(super) notes: LooseText,
+    pub(super) cwes: LooseList<LooseText>,
 }
 
 impl Vulnerability {
-    /// The vulnerability as an entry: its CVE id is its identity and begins its title.
-    pub(super) fn entry(self) -> Entry {
-        let title: Vec<&str> = [&self.cve_id, &self.name].into_iter().filter_map(LooseText::as_deref).collect();
-        let title = clean(&title.join(": "), MAX_FIELD);
-        Entry {
-            guid: plain(&self.cve_id),
+    /// The vulnerability as an entry: its CVE id is its identity and begins its title. Nothing where it has neither
+    /// identifier nor name: then the list is another one.
+    pub(super) fn entry(self) -> Option<Entry> {
+        let id = plain(&self.cve_id).or_else(|| plain(&self.euvd_id));
+        let product = [&self.vendor_project, &self.product].into_iter().filter_map(plain).collect::<Vec<_>>();
+        let name =
+            plain(&self.name).or_else(|| Some(product.join(" ")).filter(|name| !name.is_empty() && id.is_some()));
+        if id.is_none() && name.is_none() {
+            return None;
+        }
+        let title = id.iter().chain(&name).map(String::as_str).collect::<Vec<_>>().join(": ");
+        Some(Entry {
             link: self.link(),
-            title: Some(title).filter(|title| !title.is_empty()),
+            title: Some(clean(&title, MAX_FIELD)),
             published: self.date_added.as_deref().and_then(date::parse),
             updated: None,
             authors: Vec::new(),
-            categories: [&self.vendor_project, &self.product].into_iter().filter_map(plain).collect(),
+            categories: product,
             summary: plain(&self.short_description),
             body: self.body(),
             exploited: true,
-        }
+            guid: id,
+        })
     }
 
     fn body(&self) -> Option<String> {
@@ -59,6 +71,7 @@ impl Vulnerability {
             ("Required action: ", &self.required_action),
             ("Due date: ", &self.due_date),
             ("Known use in ransomware campaigns: ", &self.known_ransomware_campaign_use),
+            ("Exploitation: ", &self.exploitation_type),
             ("Weaknesses: ", &cwes),
             ("Notes: ", &self.notes),
         ];

@@ -10,6 +10,7 @@ use crate::{
 mod csaf;
 mod json;
 mod kev;
+mod listed;
 mod loose;
 mod xml;
 

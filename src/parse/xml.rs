@@ -22,7 +22,7 @@ const LINK_ORDER: [&str; 7] = ["link", "alternate", "guid", "content", "about", 
 
 /// Reads an XML feed.
 pub(super) fn parse(text: &str, mut notes: Notes, hint: &Hint<'_>) -> Result<Document, ParseError> {
-    let Rewritten { atom, format, ttl, left_out, partial, home } = rewrite(text, hint.base, &mut notes)?;
+    let Rewritten { atom, format, wishes, left_out, partial, home } = rewrite(text, hint.base, &mut notes)?;
     let model = read(&atom)?;
     drop(atom);
     let base = hint.base.or(home.as_ref());
@@ -38,7 +38,7 @@ pub(super) fn parse(text: &str, mut notes: Notes, hint: &Hint<'_>) -> Result<Doc
         entries,
         warnings,
         partial,
-        hints: DocumentHints { ttl },
+        hints: DocumentHints { wishes },
     })
 }
 

@@ -3,18 +3,18 @@
 
 mod entries;
 mod feed;
-
-use jiff::SignedDuration;
+mod reach;
 
 pub use self::{
     entries::{EntryPlan, EntryPlans, Fate, Lookup, baseline_matches, entries},
     feed::{FeedUpdate, feed_update, validators_to_send},
+    reach::Reach,
 };
 use crate::{
     identity::Fingerprint,
     model::{
         entry::{Entry, Format},
-        feed::{FeedState, Validators},
+        feed::{FeedState, Validators, Wishes},
         stack::{Marks, Tag},
     },
     story::StoryKeys,
@@ -52,8 +52,10 @@ pub struct Arrived {
     pub partial: bool,
     /// The validators that came with it.
     pub validators: Validators,
-    /// RSS `ttl`.
-    pub ttl: Option<SignedDuration>,
+    /// Whether it holds only what is new (226, RFC 3229): entries that are missing from it are not gone.
+    pub is_delta: bool,
+    /// What it says of when to come back.
+    pub wishes: Wishes,
 }
 
 /// What one poll of a feed came to.
@@ -69,7 +71,11 @@ pub enum Answer {
         state: FeedState,
         /// The HTTP status, where there was one.
         status: Option<u16>,
+        /// Whether the request got further than the lookup of the name and the connection.
+        reached: bool,
         /// The cause in words.
         cause: String,
     },
+    /// This machine reached nobody at all: that says nothing of the feed.
+    NoNetwork,
 }

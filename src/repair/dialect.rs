@@ -25,6 +25,8 @@ pub enum Space {
     Itunes,
     /// PRISM, the publishing industry's metadata.
     Prism,
+    /// The syndication module of RSS 1.0.
+    Syndication,
     /// Anything else.
     Other,
 }
@@ -50,8 +52,60 @@ pub enum Field {
     Author,
     /// What it is filed under.
     Category,
-    /// For how many minutes the feed stays fresh.
+    /// What an element of its own states, kept as a category.
+    Stated(Stated),
+    /// When its publisher wants to be asked again.
+    Wish(Wish),
+}
+
+/// What a feed says of when to come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// For how many minutes it stays fresh (RSS 2.0).
     Ttl,
+    /// An hour of the day in GMT in which not to come (RSS 0.91 and later).
+    SkipHour,
+    /// A day of the week on which not to come (RSS 0.91 and later).
+    SkipDay,
+    /// The period that it is updated in (RSS 1.0 syndication module).
+    Period,
+    /// How often in that period.
+    Frequency,
+}
+
+/// Facts that security publishers state in elements of their own, in whatever namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stated {
+    /// How severe it is, in a word.
+    Severity,
+    /// Its CVSS score or vector.
+    Cvss,
+    /// How arXiv announces it: new, cross, replace, replace-cross.
+    Announced,
+}
+
+impl Stated {
+    /// The fact that an element of an entry states, by its local name in lower case.
+    fn of(local: &str) -> Option<Stated> {
+        Some(match local {
+            "severity" | "threat_severity" => Stated::Severity,
+            "cvss" | "cvss_score" | "cvss-score" | "cvssscore" | "cvss_base_score" | "cvssbasescore" | "cvss3"
+            | "cvssv3" | "basescore" | "base_score" => Stated::Cvss,
+            "announce_type" => Stated::Announced,
+            _ => return None,
+        })
+    }
+
+    /// The category that a value becomes.
+    pub fn category(self, value: &str) -> String {
+        let value = value.trim();
+        match self {
+            Stated::Severity => format!("severity: {value}"),
+            Stated::Cvss if value.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("cvss")) => value.to_owned(),
+            Stated::Cvss => format!("CVSS {value}"),
+            Stated::Announced => format!("arXiv: {value}"),
+        }
+    }
 }
 
 impl Space {
@@ -70,6 +124,7 @@ impl Space {
             "purl.org/dc/elements/1.1" | "purl.org/dc/elements/1.0" => Space::Dc,
             "purl.org/dc/terms" => Space::DcTerms,
             "purl.org/rss/1.0/modules/content" => Space::Content,
+            "purl.org/rss/1.0/modules/syndication" => Space::Syndication,
             "www.w3.org/1999/02/22-rdf-syntax-ns" => Space::Rdf,
             "www.w3.org/1999/xhtml" => Space::Xhtml,
             "search.yahoo.com/mrss" | "video.search.yahoo.com/mrss" => Space::Media,
@@ -95,6 +150,7 @@ impl Space {
             "media" => Space::Media,
             "itunes" => Space::Itunes,
             "prism" => Space::Prism,
+            "sy" | "syn" => Space::Syndication,
             _ => Space::Other,
         }
     }
@@ -102,6 +158,10 @@ impl Space {
 
 /// What an element of an entry says and how much that counts against other elements that say the same; the local name in lower case.
 pub fn field(space: Space, local: &str) -> Option<(Field, u8)> {
+    by_space(space, local).or_else(|| Stated::of(local).map(|stated| (Field::Stated(stated), 0)))
+}
+
+fn by_space(space: Space, local: &str) -> Option<(Field, u8)> {
     match space {
         Space::Own => own(local).map(|(field, rank)| (field, rank + 10)),
         Space::Rss | Space::Atom => own(local),

@@ -13,4 +13,4 @@ pub use encoding::{Decoded, decode};
 pub use json::mend;
 pub use notes::{Notes, Repair};
 pub use rewrite::{Rewritten, Unreadable, rewrite};
-pub(crate) use token::{Token, Tokens};
+pub(crate) use token::{Tag, Token, Tokens};

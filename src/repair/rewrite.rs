@@ -1,7 +1,6 @@
 //! Walks a document of any dialect and writes what it says as plain Atom. Broken nesting is mended on the way: an element that is not
 //! closed ends with its parent, a closing tag without an opening one is ignored, an entry that is not complete is left out.
 
-use jiff::SignedDuration;
 use url::Url;
 
 use super::{
@@ -10,14 +9,19 @@ use super::{
     token::{Tag, Token, Tokens},
     write::{Writer, is_forbidden},
 };
-use crate::model::entry::{Format, MAX_ENTRIES};
+use crate::model::{
+    entry::{Format, MAX_ENTRIES},
+    feed::Wishes,
+};
 use open_field::OpenField;
 use say::Said;
 use spaces::Spaces;
+use wished::{Wished, wish};
 
 mod open_field;
 mod say;
 mod spaces;
+mod wished;
 
 /// The most elements inside one another that pass without a note.
 const MAX_DEPTH: usize = 128;
@@ -30,8 +34,8 @@ pub struct Rewritten {
     pub atom: String,
     /// The dialect it came in.
     pub format: Format,
-    /// RSS `ttl`.
-    pub ttl: Option<SignedDuration>,
+    /// When its publisher wants to be asked again.
+    pub wishes: Wishes,
     /// How many entries were left out because there are too many.
     pub left_out: usize,
     /// Whether entries may be missing.
@@ -98,7 +102,7 @@ struct Walk<'a> {
     said: Said,
     feed_rank: u8,
     feed_authors: Vec<String>,
-    ttl: Option<SignedDuration>,
+    wished: Wished,
     first: Option<String>,
     has_whole_channel: bool,
     is_over: bool,
@@ -125,7 +129,7 @@ pub fn rewrite(text: &str, base: Option<&Url>, notes: &mut Notes) -> Result<Rewr
         said: Said::default(),
         feed_rank: 0,
         feed_authors: Vec::new(),
-        ttl: None,
+        wished: Wished::default(),
         first: None,
         has_whole_channel: false,
         is_over: false,
@@ -242,9 +246,12 @@ impl<'a> Walk<'a> {
                 _ => self.push(tag, Place::Skip, notes),
             },
             "link" if is_own => self.open_field(tag, Field::Link, 0, notes),
-            "ttl" if is_own => self.open_field(tag, Field::Ttl, 0, notes),
+            "skiphours" | "skipdays" if is_own => self.push(tag, Place::Feed, notes),
             "author" if is_own && self.format == Some(Format::Atom) => self.open_field(tag, Field::Author, 0, notes),
-            _ => self.push(tag, Place::Skip, notes),
+            local => match wish(space, local) {
+                Some(wish) => self.open_field(tag, Field::Wish(wish), 0, notes),
+                None => self.push(tag, Place::Skip, notes),
+            },
         }
     }
 
@@ -423,7 +430,7 @@ impl<'a> Walk<'a> {
         Ok(Rewritten {
             atom: self.writer.finish(),
             format,
-            ttl: self.ttl,
+            wishes: self.wished.wishes(),
             left_out: self.left_out,
             partial: partial || self.left_out > 0,
             home: self.home,

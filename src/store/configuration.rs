@@ -4,10 +4,11 @@ use rusqlite::{OptionalExtension, params};
 
 use super::{Read, StoreError, Write, signed};
 use crate::{
+    difference::Difference,
     evidence::event::{Event, Personal},
     model::{
         id::ConfigVersion,
-        settings::Config,
+        settings::{Config, SourceFile},
         time::{Time, millis},
     },
 };
@@ -28,6 +29,23 @@ impl Read<'_> {
             self.tx.query_row("SELECT coalesce(max(version), 0) FROM configuration", [], |row| row.get(0))?;
         Ok(ConfigVersion(version))
     }
+
+    /// The configuration that was loaded last and its files as they were; `None` before the first.
+    pub fn loaded_configuration(&self) -> Result<Option<(ConfigVersion, Vec<SourceFile>)>, StoreError> {
+        let last: Option<(i64, i64)> = self
+            .tx
+            .query_row("SELECT version, record FROM configuration ORDER BY version DESC LIMIT 1", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .optional()?;
+        let Some((version, record)) = last else { return Ok(None) };
+        let mut query =
+            self.tx.prepare_cached("SELECT field, text FROM personal WHERE idx = ?1 AND field LIKE 'file.%'")?;
+        let files = query.query_map([record], |row| Ok(SourceFile { name: row.get(0)?, text: row.get(1)? }))?;
+        let mut files: Vec<SourceFile> = files.collect::<Result<_, _>>()?;
+        files.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Some((ConfigVersion(version), files)))
+    }
 }
 
 impl Write<'_> {
@@ -46,6 +64,7 @@ impl Write<'_> {
         };
         let is_new = last.is_none_or(|(last, _)| last != version.0);
         if is_new {
+            let before = self.read().loaded_configuration()?;
             let event = Event::ConfigurationLoaded {
                 version,
                 files: config
@@ -54,6 +73,7 @@ impl Write<'_> {
                     .map(|file| (file.name.clone(), Personal::shared(file.text.clone())))
                     .collect(),
                 counts: [config.feeds.len(), config.owners.len(), config.components.len(), config.topics.len()],
+                difference: before.map(|(_, files)| Difference::between(&files, &config.files)),
             };
             let record = self.record(event, now)?;
             self.tx.execute(
@@ -62,6 +82,9 @@ impl Write<'_> {
             )?;
         }
         self.align_feeds(config, version, now)?;
+        if is_new {
+            self.retry_what_our_rules_refused(now)?;
+        }
         self.align_owners(config)?;
         Ok(LoadedConfiguration { version, is_new })
     }

@@ -39,6 +39,8 @@ pub struct NewDigest<'d> {
     pub feeds: &'d [FeedNo],
     /// The stories that it says are withheld.
     pub withheld: &'d [StoryNo],
+    /// The feeds whose moves it tells of.
+    pub moves: &'d [FeedNo],
     /// The first polls that it tells of.
     pub baselines: &'d [FeedNo],
     /// The size of the checkpoint that it carries.
@@ -114,6 +116,12 @@ impl Read<'_> {
     /// The newest signed checkpoint.
     pub fn newest_checkpoint(&self) -> Result<Option<log::StoredCheckpoint>, StoreError> {
         Ok(log::newest_checkpoint(self.tx)?)
+    }
+
+    /// Whether a digest left or still may.
+    pub fn stands(&self, digest: DigestNo) -> Result<bool, StoreError> {
+        let mut query = self.tx.prepare_cached("SELECT EXISTS (SELECT 1 FROM standing_digest WHERE digest = ?1)")?;
+        Ok(query.query_row([digest.0], |row| row.get(0))?)
     }
 
     /// The feeds whose words are in a digest.
@@ -225,6 +233,11 @@ impl Write<'_> {
             self.tx
                 .prepare_cached("INSERT INTO digest_withheld (story, owner, digest) VALUES (?1, ?2, ?3)")?
                 .execute(params![story.0, new.owner.as_str(), no])?;
+        }
+        for feed in new.moves {
+            self.tx
+                .prepare_cached("UPDATE feed_state SET move_told = ?2 WHERE feed = ?1")?
+                .execute(params![feed.0, no])?;
         }
         for feed in new.baselines {
             self.tx

@@ -198,7 +198,7 @@ impl Write<'_> {
                 update.status.last_entry_at = if applied.new > 0 { Some(now) } else { update.status.last_entry_at };
             }
             Answer::Document(_) | Answer::NotModified(_) => self.count_quiet_poll(no, now)?,
-            Answer::Failed { .. } => {}
+            Answer::Failed { .. } | Answer::NoNetwork => {}
         }
         self.store_feed_status(&update.status)?;
         Ok(applied)

@@ -5,10 +5,12 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Read, StoreError, Write};
 use crate::{
+    cadence,
     evidence::event::Event,
     model::{
         feed::{FeedState, FeedStatus, Moving, Tlp, Validators},
-        id::{ConfigVersion, FeedId, FeedNo},
+        id::{DigestNo, FeedId, FeedNo},
+        outcome::OUR_RULES,
         settings::Config,
         time::{Time, from_millis, millis},
     },
@@ -21,6 +23,16 @@ const AFTER_CRASHES: SignedDuration = SignedDuration::from_hours(24);
 
 /// Longer than a poll is put off, but by the interval of its feed.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(8 * 24);
+
+/// What is late by this much after a pause is spread; less is the spread of every day.
+const LATE: SignedDuration = SignedDuration::from_mins(15);
+/// Late polls are spread over this at the most ...
+const SPREAD_OVER: SignedDuration = SignedDuration::from_hours(1);
+/// ... and over this much for each of them.
+const SPREAD_STEP: SignedDuration = SignedDuration::from_secs(18);
+
+/// Why a claimed feed is asked again when it is.
+const WHY_CLAIMED: &str = "one interval after an unfinished request";
 
 /// What a first poll recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +49,7 @@ pub struct BaselineRow {
 
 const COLUMNS: &str = "feed.no, feed.id, enabled, next_poll_at, attempt, etag, last_modified, state, since, cause,
     failures, last_poll_at, last_entry_at, full_fetch_at, baseline_at, partial, next_poll_why, wishes, gone_at, empties,
-    moving_to, moving_since, moving_times, moved_to";
+    moving_to, moving_since, moving_times, moved_to, moving_asked, moved_at, move_told, alarm_at";
 
 fn feed_status(row: &Row<'_>) -> rusqlite::Result<FeedStatus> {
     let time = |i: usize| -> rusqlite::Result<Option<Time>> { Ok(row.get::<_, Option<i64>>(i)?.map(from_millis)) };
@@ -63,13 +75,17 @@ fn feed_status(row: &Row<'_>) -> rusqlite::Result<FeedStatus> {
         empties: row.get(19)?,
         moving: moving(row)?,
         moved_to: row.get(23)?,
+        moved_at: time(25)?,
+        move_told: row.get::<_, Option<i64>>(26)?.map(DigestNo),
+        alarm_at: time(27)?,
     })
 }
 
 fn moving(row: &Row<'_>) -> rusqlite::Result<Option<Moving>> {
     let (to, since): (Option<String>, Option<i64>) = (row.get(20)?, row.get(21)?);
-    let times = row.get(22)?;
-    Ok(to.zip(since).map(|(to, since)| Moving { to, since: from_millis(since), times }))
+    let (times, asked): (u32, Option<i64>) = (row.get(22)?, row.get(24)?);
+    let asked_at = asked.map(from_millis);
+    Ok(to.zip(since).map(|(to, since)| Moving { to, since: from_millis(since), times, asked_at }))
 }
 
 impl Read<'_> {
@@ -87,9 +103,11 @@ impl Read<'_> {
         Ok(self.tx.prepare_cached(&sql)?.query_row([feed.0], feed_status).optional()?)
     }
 
-    /// The address that a feed was aligned to last.
-    pub fn feed_url(&self, feed: FeedNo) -> Result<Option<String>, StoreError> {
-        let mut query = self.tx.prepare_cached("SELECT url FROM feed WHERE no = ?1")?;
+    /// The address that a feed is asked at: where it moved to, else the one that it was aligned to last.
+    pub fn feed_address(&self, feed: FeedNo) -> Result<Option<String>, StoreError> {
+        let mut query = self.tx.prepare_cached(
+            "SELECT coalesce(moved_to, url) FROM feed JOIN feed_state ON feed_state.feed = feed.no WHERE no = ?1",
+        )?;
         Ok(query.query_row([feed.0], |row| row.get(0)).optional()?)
     }
 
@@ -163,6 +181,7 @@ impl Write<'_> {
         config: &Config,
         now: Time,
     ) -> Result<Vec<FeedStatus>, StoreError> {
+        self.see_clock(now)?;
         self.bring_polls_back(config, now)?;
         let rows = self.read().feeds()?;
         let mut claimed = Vec::new();
@@ -178,15 +197,18 @@ impl Write<'_> {
             }
             let pause = if has_crashed_us { feed.every.max(AFTER_CRASHES) } else { feed.every };
             self.tx
-                .prepare_cached("UPDATE feed_state SET next_poll_at = ?2, attempt = attempt + 1 WHERE feed = ?1")?
-                .execute(params![row.no.0, millis(now.saturating_add(pause).unwrap_or(now))])?;
+                .prepare_cached(
+                    "UPDATE feed_state SET next_poll_at = ?2, next_poll_why = ?3, attempt = attempt + 1 WHERE feed = ?1",
+                )?
+                .execute(params![row.no.0, millis(now.saturating_add(pause).unwrap_or(now)), WHY_CLAIMED])?;
             claimed.push(row);
         }
         claimed.sort_by_key(|row| row.next_poll_at);
         Ok(claimed)
     }
 
-    /// Makes due what is planned further ahead than any poll is: a clock that was ahead planned it.
+    /// Brings back what is planned further ahead than any poll is: a clock that was ahead planned it. Such feeds are
+    /// asked within an hour and within their own interval, each at its own moment.
     pub fn bring_polls_back(&mut self, config: &Config, now: Time) -> Result<(), StoreError> {
         let far = now.saturating_add(LONGEST_PAUSE).unwrap_or(now);
         let rows: Vec<(i64, FeedId, i64)> = {
@@ -199,11 +221,52 @@ impl Write<'_> {
                 .collect::<Result<_, _>>()?
         };
         for (no, id, next) in rows {
-            let every = config.feed(&id).map_or(LONGEST_PAUSE, |feed| feed.every.saturating_mul(2));
-            if from_millis(next) > now.saturating_add(every.max(LONGEST_PAUSE)).unwrap_or(now) {
-                self.tx.execute("UPDATE feed_state SET next_poll_at = ?2 WHERE feed = ?1", params![no, millis(now)])?;
+            let every = config.feed(&id).map_or(LONGEST_PAUSE, |feed| feed.every);
+            let longest = every.saturating_mul(2).max(LONGEST_PAUSE);
+            if from_millis(next) > now.saturating_add(longest).unwrap_or(now) {
+                let at = now.saturating_add(cadence::share(no, every.min(SPREAD_OVER))).unwrap_or(now);
+                self.plan_poll(no, at, "the clock was set back")?;
             }
         }
+        Ok(())
+    }
+
+    /// Spreads the polls that have been late for long over as much as an hour, the latest first: after the machine was
+    /// asleep or the service down, so that it does not ask everybody at once. First polls stay due. How many were moved.
+    pub fn spread_overdue(&mut self, now: Time) -> Result<usize, StoreError> {
+        let late = now.saturating_sub(LATE).unwrap_or(now);
+        let feeds: Vec<i64> = {
+            let mut query = self.tx.prepare_cached(
+                "SELECT feed FROM feed_state WHERE enabled = 1 AND next_poll_at < ?1 AND last_poll_at IS NOT NULL
+                 ORDER BY next_poll_at, feed",
+            )?;
+            query.query_map([millis(late)], |row| row.get(0))?.collect::<Result<_, _>>()?
+        };
+        let count = i32::try_from(feeds.len()).unwrap_or(i32::MAX);
+        let whole = SPREAD_STEP.saturating_mul(count).min(SPREAD_OVER);
+        for (place, feed) in (0..).zip(&feeds) {
+            let after = whole.saturating_mul(place) / count.max(1);
+            let at = now.saturating_add(after).unwrap_or(now);
+            self.plan_poll(*feed, at, "late after a pause; spread over an hour")?;
+        }
+        Ok(feeds.len())
+    }
+
+    /// Makes due at once what our own rules about addresses and ports refused: they may have changed.
+    pub(super) fn retry_what_our_rules_refused(&mut self, now: Time) -> Result<(), StoreError> {
+        self.tx
+            .prepare_cached(
+                "UPDATE feed_state SET next_poll_at = min(next_poll_at, ?1), next_poll_why = 'the configuration changed'
+                 WHERE state = 'refused' AND substr(cause, 1, length(?2)) = ?2",
+            )?
+            .execute(params![millis(now), OUR_RULES])?;
+        Ok(())
+    }
+
+    fn plan_poll(&mut self, feed: i64, at: Time, why: &str) -> Result<(), StoreError> {
+        self.tx
+            .prepare_cached("UPDATE feed_state SET next_poll_at = ?2, next_poll_why = ?3 WHERE feed = ?1")?
+            .execute(params![feed, millis(at), why])?;
         Ok(())
     }
 
@@ -244,72 +307,12 @@ impl Write<'_> {
         let mut changed = 0;
         for id in ids {
             changed += self.tx.execute(
-                "UPDATE feed_state SET next_poll_at = ?2 WHERE enabled = 1 AND feed = (SELECT no FROM feed WHERE id = ?1)",
+                "UPDATE feed_state SET next_poll_at = ?2, next_poll_why = 'somebody asked for it'
+                 WHERE enabled = 1 AND feed = (SELECT no FROM feed WHERE id = ?1)",
                 params![id.as_str(), millis(now)],
             )?;
         }
         Ok(changed)
-    }
-
-    pub(super) fn align_feeds(&mut self, config: &Config, version: ConfigVersion, now: Time) -> Result<(), StoreError> {
-        self.rename_feeds(config, version, now)?;
-        self.tx.execute("UPDATE feed_state SET enabled = 0 WHERE enabled = 1", [])?;
-        for feed in &config.feeds {
-            let url = feed.url.as_str();
-            let known: Option<(i64, String)> = self
-                .tx
-                .prepare_cached("SELECT no, url FROM feed WHERE id = ?1")?
-                .query_row([feed.id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
-                .optional()?;
-            let no = if let Some((no, before)) = known {
-                if before != url {
-                    // Validators belong to an address; what the old one said is not asked of the new one.
-                    self.tx.execute("UPDATE feed SET url = ?2 WHERE no = ?1", params![no, url])?;
-                    self.tx.execute(
-                        "UPDATE feed_state SET etag = NULL, last_modified = NULL, attempt = 0, next_poll_at = ?2
-                         WHERE feed = ?1",
-                        params![no, millis(now)],
-                    )?;
-                }
-                no
-            } else {
-                self.tx
-                    .prepare_cached("INSERT INTO feed (id, url) VALUES (?1, ?2)")?
-                    .execute(params![feed.id.as_str(), url])?;
-                let no = self.tx.last_insert_rowid();
-                self.tx
-                    .prepare_cached(
-                        "INSERT INTO feed_state (feed, enabled, next_poll_at, since) VALUES (?1, 0, ?2, ?2)",
-                    )?
-                    .execute(params![no, millis(now)])?;
-                no
-            };
-            self.tx
-                .prepare_cached("UPDATE feed_state SET enabled = ?2, tlp = ?3 WHERE feed = ?1")?
-                .execute(params![no, feed.enabled, feed.tlp.as_str()])?;
-        }
-        Ok(())
-    }
-
-    fn rename_feeds(&mut self, config: &Config, version: ConfigVersion, now: Time) -> Result<(), StoreError> {
-        let stored: Vec<(i64, FeedId, String)> = {
-            let mut query = self.tx.prepare_cached("SELECT no, id, url FROM feed")?;
-            query
-                .query_map([], |row| Ok((row.get(0)?, FeedId::new(row.get::<_, String>(1)?), row.get(2)?)))?
-                .collect::<Result<_, _>>()?
-        };
-        for feed in &config.feeds {
-            if stored.iter().any(|(_, id, _)| *id == feed.id) {
-                continue;
-            }
-            let renamed = stored.iter().find(|(_, id, url)| url == feed.url.as_str() && config.feed(id).is_none());
-            if let Some((no, from, _)) = renamed {
-                self.tx.execute("UPDATE feed SET id = ?2 WHERE no = ?1", params![no, feed.id.as_str()])?;
-                let event = Event::FeedRenamed { from: from.clone(), to: feed.id.clone(), config: version };
-                self.record(event, now)?;
-            }
-        }
-        Ok(())
     }
 
     /// Turns the quiet polls of every day but today (UTC) into one record a day.
@@ -342,7 +345,8 @@ impl Write<'_> {
                 "UPDATE feed_state SET next_poll_at = ?2, attempt = ?3, etag = ?4, last_modified = ?5, state = ?6,
                      since = ?7, cause = ?8, failures = ?9, last_poll_at = ?10, last_entry_at = ?11,
                      full_fetch_at = ?12, baseline_at = ?13, partial = ?14, next_poll_why = ?15, wishes = ?16,
-                     gone_at = ?17, empties = ?18, moving_to = ?19, moving_since = ?20, moving_times = ?21, moved_to = ?22
+                     gone_at = ?17, empties = ?18, moving_to = ?19, moving_since = ?20, moving_times = ?21, moved_to = ?22,
+                     moving_asked = ?23, moved_at = ?24, move_told = ?25, alarm_at = ?26
                  WHERE feed = ?1",
             )?
             .execute(params![
@@ -368,6 +372,10 @@ impl Write<'_> {
                 moving.map(|moving| millis(moving.since)),
                 moving.map_or(0, |moving| moving.times),
                 status.moved_to,
+                moving.and_then(|moving| moving.asked_at).map(millis),
+                status.moved_at.map(millis),
+                status.move_told.map(|digest| digest.0),
+                status.alarm_at.map(millis),
             ])?;
         Ok(())
     }

@@ -2,7 +2,9 @@
 //! Nothing outside this folder speaks SQL, and no fact is written here without its record in the same transaction.
 
 mod acknowledgement;
+mod align;
 mod assignment;
+pub mod clock;
 mod configuration;
 mod delivery;
 mod digest;
@@ -11,6 +13,7 @@ mod faults;
 mod feed;
 pub mod log;
 mod migration;
+mod network;
 mod purge;
 mod story;
 

@@ -141,6 +141,25 @@ fn assert_found(fault: &Fault, severity: Severity) {
     assert!(hint.contains(fault.hint) && !hint.is_empty(), "hint {hint:?} has no {:?}", fault.hint);
 }
 
+/// A configuration that cannot be loaded: its four files by name, the one with the fault, and what is said of it.
+pub struct Broken {
+    pub texts: Vec<(&'static str, String)>,
+    pub file: &'static str,
+    pub message: &'static str,
+}
+
+/// Every kind of broken configuration that is known here.
+pub fn broken_configurations() -> Vec<Broken> {
+    let broken = |fault: &Fault| {
+        let files = Files::well();
+        files.edit(fault.file, fault.old, fault.new);
+        files.write(fault.file, files.text(fault.file).replace(['«', '»'], ""));
+        let texts = [FEEDS, OWNERS, STACK, SETTINGS].map(|name| (name, files.text(name))).to_vec();
+        Broken { texts, file: fault.file, message: fault.message }
+    };
+    faults::ERRORS.iter().map(broken).collect()
+}
+
 #[test]
 fn the_fixture_is_well_and_means_what_it_says() {
     let files = Files::well();
@@ -584,4 +603,40 @@ fn s_07_no_damage_to_a_file_ever_crashes_the_check() {
         assert_eq!(shown.is_empty(), problems.is_empty());
         files.write(name, well);
     }
+}
+
+#[test]
+fn h_19_a_configuration_with_a_million_feeds_is_refused_within_its_budgets() {
+    let watch = sigtrail::clock::Stopwatch::start();
+    let files = Files::well();
+    // More bytes than are read.
+    files.write(FEEDS, "[[feed]]\nname = \"a\"\n".repeat(1_000_000));
+    let (problems, _) = files.problems();
+    assert_eq!(problems[0].message.split(" is larger").count(), 2, "{}", problems[0].message);
+    // As many tables as fit into the bytes that are read, each of them wrong, and lists of everything else.
+    files.write(FEEDS, "[[feed]]\n".repeat(400_000));
+    let (problems, _) = files.problems();
+    assert!(problems.len() <= 1_001, "{}", problems.len());
+    assert!(problems.iter().any(|problem| problem.message == "more than 20000 tables [[feed]]"), "{:?}", problems[0]);
+    // Each with an owner that is nearly one.
+    let all: String = (0..40_000)
+        .map(|n| format!("[[feed]]\nname = \"f{n}\"\nurl = \"https://a.example/{n}\"\nowner = \"mara\"\n"))
+        .collect();
+    files.write(FEEDS, all);
+    assert!(files.problems().0.len() <= 1_001);
+    // What nests as deep as the file is long.
+    files.write(FEEDS, format!("a = {}", "[".repeat(2_000_000)));
+    assert!(files.load().is_err());
+    files.write(FEEDS, format!("a = {}", "{a=".repeat(1_000_000)));
+    assert!(files.load().is_err());
+    assert!(watch.elapsed() < std::time::Duration::from_mins(3), "{:?}", watch.elapsed());
+}
+
+#[test]
+fn h_19_commands_and_entities_in_a_configuration_are_texts() {
+    let files = Files::well();
+    let name = "$(touch pwned); `touch pwned` & &xxe; %s ${HOME} ../../etc | sh";
+    files.edit(FEEDS, "libmarrow releases", name);
+    assert_eq!(files.loaded().feeds[1].name, name);
+    assert!(!files.path("pwned").exists());
 }

@@ -179,6 +179,7 @@ fn content() -> DigestContent {
             not_seen("Tarnbase bulletins", "refused", "the server answers 403 Forbidden", 26),
             not_seen("Fernwald releases", "not-a-feed", "this is a web page, not a feed", 1),
         ],
+        notices: vec!["Marrow releases moves to https://www.marrow.example/feed.".to_owned()],
         feeds_total: 14,
         baselines: vec![BaselineNote {
             feed: "Heronsoft bulletins".to_owned(),
@@ -214,6 +215,7 @@ fn empty() -> DigestContent {
         stories: Vec::new(),
         also_published: Vec::new(),
         not_seen: Vec::new(),
+        notices: Vec::new(),
         baselines: Vec::new(),
         restricted: Vec::new(),
         ..content()

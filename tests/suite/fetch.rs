@@ -49,7 +49,7 @@ fn fetcher_by_name(settings: &FetchSettings) -> Fetcher {
 }
 
 fn request(url: impl AsRef<str>) -> FetchRequest {
-    FetchRequest { url: url.as_ref().parse().unwrap(), validators: Validators::default() }
+    FetchRequest { url: url.as_ref().parse().unwrap(), validators: Validators::default(), a_im: false }
 }
 
 fn again(url: impl AsRef<str>, validators: &Validators) -> FetchRequest {
@@ -104,7 +104,11 @@ fn p_01_the_second_request_carries_both_validators_byte_for_byte_and_a_304_is_no
     assert_eq!(first.validators.last_modified.as_deref(), Some(date.trim_ascii()));
     for _ in 0..2 {
         let second = fetcher.fetch(again(server.url("/a.xml"), &first.validators));
-        let expected = FetchOutcome::NotModified { validators: first.validators.clone(), hints: CacheHints::default() };
+        let expected = FetchOutcome::NotModified {
+            validators: first.validators.clone(),
+            moved: None,
+            hints: CacheHints::default(),
+        };
         assert_eq!(second, expected);
     }
     let sent = server.requests("/a.xml");
@@ -270,6 +274,19 @@ fn p_23_those_who_stand_in_line_share_one_connection() {
     let requests = (0..5).map(|_| request(server.url_at("feeds.example", "/a.xml"))).collect();
     assert_eq!(fetcher.fetch_all(requests).into_iter().count(), 5);
     assert_eq!(server.connections(), 1);
+}
+
+#[test]
+fn p_23_the_gap_to_a_host_outlives_a_reload() {
+    let server = FeedServer::start();
+    let gap = Duration::from_millis(600);
+    let settings = FetchSettings { per_host_gap: gap.try_into().unwrap(), ..settings() };
+    let fetcher = fetcher_with(&settings);
+    server.serve("/a.xml", Answer::ok(FEED));
+    document(fetcher.fetch(request(server.url("/a.xml"))));
+    let renewed = fetcher.renewed(&settings, clock(), Resolver::System).unwrap();
+    document(renewed.fetch(request(server.url("/a.xml"))));
+    assert_spacing(&server.all_requests(), gap);
 }
 
 #[test]

@@ -28,10 +28,10 @@ use crate::harness::feed_server::{Answer, FeedServer};
 const FEED: &[u8] = b"<rss version=\"2.0\"><channel><title>Example</title></channel></rss>";
 
 /// A certificate authority that is made for one test.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self::named("Example authority")
     }
 
@@ -42,14 +42,14 @@ impl Authority {
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    fn roots(&self) -> RootCertStore {
+    pub fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
         roots.add(self.0.der().clone()).unwrap();
         roots
     }
 
     /// A certificate for a name, valid from and to the first day of these years.
-    fn certify(&self, name: &str, years: (i32, i32)) -> Identity {
+    pub fn certify(&self, name: &str, years: (i32, i32)) -> Identity {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_before = date_time_ymd(years.0, 1, 1);
@@ -59,14 +59,14 @@ impl Authority {
     }
 }
 
-struct Identity {
+pub struct Identity {
     certificate: CertificateDer<'static>,
     key: KeyPair,
 }
 
 /// A publisher that speaks TLS, each connection answered once; stops when it is dropped.
-struct TlsServer {
-    address: SocketAddr,
+pub struct TlsServer {
+    pub address: SocketAddr,
     accepting: Option<JoinHandle<()>>,
     stopped: Arc<std::sync::atomic::AtomicBool>,
 }
@@ -85,7 +85,7 @@ impl TlsServer {
         })
     }
 
-    fn answering(answer: impl Fn(TcpStream) + Send + 'static) -> Self {
+    pub fn answering(answer: impl Fn(TcpStream) + Send + 'static) -> Self {
         use std::sync::atomic::{AtomicBool, Ordering};
         let listener = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2), 0)).unwrap();
         let address = listener.local_addr().unwrap();
@@ -119,7 +119,7 @@ impl Drop for TlsServer {
     }
 }
 
-fn server_config(identity: Identity) -> ServerConfig {
+pub fn server_config(identity: Identity) -> ServerConfig {
     let key = PrivateKeyDer::try_from(identity.key.serialize_der()).unwrap();
     ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -129,7 +129,7 @@ fn server_config(identity: Identity) -> ServerConfig {
         .unwrap()
 }
 
-fn accept(config: &Arc<ServerConfig>, stream: TcpStream) -> StreamOwned<ServerConnection, TcpStream> {
+pub fn accept(config: &Arc<ServerConfig>, stream: TcpStream) -> StreamOwned<ServerConnection, TcpStream> {
     StreamOwned::new(ServerConnection::new(Arc::clone(config)).unwrap(), stream)
 }
 
@@ -152,7 +152,7 @@ fn fetch(url: &str, roots: RootCertStore) -> FetchOutcome {
     };
     let here = Resolver::table(|_| vec!["127.0.0.2".parse().unwrap()]);
     let fetcher = Fetcher::with_roots(&settings, Clock::System, here, roots).unwrap();
-    fetcher.fetch(FetchRequest { url: url.parse().unwrap(), validators: Validators::default() })
+    fetcher.fetch(FetchRequest { url: url.parse().unwrap(), validators: Validators::default(), a_im: false })
 }
 
 fn words(outcome: FetchOutcome) -> String {

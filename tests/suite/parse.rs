@@ -4,7 +4,11 @@ use std::{fmt::Write as _, fs, path::PathBuf, time::Instant};
 
 use sigtrail::{
     cli,
-    model::entry::{Document, Format, MAX_ENTRIES, MAX_FIELD, MAX_LIST},
+    marks::marks,
+    model::{
+        entry::{Document, Format, MAX_ENTRIES, MAX_FIELD, MAX_LIST},
+        stack::Severity,
+    },
     parse::{Hint, ParseError, parse},
     reader::{ReadError, read},
 };
@@ -72,6 +76,81 @@ fn every_fixture_reads_as_its_expected_sibling_says() {
         assert_eq!(got, expected, "{name}\n{line}");
         assert!(!line.contains('\n'));
     }
+}
+
+fn fixture(name: &str) -> Document {
+    document(fs::read(folder().join(name)).unwrap())
+}
+
+#[test]
+fn every_kind_of_source_is_told_by_its_content() {
+    for (name, format) in [
+        ("rss-0.90.xml", Format::Rdf),
+        ("rss-0.91.xml", Format::Rss),
+        ("rss-1.0.xml", Format::Rdf),
+        ("rss-2.0.xml", Format::Rss),
+        ("arxiv-rss.xml", Format::Rss),
+        ("severity.xml", Format::Rss),
+        ("atom-0.3.xml", Format::Atom),
+        ("atom-1.0.xml", Format::Atom),
+        ("arxiv-api.xml", Format::Atom),
+        ("github-advisories.atom", Format::Atom),
+        ("json-feed-1.0.json", Format::Json),
+        ("json-feed.json", Format::Json),
+        ("kev.json", Format::Kev),
+        ("eu-kev.json", Format::Kev),
+        ("csaf-rolie.json", Format::Csaf),
+        ("github-advisories.json", Format::Advisories),
+        ("osv.json", Format::Advisories),
+        ("euvd.json", Format::Advisories),
+    ] {
+        let read = fixture(name);
+        assert_eq!(read.format, format, "{name}");
+        assert!(!read.entries.is_empty() && !read.partial, "{name}");
+    }
+}
+
+#[test]
+fn what_publishers_state_of_severity_in_fields_of_their_own_is_heard() {
+    for (name, place, severity, tenths) in [
+        ("severity.xml", 0, Severity::Critical, 98),
+        ("severity.xml", 1, Severity::Low, 16),
+        ("github-advisories.json", 0, Severity::High, 88),
+        ("osv.json", 0, Severity::High, 88),
+        ("euvd.json", 0, Severity::Critical, 98),
+    ] {
+        let marks = marks(&fixture(name).entries[place]);
+        assert_eq!((marks.severity, marks.cvss_tenths), (Some(severity), Some(tenths)), "{name}");
+    }
+    assert_eq!(marks(&fixture("github-advisories.atom").entries[0]).severity, Some(Severity::High));
+}
+
+#[test]
+fn only_what_is_said_to_be_exploited_is() {
+    for (name, exploited) in
+        [("kev.json", true), ("eu-kev.json", true), ("github-advisories.json", false), ("osv.json", false)]
+    {
+        assert!(fixture(name).entries.iter().all(|entry| entry.exploited == exploited), "{name}");
+    }
+    // Another database has a list of the same name.
+    let other = r#"{"format": "NVD_CVE", "vulnerabilities": [{"cve": {"id": "CVE-2026-99995"}}]}"#;
+    assert_eq!(parse(other.as_bytes(), &Hint::default()), Err(ParseError::UnknownJson));
+    assert_eq!(document(r#"{"vulnerabilities": []}"#).format, Format::Kev);
+}
+
+#[test]
+fn how_a_preprint_is_announced_is_kept() {
+    let read = fixture("arxiv-rss.xml");
+    assert!(read.entries[0].categories.contains(&"arXiv: new".to_owned()));
+    assert!(read.entries[1].categories.contains(&"arXiv: replace".to_owned()));
+}
+
+#[test]
+fn an_advisory_that_was_withdrawn_says_so() {
+    let read = fixture("github-advisories.json");
+    let withdrawn = |place: usize| read.entries[place].categories.iter().any(|category| category == "withdrawn");
+    assert!(!withdrawn(0) && withdrawn(1));
+    assert!(read.entries[1].body.as_ref().unwrap().contains("Withdrawn: 2026-11-09"));
 }
 
 #[test]
@@ -298,7 +377,17 @@ fn h_15_no_encoding_trick_makes_markup_or_controls_of_clean_text() {
 
 #[test]
 fn h_16_a_document_cut_anywhere_gives_what_was_complete_and_says_so() {
-    for name in ["rss-2.0.xml", "atom-1.0.xml", "rss-1.0.xml", "json-feed.json", "kev.json", "csaf-rolie.json"] {
+    for name in [
+        "rss-2.0.xml",
+        "atom-1.0.xml",
+        "rss-1.0.xml",
+        "json-feed.json",
+        "kev.json",
+        "csaf-rolie.json",
+        "eu-kev.json",
+        "osv.json",
+        "github-advisories.json",
+    ] {
         let bytes = fs::read(folder().join(name)).unwrap();
         let whole = document(&bytes);
         let end = bytes.iter().rposition(|byte| !byte.is_ascii_whitespace()).unwrap();

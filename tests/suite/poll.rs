@@ -37,7 +37,7 @@ fn a_first_poll_is_a_baseline_and_shows_the_newest_three() {
 
 #[test]
 fn seen_before_and_unchanged_is_nothing() {
-    let mut world = World::company("2026-11-20T07:00:00Z").feed("cert", "");
+    let mut world = World::company("2026-11-20T07:00:00Z").feed("cert", "every = \"1h\"");
     world.answer("cert", Answer::ok(document(&items(5))));
     world.tick();
     let records = world.records().len();

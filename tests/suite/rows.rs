@@ -79,9 +79,16 @@ fn rows_of(name: &str) -> Vec<String> {
     rows
 }
 
+/// The names of the long checks, as `.ci/long` calls them.
+fn long_checks(script: &str) -> Vec<String> {
+    let calls = script.lines().filter_map(|line| line.strip_prefix("check "));
+    calls.filter_map(|call| call.split(' ').next()).map(str::to_owned).collect()
+}
+
 fn tests_by_row() -> BTreeMap<String, BTreeSet<String>> {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for name in sources().iter().flat_map(|source| tests_in(source)) {
+    let tests: Vec<String> = sources().iter().flat_map(|source| tests_in(source)).collect();
+    for name in tests.into_iter().chain(long_checks(&read(".ci/long"))) {
         for row in rows_of(&name) {
             found.entry(row).or_default().insert(name.clone());
         }
@@ -139,6 +146,7 @@ fn a_name_is_read_as_the_rows_that_it_begins_with() {
     let source =
         "#[test]\n#[cold]\nfn one() {\n}\nfn two() {}\n#[tokio::test(start_paused = true)]\nasync fn three() {}";
     assert_eq!(tests_in(source), ["one", "three"]);
+    assert_eq!(long_checks("check() {\ncheck h_49_one long soak\n  check not_this"), ["h_49_one"]);
 }
 
 #[test]

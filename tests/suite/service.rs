@@ -370,7 +370,7 @@ fn s_07_a_broken_configuration_is_named_by_line_and_column_and_the_old_one_stays
     // The old one is at work, and a good one takes its place.
     site.write("feeds.toml", &(site.read("feeds.toml") + &feed("two", &server.url("/b.xml"))));
     daemon.reload();
-    daemon.wait_for_line("feeds added (two)");
+    daemon.wait_for_line("in force: +1 feed (two)");
     wait_until("the new feed was asked", || !server.requests("/b.xml").is_empty());
     assert_eq!(site.number("SELECT max(version) FROM configuration"), 2);
     let loaded = "SELECT count(*) FROM record WHERE instr (bytes, '\"kind\":\"configuration-loaded\"') > 0";
@@ -588,4 +588,24 @@ fn the_log_is_as_loud_as_asked_for() {
     let mut odd = site.start(&[("SIGTRAIL_LOG", "run=loud")]);
     odd.wait_for("READY=1");
     assert!(odd.log().contains("SIGTRAIL_LOG cannot be understood") && odd.log().contains("started"), "{}", odd.log());
+}
+
+#[test]
+fn h_06_a_feed_that_is_silent_delays_no_other_feeds_next_poll() {
+    let (slow, fast) = (FeedServer::start(), FeedServer::start_at(std::net::Ipv4Addr::new(127, 0, 0, 3)));
+    slow.serve("/slow", Answer::silence());
+    fast.serve("/fast", Answer::ok(document()).etag("\"1\""));
+    let feeds =
+        feed("Slow", &slow.url("/slow")) + &feed("Fast", &fast.url("/fast")).replace("owner", "every = \"1s\"\nowner");
+    let site = Site::new(&feeds, "");
+    let settings = site.read("config/sigtrail.toml");
+    let settings =
+        settings.replace("127.0.0.2/32", "127.0.0.2/31").replace("[fetch]", "[fetch]\nmin_interval = \"1s\"");
+    site.write("config/sigtrail.toml", &settings);
+    let mut daemon = site.run();
+    wait_until("the silent feed is asked", || slow.requests("/slow").len() == 1);
+    let watch = Stopwatch::start();
+    wait_until("the other one is asked again and again", || fast.requests("/fast").len() >= 6);
+    assert!(watch.elapsed() < Duration::from_secs(20), "{:?}: it waited for the silent one", watch.elapsed());
+    assert!(daemon.is_running());
 }

@@ -323,6 +323,7 @@ fn the_files_that_are_shipped_are_there() {
         "LICENSE-APACHE",
         "deny.toml",
         ".ci/run",
+        ".ci/long",
         "docs/decisions.md",
         "docs/evidence-format.md",
         "docs/performance.md",

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use jiff::SignedDuration;
 use url::Url;
 
 use super::{
@@ -42,7 +41,8 @@ impl Said {
             Field::Content => (&mut self.content, "content"),
             Field::Published => (&mut self.published, "published"),
             Field::Updated => (&mut self.updated, "updated"),
-            Field::Link | Field::Author | Field::Category | Field::Ttl => return None,
+            Field::Stated(_) => return None,
+            Field::Link | Field::Author | Field::Category | Field::Wish(_) => return None,
         })
     }
 }
@@ -87,6 +87,7 @@ impl<'a> Walk<'a> {
             Field::Link => self.link(relation.unwrap_or("link"), value, notes),
             Field::Author if has_room(&mut self.said.authors, notes) => self.writer.author(value),
             Field::Category => self.category(value, notes),
+            Field::Stated(stated) => self.category(&stated.category(value), notes),
             Field::Id => {
                 self.say_once(field, rank, None, value);
                 if is_permalink {
@@ -106,10 +107,7 @@ impl<'a> Walk<'a> {
             }
             Field::Link if self.home.is_none() => self.home = Url::parse(value.trim()).ok(),
             Field::Author if self.feed_authors.len() < MAX_LIST => self.feed_authors.push(value.to_owned()),
-            Field::Ttl => {
-                let minutes = value.trim().parse().ok().filter(|minutes| (0..=525_600).contains(minutes));
-                self.ttl = minutes.map(SignedDuration::from_mins);
-            }
+            Field::Wish(wish) => self.wished.hear(wish, value),
             _ => {}
         }
     }

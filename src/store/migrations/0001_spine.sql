@@ -35,13 +35,29 @@ CREATE TABLE feed_state (
     -- What the last document said about when to come back, as JSON: a 304 brings no document.
     wishes        TEXT NOT NULL DEFAULT '{}',
     gone_at       INTEGER,
+    alarm_at      INTEGER,
     empties       INTEGER NOT NULL DEFAULT 0,
     moving_to     TEXT,
     moving_since  INTEGER,
     moving_times  INTEGER NOT NULL DEFAULT 0,
-    moved_to      TEXT
+    moving_asked  INTEGER,
+    moved_to      TEXT,
+    moved_at      INTEGER,
+    move_told     INTEGER
 ) STRICT;
 CREATE INDEX feed_due ON feed_state (next_poll_at) WHERE enabled = 1;
+
+-- When the clock was looked at last: one that stands before it was set back.
+CREATE TABLE clock_state (
+    one     INTEGER PRIMARY KEY CHECK (one = 1),
+    seen_at INTEGER NOT NULL
+) STRICT;
+
+-- Present while this machine reaches nearly none of the hosts that it asks.
+CREATE TABLE network_state (
+    one     INTEGER PRIMARY KEY CHECK (one = 1),
+    lost_at INTEGER NOT NULL
+) STRICT;
 
 CREATE TABLE quiet_poll_state (
     day   TEXT NOT NULL,

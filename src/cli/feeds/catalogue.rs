@@ -3,11 +3,13 @@
 
 use std::io::Write;
 
-use super::{
-    failure::Failure,
-    table::{count, rendered, table, width},
+use crate::{
+    catalogue::{self, Listed, Standing},
+    cli::{
+        failure::Failure,
+        table::{count, rendered, table, width},
+    },
 };
-use crate::catalogue::{self, Listed, Standing};
 
 /// So many sources or fewer are shown with everything that is known of them.
 const IN_FULL: usize = 3;

@@ -93,14 +93,14 @@ fn first(reading: &Reading, outlook: &Outlook, now: Time) -> String {
 }
 
 fn format_name(format: Format) -> &'static str {
-    match format.as_str() {
-        "rss" => "RSS",
-        "rdf" => "RDF",
-        "atom" => "Atom",
-        "json" => "JSON Feed",
-        "kev" => "KEV",
-        "csaf" => "CSAF",
-        other => other,
+    match format {
+        Format::Rss => "RSS",
+        Format::Rdf => "RDF",
+        Format::Atom => "Atom",
+        Format::Json => "JSON Feed",
+        Format::Kev => "KEV",
+        Format::Csaf => "CSAF",
+        Format::Advisories => "a list of advisories",
     }
 }
 
@@ -160,7 +160,7 @@ fn manners(out: &mut Lines, probed: &Probed, reading: &Reading) {
         wishes.into_iter().filter_map(|(wish, name)| Some((wish.filter(|wish| *wish > every)?, name))).collect();
     let longest = wishes.iter().map(|(wish, _)| *wish).max().unwrap_or(every);
     let interval = longest.min(LONGEST_WISH).max(every);
-    out.line("manners", &validators(reading, interval));
+    out.line("manners", &validators(reading, interval, probed.feed.every_stated));
     if !wishes.is_empty() {
         let kept = if longest > LONGEST_WISH {
             format!("at most {} of it are kept", in_words(LONGEST_WISH))
@@ -173,11 +173,15 @@ fn manners(out: &mut Lines, probed: &Probed, reading: &Reading) {
 }
 
 /// What the validators of a document save when it is asked for at this interval.
-fn validators(reading: &Reading, interval: SignedDuration) -> String {
+fn validators(reading: &Reading, interval: SignedDuration, is_stated: bool) -> String {
     let given = match (&reading.validators.etag, &reading.validators.last_modified) {
         (Some(_), Some(_)) => "ETag and Last-Modified",
         (Some(_), None) => "ETag",
         (None, Some(_)) => "Last-Modified",
+        (None, None) if !is_stated => {
+            let once = size(reading.wire_bytes);
+            return format!("no validators: asked once a day, {once} each time, unless `every` is written at the feed");
+        }
         (None, None) => {
             let a_day = SignedDuration::from_hours(24).as_secs();
             let polls = u64::try_from(a_day / interval.as_secs().max(1)).unwrap_or(1).max(1);

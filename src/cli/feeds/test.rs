@@ -10,12 +10,12 @@ use std::io::Write;
 use serde_json::json;
 use url::Url;
 
-use super::{
-    failure::Failure,
-    place::{Place, become_owner},
-};
 use crate::{
     catalogue,
+    cli::{
+        failure::Failure,
+        place::{Place, become_owner},
+    },
     clock::Clock,
     fetch::{Fetcher, Resolver},
     jobs::{

@@ -1,16 +1,16 @@
-//! `sigtrail feeds`: the feeds and how they stand.
+//! `sigtrail feeds list`: the feeds and how they stand.
 
 use std::{collections::HashMap, io::Write};
 
 use jiff::tz::TimeZone;
 use serde_json::json;
 
-use super::{
-    failure::Failure,
-    place::Place,
-    table::{count, moment, rendered, table, width},
-};
 use crate::{
+    cli::{
+        failure::Failure,
+        place::Place,
+        table::{count, moment, rendered, table, width},
+    },
     clock::Clock,
     model::{
         feed::{Feed, FeedState, FeedStatus},
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Every feed of the configuration with its state and its next poll.
-pub fn list(place: &Place, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
+pub(super) fn run(place: &Place, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
     let config = place.config()?;
     let store = place.store(Some(&config))?;
     let (rows, counts) = store.read(|read| Ok((read.feeds()?, read.entries_by_feed()?)))?;
@@ -59,7 +59,7 @@ fn cells(feed: &Feed, row: Option<&FeedStatus>, now: Time) -> Vec<String> {
     ]
 }
 
-fn state(feed: &Feed, row: Option<&FeedStatus>) -> &'static str {
+pub(super) fn state(feed: &Feed, row: Option<&FeedStatus>) -> &'static str {
     match row {
         _ if !feed.enabled => "off",
         None => FeedState::New.as_str(),
@@ -68,10 +68,21 @@ fn state(feed: &Feed, row: Option<&FeedStatus>) -> &'static str {
 }
 
 fn reason(row: &FeedStatus) -> String {
-    if row.cause.is_empty() {
-        return String::new();
+    let trouble = match row.failures {
+        _ if row.cause.is_empty() => None,
+        0 => Some(row.cause.clone()),
+        failures => Some(format!("{}, {}", row.cause, count(failures as usize, "try", "tries"))),
+    };
+    let move_of_it = match (&row.moved_to, row.moving.as_ref().filter(|moving| moving.asked_at.is_some())) {
+        (_, Some(moving)) => Some(format!("moves to {}: you decide, see `sigtrail check`", moving.to)),
+        (Some(moved_to), None) => Some(format!("moved to {moved_to}")),
+        (None, None) => None,
+    };
+    if trouble.is_none() && move_of_it.is_none() && row.enabled {
+        // Nothing is wrong: the reason is that of the next poll.
+        return row.next_poll_why.clone();
     }
-    format!("{}, {}", row.cause, count(row.failures as usize, "try", "tries"))
+    [trouble, move_of_it].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 fn json_line(feed: &Feed, row: Option<&FeedStatus>, entries: usize) -> serde_json::Value {
@@ -82,8 +93,11 @@ fn json_line(feed: &Feed, row: Option<&FeedStatus>, entries: usize) -> serde_jso
         "last_poll_at": at(row.and_then(|row| row.last_poll_at)),
         "last_entry_at": at(row.and_then(|row| row.last_entry_at)),
         "next_poll_at": at(row.filter(|row| row.enabled).map(|row| row.next_poll_at)),
+        "next_poll_why": row.filter(|row| row.enabled).map(|row| row.next_poll_why.as_str()).filter(|why| !why.is_empty()),
         "reason": row.map(|row| row.cause.clone()).filter(|cause| !cause.is_empty()),
         "entries": entries, "partial": row.is_some_and(|row| row.partial),
+        "moved_to": row.and_then(|row| row.moved_to.as_deref()),
+        "moving_to": row.and_then(|row| row.moving.as_ref()).map(|moving| moving.to.as_str()),
     })
 }
 

@@ -1,0 +1,205 @@
+//! `sigtrail feeds drop`: takes a feed out of the register and records why. What it brought stays.
+
+use std::io::{BufRead, IsTerminal as _, Write};
+
+use serde_json::json;
+
+use super::register::{Register, place_of, some_of, talk};
+use crate::{
+    cli::{
+        args::{DropArgs, GroupFate},
+        failure::Failure,
+        place::Place,
+    },
+    clock::Clock,
+    jobs::drop,
+    model::{
+        feed::{Feed, Group},
+        id::{FeedId, GroupId},
+        settings::Config,
+    },
+    register::{Kind, remove},
+    store::StoreError,
+    text,
+};
+
+/// The most bytes of a reason.
+const MAX_REASON: usize = 4_000;
+
+/// Takes the feed out, records the reason and says what stays.
+pub(super) fn run(place: &Place, args: &DropArgs, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
+    let reason = text::clean(&args.reason, MAX_REASON);
+    if reason.is_empty() {
+        return Err(Failure::Mistake("a drop needs a reason: --reason \"...\"; nothing was written".to_owned()));
+    }
+    let register = Register::open(place)?;
+    let id = FeedId::new(args.feed.clone());
+    let Some(feed) = register.config.feed(&id) else {
+        return record_only(place, &register, &id, &reason, json, out);
+    };
+    let group = left_alone(&register.config, feed);
+    let goes = match (group, args.group) {
+        (None, Some(GroupFate::Drop)) => return Err(not_alone(&register.config, feed)),
+        (None, _) => None,
+        (Some(group), fate) => (fate.map_or_else(|| asked(group), Ok)? == GroupFate::Drop).then_some(&group.id),
+    };
+    let edited = remove(register.text(), id.as_str(), goes.map(GroupId::as_str))
+        .map_err(|error| Failure::Mistake(format!("{error}; nothing was written")))?;
+    let was_at = place_of(register.text(), Kind::Feed, id.as_str());
+    register.write(&edited)?;
+    if !json {
+        writeln!(out, "dropped  feed {id} ({was_at})")?;
+        if let Some(group) = goes {
+            writeln!(out, "dropped  group {group}")?;
+        }
+        // What is done is said before anything else can fail.
+        out.flush()?;
+    }
+    let record = recorded(place, &register, &id, goes, &reason)?;
+    say(&register, (&id, goes), record, json, out)
+}
+
+/// The group of which this is the last feed.
+fn left_alone<'c>(config: &'c Config, feed: &Feed) -> Option<&'c Group> {
+    let group = config.group(feed.group.as_ref()?)?;
+    let has_others = config.feeds.iter().any(|other| other.id != feed.id && other.group.as_ref() == Some(&group.id));
+    (!has_others).then_some(group)
+}
+
+fn not_alone(config: &Config, feed: &Feed) -> Failure {
+    let Some(group) = &feed.group else {
+        return Failure::Mistake(format!("feed `{}` belongs to no group; leave --group away", feed.id));
+    };
+    let others = config.feeds.iter().filter(|other| other.id != feed.id && other.group.as_ref() == Some(group));
+    let others = some_of(others.map(|other| other.id.as_str()));
+    Failure::Mistake(format!("group `{group}` has other feeds: {others}; it can go with the last of them"))
+}
+
+/// What becomes of a group that loses its last feed: asked on a terminal, else it must have been said.
+fn asked(group: &Group) -> Result<GroupFate, Failure> {
+    let (stdin, stderr) = (std::io::stdin(), std::io::stderr());
+    if stdin.is_terminal() && stderr.is_terminal() {
+        return answer(group, &mut stdin.lock(), &mut stderr.lock());
+    }
+    Err(unsaid(group))
+}
+
+fn unsaid(group: &Group) -> Failure {
+    let what = format!("it is the last feed of the group `{}`", group.id);
+    Failure::Mistake(format!("{what}; say --group keep or --group drop; nothing was written"))
+}
+
+fn answer(group: &Group, input: &mut dyn BufRead, talk: &mut dyn Write) -> Result<GroupFate, Failure> {
+    write!(
+        talk,
+        "It is the last feed of `{}` ({}). Keep the group in the register? [keep/drop] ",
+        group.id, group.name
+    )?;
+    talk.flush()?;
+    let mut line = String::new();
+    input.read_line(&mut line)?;
+    match line.trim().to_ascii_lowercase().as_str() {
+        "keep" | "k" | "yes" | "y" => Ok(GroupFate::Keep),
+        "drop" | "d" | "no" | "n" => Ok(GroupFate::Drop),
+        _ => Err(unsaid(group)),
+    }
+}
+
+/// The reason for a feed that was taken out by hand: the register has none of this name any more, the state knows it.
+fn record_only(
+    place: &Place,
+    register: &Register<'_>,
+    id: &FeedId,
+    reason: &str,
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<u8, Failure> {
+    let is_known = match place.store(Some(&register.config)) {
+        Ok(store) => store.read(|read| read.feeds())?.iter().any(|row| row.id == *id),
+        Err(failure) if is_no_state(&failure) => false,
+        Err(failure) => return Err(failure),
+    };
+    if !is_known {
+        let known = some_of(register.config.feeds.iter().map(|feed| feed.id.as_str()));
+        return Err(Failure::Mistake(format!("no feed `{id}` in feeds.toml; there is {known}")));
+    }
+    talk(&format!("feeds.toml has no feed `{id}` any more; only the reason is recorded"));
+    let record = recorded(place, register, id, None, reason)?;
+    say(register, (id, None), record, json, out)
+}
+
+fn is_no_state(failure: &Failure) -> bool {
+    matches!(failure, Failure::Fault(crate::jobs::Fault::Store(StoreError::NoState(_))))
+}
+
+/// Records the reason where there is a state; the record's number.
+fn recorded(
+    place: &Place,
+    register: &Register<'_>,
+    id: &FeedId,
+    group: Option<&GroupId>,
+    reason: &str,
+) -> Result<Option<u64>, Failure> {
+    let stored = place
+        .store(Some(&register.config))
+        .and_then(|store| Ok(drop::record(&store, id, group, reason, Clock::System.now())?));
+    match stored {
+        Ok(record) => Ok(Some(record)),
+        Err(failure) if is_no_state(&failure) => Ok(None),
+        Err(failure) => {
+            talk(&format!(
+                "the reason is not in the log yet; once this is put right: {}",
+                register.command(&format!("feeds drop {id} --reason ..."))
+            ));
+            Err(failure)
+        }
+    }
+}
+
+fn say(
+    register: &Register<'_>,
+    (id, group): (&FeedId, Option<&GroupId>),
+    record: Option<u64>,
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<u8, Failure> {
+    if json {
+        let line = json!({ "feed": id, "dropped_group": group, "file": register.path(), "record": record });
+        writeln!(out, "{line}")?;
+    } else if let Some(record) = record {
+        writeln!(out, "recorded as record {record}; what the feed brought stays")?;
+    } else {
+        writeln!(out, "there is no state yet, so there is nothing to record the reason in")?;
+    }
+    out.flush()?;
+    talk(&format!("next: {}", register.next()));
+    Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_is_answered_with_keep_or_drop_and_nothing_else_counts() {
+        let group = Group {
+            id: "cisa".into(),
+            name: "CISA".into(),
+            url: None,
+            kind: None,
+            membership: None,
+            reason: None,
+            owner: "maria".into(),
+            deputy: None,
+            controls: Vec::new(),
+            joined: None,
+            review_by: None,
+        };
+        let said = |typed: &str| answer(&group, &mut typed.as_bytes(), &mut Vec::new());
+        assert_eq!(said("keep\n").unwrap(), GroupFate::Keep);
+        assert_eq!(said(" D\n").unwrap(), GroupFate::Drop);
+        for typed in ["", "\n", "maybe\n"] {
+            assert_eq!(said(typed).unwrap_err().exit_code(), 2, "{typed:?}");
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Bringing the feeds of the store in line with a configuration: new ones come in, renamed ones keep their rows, those
+//! that were dropped are not polled any more and keep all that they brought. What is due and how a feed stands is the
+//! business of `feed`.
+
+use std::collections::{HashMap, HashSet};
+
+use rusqlite::params;
+
+use super::{StoreError, Write};
+use crate::{
+    evidence::event::Event,
+    model::{
+        feed::Feed,
+        id::{ConfigVersion, FeedId},
+        settings::Config,
+        time::{Time, from_millis, millis},
+    },
+    moves::Kind,
+};
+
+/// A feed as the store has it.
+struct Stored {
+    no: i64,
+    id: FeedId,
+    /// The address that it was aligned to last.
+    url: String,
+    /// The address that is asked instead, after a move.
+    moved_to: Option<String>,
+    /// Since when.
+    moved_at: Option<i64>,
+}
+
+impl Write<'_> {
+    /// Makes the feeds of the store those of the configuration; those that it does not have are not enabled.
+    pub(super) fn align_feeds(&mut self, config: &Config, version: ConfigVersion, now: Time) -> Result<(), StoreError> {
+        self.rename_feeds(config, version, now)?;
+        let stored: HashMap<FeedId, Stored> =
+            self.stored_feeds()?.into_iter().map(|stored| (stored.id.clone(), stored)).collect();
+        self.tx.execute("UPDATE feed_state SET enabled = 0 WHERE enabled = 1", [])?;
+        for feed in &config.feeds {
+            let no = match stored.get(&feed.id) {
+                Some(known) => {
+                    self.align_address(known, feed, now)?;
+                    known.no
+                }
+                None => self.insert_feed(feed, now)?,
+            };
+            self.tx
+                .prepare_cached("UPDATE feed_state SET enabled = ?2, tlp = ?3 WHERE feed = ?1")?
+                .execute(params![no, feed.enabled, feed.tlp.as_str()])?;
+        }
+        Ok(())
+    }
+
+    fn stored_feeds(&self) -> Result<Vec<Stored>, StoreError> {
+        let mut query = self.tx.prepare_cached(
+            "SELECT no, id, url, moved_to, moved_at FROM feed JOIN feed_state ON feed_state.feed = feed.no",
+        )?;
+        let rows = query.query_map([], |row| {
+            Ok(Stored {
+                no: row.get(0)?,
+                id: FeedId::new(row.get::<_, String>(1)?),
+                url: row.get(2)?,
+                moved_to: row.get(3)?,
+                moved_at: row.get(4)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn insert_feed(&mut self, feed: &Feed, now: Time) -> Result<i64, StoreError> {
+        self.tx
+            .prepare_cached("INSERT INTO feed (id, url) VALUES (?1, ?2)")?
+            .execute(params![feed.id.as_str(), feed.url.as_str()])?;
+        let no = self.tx.last_insert_rowid();
+        self.tx
+            .prepare_cached("INSERT INTO feed_state (feed, enabled, next_poll_at, since, next_poll_why) VALUES (?1, 0, ?2, ?2, 'it was never polled')")?
+            .execute(params![no, millis(now)])?;
+        Ok(no)
+    }
+
+    /// Gives a known feed the address of the configuration. Its history stays; what belongs to the old address goes,
+    /// unless the new one is where the feed moved to and is asked already.
+    fn align_address(&mut self, known: &Stored, feed: &Feed, now: Time) -> Result<(), StoreError> {
+        let url = feed.url.as_str();
+        if known.url == url {
+            return Ok(());
+        }
+        self.tx.execute("UPDATE feed SET url = ?2 WHERE no = ?1", params![known.no, url])?;
+        let is_settled = known.moved_to.as_deref() == Some(url);
+        if let Some(moved_to) = &known.moved_to {
+            let reason = if is_settled { "feeds.toml names it now" } else { "feeds.toml names another address" };
+            let event = Event::FeedMoved {
+                feed: feed.id.clone(),
+                kind: Kind::Dropped,
+                from: moved_to.clone(),
+                to: url.to_owned(),
+                since: known.moved_at.map(from_millis),
+                times: 0,
+                reason: reason.to_owned(),
+            };
+            self.record(event, now)?;
+        }
+        self.tx.execute(
+            "UPDATE feed_state SET moved_to = NULL, moved_at = NULL, moving_to = NULL, moving_since = NULL,
+                 moving_times = 0, moving_asked = NULL, move_told = NULL WHERE feed = ?1",
+            [known.no],
+        )?;
+        if !is_settled {
+            // Validators belong to an address, and so does what its publisher wished and how often it failed.
+            self.tx.execute(
+                "UPDATE feed_state SET etag = NULL, last_modified = NULL, attempt = 0, failures = 0, wishes = '{}',
+                     gone_at = NULL, empties = 0, next_poll_at = ?2, next_poll_why = 'its address changed'
+                 WHERE feed = ?1",
+                params![known.no, millis(now)],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// A feed of an unknown identifier at the address of one that the configuration does not have any more is that one,
+    /// renamed; the address that it moved to is as good.
+    fn rename_feeds(&mut self, config: &Config, version: ConfigVersion, now: Time) -> Result<(), StoreError> {
+        let configured: HashSet<&FeedId> = config.feeds.iter().map(|feed| &feed.id).collect();
+        let (kept, left): (Vec<Stored>, Vec<Stored>) =
+            self.stored_feeds()?.into_iter().partition(|stored| configured.contains(&stored.id));
+        let kept: HashSet<FeedId> = kept.into_iter().map(|stored| stored.id).collect();
+        let mut by_address: HashMap<&str, &Stored> = HashMap::new();
+        for stored in &left {
+            by_address.extend(stored.moved_to.as_deref().map(|moved_to| (moved_to, stored)));
+        }
+        // Later than the others, because the configured address says more than the one that it led to.
+        by_address.extend(left.iter().map(|stored| (stored.url.as_str(), stored)));
+        let mut renamed = HashSet::new();
+        for feed in config.feeds.iter().filter(|feed| !kept.contains(&feed.id)) {
+            let stored = by_address.get(feed.url.as_str()).filter(|stored| renamed.insert(stored.no));
+            let Some(stored) = stored else { continue };
+            self.tx.execute("UPDATE feed SET id = ?2 WHERE no = ?1", params![stored.no, feed.id.as_str()])?;
+            let event = Event::FeedRenamed { from: stored.id.clone(), to: feed.id.clone(), config: version };
+            self.record(event, now)?;
+        }
+        Ok(())
+    }
+}
