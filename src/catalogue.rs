@@ -213,7 +213,7 @@ mod tests {
             assert_eq!(is_feed, !one.shape.is_empty(), "{id}");
             assert_eq!(is_feed, one.instead.is_empty(), "{id}");
             assert_eq!(is_feed, one.format != "none", "{id}");
-            let formats = ["rss", "rdf", "atom", "json", "kev", "csaf", "none"];
+            let formats = ["rss", "rdf", "atom", "json", "kev", "csaf", "advisories", "none"];
             assert!(formats.contains(&one.format.as_str()), "{id}: {}", one.format);
             for url in [&one.url, &one.group_url].into_iter().flatten() {
                 let url = Url::parse(url).unwrap();

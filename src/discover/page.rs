@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn a_hostile_page_is_read_in_linear_time_and_gives_a_bounded_list() {
         // Quadratic time would take hours here.
-        let times = 200_000;
+        let times = 50_000;
         let many = "<link rel=alternate type=application/rss+xml href=/a.xml><a href=/f.rss>".repeat(times);
         let found = found(&many);
         assert_eq!(found, [named("/a.xml"), ("https://www.tarnbase.example/f.rss".to_owned(), "linked")]);

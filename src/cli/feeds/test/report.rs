@@ -7,6 +7,7 @@ use jiff::{SignedDuration, tz::TimeZone};
 use super::block::block;
 use crate::{
     cli::table::{count, moment, stretch},
+    discover::How,
     jobs::probe::{Known, Probed, Reading},
     model::{entry::Format, id::OwnerId, settings::Config, time::Time},
     outlook::{Outlook, Shown, in_words},
@@ -108,6 +109,9 @@ fn found(out: &mut Lines, probed: &Probed, reading: &Reading) {
     if reading.url != probed.asked {
         let label = if probed.is_good() { "found" } else { "instead" };
         out.line(label, &format!("{} ({})", reading.url, reading.how.in_words()));
+        if let Some(asked) = probed.tries.iter().find(|one| one.how == How::Asked).filter(|_| probed.is_good()) {
+            out.line("asked", &format!("{}: {}", asked.url, asked.said));
+        }
         for one in probed.also.iter().take(MOST) {
             let title = one.title.as_ref().map_or_else(String::new, |title| format!(" \"{title}\""));
             out.line("also", &format!("{}{title}, not asked", one.url));
@@ -150,41 +154,46 @@ fn document(out: &mut Lines, probed: &Probed, reading: &Reading, outlook: &Outlo
 
 /// What the publisher gives and wishes, and what that costs.
 fn manners(out: &mut Lines, probed: &Probed, reading: &Reading) {
-    let validators = match (&reading.validators.etag, &reading.validators.last_modified) {
-        (Some(_), Some(_)) => Some("ETag and Last-Modified"),
-        (Some(_), None) => Some("ETag"),
-        (None, Some(_)) => Some("Last-Modified"),
-        (None, None) => None,
-    };
     let every = probed.feed.every;
-    let words = match validators {
-        Some(_) if reading.document.partial => {
-            "its validators are not kept while the document is read only in part".to_owned()
-        }
-        Some(validators) => format!("{validators}: a document that has not changed is not sent again"),
-        None if !probed.feed.every_stated => {
-            let once = size(reading.wire_bytes);
-            format!("no validators: asked once a day, {once} each time, unless `every` is written at the feed")
-        }
-        None => {
-            let polls = u64::try_from(SignedDuration::from_hours(24).as_secs() / every.as_secs().max(1)).unwrap_or(1);
-            let day = size(reading.wire_bytes.saturating_mul(polls.max(1)));
-            format!("no validators: every poll fetches all of it, {day} a day when asked every {}", in_words(every))
-        }
-    };
-    out.line("manners", &words);
     let wishes = [(reading.hints.max_age, "max-age"), (reading.ttl(), "ttl")];
-    let wishes = wishes.into_iter().filter_map(|(wish, name)| Some((wish.filter(|wish| *wish > every)?, name)));
-    let is_long = wishes.clone().any(|(wish, _)| wish > LONGEST_WISH);
-    let wishes: Vec<String> = wishes.map(|(wish, name)| format!("{} ({name})", in_words(wish))).collect();
+    let wishes: Vec<(SignedDuration, &str)> =
+        wishes.into_iter().filter_map(|(wish, name)| Some((wish.filter(|wish| *wish > every)?, name))).collect();
+    let longest = wishes.iter().map(|(wish, _)| *wish).max().unwrap_or(every);
+    let interval = longest.min(LONGEST_WISH).max(every);
+    out.line("manners", &validators(reading, interval, probed.feed.every_stated));
     if !wishes.is_empty() {
-        let kept = if is_long {
+        let kept = if longest > LONGEST_WISH {
             format!("at most {} of it are kept", in_words(LONGEST_WISH))
         } else {
             format!("which counts before {}", in_words(every))
         };
+        let wishes: Vec<String> = wishes.iter().map(|(wish, name)| format!("{} ({name})", in_words(*wish))).collect();
         out.line("wishes", &format!("the publisher asks for {} between two polls, {kept}", wishes.join(" and ")));
     }
+}
+
+/// What the validators of a document save when it is asked for at this interval.
+fn validators(reading: &Reading, interval: SignedDuration, is_stated: bool) -> String {
+    let given = match (&reading.validators.etag, &reading.validators.last_modified) {
+        (Some(_), Some(_)) => "ETag and Last-Modified",
+        (Some(_), None) => "ETag",
+        (None, Some(_)) => "Last-Modified",
+        (None, None) if !is_stated => {
+            let once = size(reading.wire_bytes);
+            return format!("no validators: asked once a day, {once} each time, unless `every` is written at the feed");
+        }
+        (None, None) => {
+            let a_day = SignedDuration::from_hours(24).as_secs();
+            let polls = u64::try_from(a_day / interval.as_secs().max(1)).unwrap_or(1).max(1);
+            let cost = size(reading.wire_bytes.saturating_mul(polls));
+            let interval = in_words(interval);
+            return format!("no validators: every poll fetches all of it, {cost} a day when asked every {interval}");
+        }
+    };
+    if reading.document.partial {
+        return format!("{given}, which is not kept while the document can be read only in part");
+    }
+    format!("{given}: a document that has not changed is not sent again")
 }
 
 /// What matches, who would get it, and what a first poll would do.
