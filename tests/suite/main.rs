@@ -20,6 +20,8 @@ mod evidence;
 mod fetch;
 mod fetch_tls;
 mod harness;
+mod health;
+mod identity;
 mod mail;
 mod manners;
 mod matching;
