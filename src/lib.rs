@@ -15,6 +15,7 @@ pub mod compose;
 pub mod date;
 pub mod delivery;
 pub mod evidence;
+pub mod flood;
 pub mod hex;
 pub mod identity;
 pub mod link;

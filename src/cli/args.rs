@@ -116,6 +116,21 @@ pub struct DemoArgs {
 pub enum FeedsCommand {
     /// Every feed with its state and next poll
     List,
+    /// Decide what becomes of entries that are held, because a feed brought many more than usual
+    Release(ReleaseArgs),
+}
+
+/// `feeds release`.
+#[derive(Debug, ClapArgs)]
+pub struct ReleaseArgs {
+    /// The feed
+    pub feed: String,
+    /// all: route them as if they were new now; matching: only what matches the stack; none: not for us
+    #[arg(long = "as", value_name = "DECISION")]
+    pub decision: String,
+    /// Who decides
+    #[arg(long)]
+    pub owner: String,
 }
 
 /// `match`.

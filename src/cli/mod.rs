@@ -15,6 +15,7 @@ pub mod parse;
 mod place;
 mod poll;
 mod reading;
+mod release;
 mod stories;
 mod table;
 mod tick;
@@ -69,6 +70,9 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<u8, Failure> {
         Command::Tick => tick::run(&place, args.json, out),
         Command::Poll { feeds, force } => poll::run(&place, feeds, *force, args.json, out),
         Command::Feeds { command: None | Some(FeedsCommand::List) } => feeds::list(&place, args.json, out),
+        Command::Feeds { command: Some(FeedsCommand::Release(release)) } => {
+            release::run(&place, release, args.json, out)
+        }
         Command::Parse { files } => reading::run(&place, files, args.json, out),
         Command::Match(matching) => asking::run(&place, matching, args.json, out),
         Command::Stories { text, limit, before } => {

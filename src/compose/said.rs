@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 
 use super::{
     Section,
+    held::{Held, held},
     links::{Judge, Link},
     words::{count, cut, grouped, line, moment, zone_name},
 };
@@ -38,6 +39,8 @@ pub(super) struct Said {
     pub answer_all_url: String,
     /// The groups that have stories.
     pub groups: Vec<Group>,
+    /// Floods that wait for a decision.
+    pub held: Vec<Held>,
     /// What could not be seen.
     pub not_seen: Vec<String>,
     /// How many feeds were seen, in one sentence.
@@ -139,6 +142,7 @@ pub(super) fn said(content: &DigestContent) -> Said {
         },
         answer_all_url: content.answer_all_url.clone(),
         groups: groups(content, &judge),
+        held: content.held.iter().map(|flood| held(flood, &judge)).collect(),
         not_seen: content.not_seen.iter().map(|feed| not_seen(feed, content, &judge)).collect(),
         feeds_seen: feeds_seen(content.feeds_total, blind),
         first_looks: content.baselines.iter().map(first_look).collect(),
@@ -169,6 +173,9 @@ fn action(content: &DigestContent, judge: &Judge) -> String {
     let calm = content.stories.len() - urgent;
     let first = |story: Option<&DigestStory>| story.map_or_else(String::new, |story| judge.defang(&label(story, 60)));
     match (urgent, calm) {
+        (0, 0) if !content.held.is_empty() => {
+            format!("{} to decide about", count(content.held.len(), "flood of entries", "floods of entries"))
+        }
         (0, 0) if content.not_seen.is_empty() => "Nothing to answer".to_owned(),
         (0, 0) => {
             format!("Nothing to answer, and {} could not be seen", count(content.not_seen.len(), "feed", "feeds"))

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::{
-    Context, Fault,
+    Context, Fault, flood,
     story::{SeenStory, feed_label, feed_name, moved},
 };
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     model::{
         digest::{AlsoPublished, BaselineNote, Composed, DigestContent, DigestKind, DigestStory, NotSeen, Restricted},
         feed::FeedStatus,
-        id::{AssignmentNo, DigestNo, EntryNo, FeedNo, OwnerId, StoryNo},
+        id::{AssignmentNo, DigestNo, EntryNo, FeedNo, FloodNo, OwnerId, StoryNo},
         owner::Owner,
         settings::Config,
         stack::TagKind,
@@ -70,6 +70,7 @@ struct Gathered {
     feeds: Vec<FeedNo>,
     withheld: Vec<StoryNo>,
     baselines: Vec<FeedNo>,
+    floods: Vec<FloodNo>,
     /// Whether more waits than one digest holds.
     is_full: bool,
     checkpoint: Option<u64>,
@@ -175,6 +176,7 @@ fn commit(
         feeds: &gathered.feeds,
         withheld: &gathered.withheld,
         baselines: &gathered.baselines,
+        floods: &gathered.floods,
         checkpoint: gathered.checkpoint,
     };
     write.insert_digest(&new, now)?;
@@ -190,10 +192,17 @@ fn commit(
 }
 
 impl Gathered {
-    /// Whether a person would want to be told: a story, a line, a withheld story, or a feed of theirs gone blind.
+    /// Whether a person would want to be told: a story, a line, a withheld story, a new flood, or a feed of theirs gone blind.
     fn has_news(&self, owner: &Owner, context: &Context, read: &Read<'_>, now: Time) -> Result<bool, StoreError> {
         if !(self.stories.is_empty() && self.listed.is_empty() && self.withheld.is_empty()) {
             return Ok(true);
+        }
+        if !self.floods.is_empty() {
+            // A digest that goes out for another reason tells of it again; for its own sake it is told of once.
+            let told = read.floods_told(&owner.id)?;
+            if self.floods.iter().any(|flood| !told.contains(flood)) {
+                return Ok(true);
+            }
         }
         let last = read.last_digest_at(&owner.id)?;
         let settled = now.saturating_sub(FIRST_TROUBLE).unwrap_or(now);
@@ -234,6 +243,9 @@ fn gather(
         if urgent_only { (Vec::new(), Vec::new()) } else { also_published(config, read, owner, now)? };
     let withheld = if urgent_only { Vec::new() } else { read.withheld(&owner.id)? };
     let (baselines, notes) = if urgent_only { (Vec::new(), Vec::new()) } else { baseline_notes(config, read, owner)? };
+    let floods = if urgent_only { Vec::new() } else { flood::to_decide(config, read, owner, now)? };
+    let answer_all_url = links.all();
+    let held = floods.iter().map(|row| flood::told(config, read, row, &answer_all_url)).collect::<Result<_, _>>()?;
     let feeds = read.feeds()?;
     let checkpoint = read.newest_checkpoint()?;
     let content = DigestContent {
@@ -248,6 +260,7 @@ fn gather(
         not_seen: not_seen(config, &feeds),
         feeds_total: feeds.iter().filter(|feed| feed.enabled).count(),
         baselines: notes,
+        held,
         restricted: withheld
             .iter()
             .map(|row| Restricted {
@@ -257,7 +270,7 @@ fn gather(
             })
             .collect(),
         owns: owned(config, owner),
-        answer_all_url: links.all(),
+        answer_all_url,
         checkpoint: checkpoint.as_ref().map(|stored| stored.note.clone()),
         message_id: token::message_id(&context.link_key, no, &owner.address, domain(&config.mail.from_address)),
         from_name: config.mail.from_name.clone(),
@@ -265,6 +278,7 @@ fn gather(
         stories: Vec::new(),
     };
     feeds_in_it.extend(listed.iter().map(|row| row.feed_no));
+    feeds_in_it.extend(floods.iter().map(|row| row.feed_no));
     feeds_in_it.sort_unstable();
     feeds_in_it.dedup();
     let assigned = numbered.iter().map(|(story, pending)| (story.story, pending.no)).collect();
@@ -275,6 +289,7 @@ fn gather(
         feeds: feeds_in_it,
         withheld: withheld.into_iter().map(|row| row.story).collect(),
         baselines,
+        floods: floods.into_iter().map(|row| row.no).collect(),
         is_full,
         checkpoint: checkpoint.map(|stored| stored.size),
     })

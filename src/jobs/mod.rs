@@ -4,6 +4,7 @@ pub mod acknowledge;
 pub mod checkpoint;
 pub mod deliver;
 pub mod digest;
+pub mod flood;
 pub mod poll;
 pub mod pulse;
 pub mod purge;
@@ -120,6 +121,7 @@ pub fn mail_due(context: &Context) -> Result<(digest::DigestReport, deliver::Del
     })?;
     checkpoint::checkpoint(context)?;
     context.pulse.beat();
+    flood::release_due(context)?;
     let digests = digest::digest_due(context)?;
     deliveries.deliveries.extend(deliver::deliver_due(context)?.deliveries);
     if !context.stop.is_asked() {

@@ -12,7 +12,7 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Context, Fault};
+use super::{Context, Fault, flood};
 use crate::{
     clock::Stopwatch,
     fetch::FetchRequest,
@@ -301,7 +301,7 @@ fn commit(
         return Ok(None);
     }
     let update = plan::feed_update(&context.config, feed, &before, &answer, &hints, now);
-    let plans = match &mut answer {
+    let mut plans = match &mut answer {
         Answer::Document(arrived) => {
             let judged = (std::mem::take(&mut arrived.entries), std::mem::take(&mut arrived.judged));
             let first = before.baseline_at.is_none();
@@ -317,6 +317,7 @@ fn commit(
         }
         _ => plan::EntryPlans::default(),
     };
+    flood::hold(&write.read(), (no, &before), &mut plans)?;
     let polled = PolledFeed {
         feed: feed.id.clone(),
         state: update.status.state,

@@ -1,6 +1,6 @@
 //! Which entries of a document are new or changed, and what becomes of each.
 
-use super::Judged;
+use super::{Judged, flood::Flood};
 use crate::{
     identity::{self, Found, Identified, Key, Known},
     model::{
@@ -25,6 +25,8 @@ pub enum Fate {
     NotForUs,
     /// Older than our interest in the feed.
     Baseline,
+    /// Part of a flood: it waits until a person has decided.
+    Held,
 }
 
 impl Fate {
@@ -35,6 +37,17 @@ impl Fate {
             Fate::Listed(_) => "listed",
             Fate::NotForUs => "not-for-us",
             Fate::Baseline => "baseline",
+            Fate::Held => "held",
+        }
+    }
+}
+
+impl From<route::Fate> for Fate {
+    fn from(fate: route::Fate) -> Fate {
+        match fate {
+            route::Fate::Assigned => Fate::Assigned,
+            route::Fate::Listed(owner) => Fate::Listed(owner),
+            route::Fate::NotForUs => Fate::NotForUs,
         }
     }
 }
@@ -67,6 +80,8 @@ pub struct EntryPlans {
     pub total: usize,
     /// Whether this is the feed's first document.
     pub baseline: bool,
+    /// Whether it brought many more new entries than usual, which are held.
+    pub flood: Option<Flood>,
 }
 
 /// How a plan looks at what is stored.
@@ -109,11 +124,7 @@ pub fn entries<E>(
             EntryPlan { key, revises, entry, judged, fate: Fate::Baseline, assigned: Vec::new(), withheld: Vec::new() }
         } else {
             let judgement = route::route(config, feed, &judged.tags, &judged.marks, now);
-            let fate = match judgement.fate {
-                route::Fate::Assigned => Fate::Assigned,
-                route::Fate::Listed(owner) => Fate::Listed(owner),
-                route::Fate::NotForUs => Fate::NotForUs,
-            };
+            let fate = Fate::from(judgement.fate);
             EntryPlan {
                 key,
                 revises,
@@ -125,7 +136,7 @@ pub fn entries<E>(
             }
         });
     }
-    Ok(EntryPlans { entries: plans, total, baseline: first_document })
+    Ok(EntryPlans { entries: plans, total, baseline: first_document, flood: None })
 }
 
 /// Whether an entry says something worse than it did: it is exploited now, or of a higher severity.

@@ -3,12 +3,14 @@
 
 mod entries;
 mod feed;
+mod flood;
 
 use jiff::SignedDuration;
 
 pub use self::{
     entries::{EntryPlan, EntryPlans, Fate, Lookup, baseline_matches, entries},
     feed::{FeedUpdate, feed_update, validators_to_send},
+    flood::{Flood, HeldBack, hold_flood, keep_back, may_be_flood},
 };
 use crate::{
     identity::Fingerprint,

@@ -9,7 +9,7 @@ use crate::{
     hex::hex,
     model::{
         digest::{Composed, DigestKind},
-        id::{AssignmentNo, DeliveryNo, DigestNo, EntryNo, FeedId, FeedNo, OwnerId, StoryNo},
+        id::{AssignmentNo, DeliveryNo, DigestNo, EntryNo, FeedId, FeedNo, FloodNo, OwnerId, StoryNo},
         time::{Time, from_millis, millis},
     },
 };
@@ -41,6 +41,8 @@ pub struct NewDigest<'d> {
     pub withheld: &'d [StoryNo],
     /// The first polls that it tells of.
     pub baselines: &'d [FeedNo],
+    /// The floods that it tells of.
+    pub floods: &'d [FloodNo],
     /// The size of the checkpoint that it carries.
     pub checkpoint: Option<u64>,
 }
@@ -173,6 +175,7 @@ impl Write<'_> {
             bytes: new.composed.bytes.len(),
             stories: new.stories.iter().map(|(story, _)| *story).collect(),
             listed: new.listed.to_vec(),
+            floods: new.floods.to_vec(),
             checkpoint: new.checkpoint,
         };
         let record = self.record(event, now)?;
@@ -230,6 +233,11 @@ impl Write<'_> {
             self.tx
                 .prepare_cached("INSERT INTO digest_baseline (feed, owner, digest) VALUES (?1, ?2, ?3)")?
                 .execute(params![feed.0, new.owner.as_str(), no])?;
+        }
+        for flood in new.floods {
+            self.tx
+                .prepare_cached("INSERT INTO digest_flood (digest, flood) VALUES (?1, ?2)")?
+                .execute(params![no, flood.0])?;
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ mod digest;
 mod entry;
 mod faults;
 mod feed;
+mod flood;
 pub mod log;
 mod migration;
 mod purge;
@@ -31,6 +32,7 @@ pub use self::{
     entry::{AppliedPoll, EntryRow, PollCommit},
     faults::Faults,
     feed::BaselineRow,
+    flood::{FloodRow, HeldEntry},
     story::{StoryRow, StorySourceRow},
 };
 use crate::{clock::Clock, evidence::event::Event, model::time::Time};

@@ -18,6 +18,7 @@ mod digest;
 mod evidence;
 mod fetch;
 mod fetch_tls;
+mod flood;
 mod harness;
 mod mail;
 mod matching;
