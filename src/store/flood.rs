@@ -118,7 +118,7 @@ impl Read<'_> {
     pub fn held_back(&self, entry: EntryNo) -> Result<Option<HeldBack>, StoreError> {
         let fate: Option<Option<String>> = self
             .tx
-            .prepare_cached("SELECT fate FROM held_state WHERE entry = ?1")?
+            .prepare_cached("SELECT ended FROM held_state WHERE entry = ?1")?
             .query_row([entry.0], |row| row.get(0))
             .optional()?;
         Ok(match fate.as_ref().map(Option::as_deref) {
@@ -139,7 +139,7 @@ impl Read<'_> {
     /// The floods that were decided and of which entries wait still, oldest first.
     pub fn floods_to_release(&self) -> Result<Vec<FloodRow>, StoreError> {
         let sql = format!(
-            "{FLOODS} WHERE decision IS NOT NULL AND flood.no IN (SELECT flood FROM held_state WHERE fate IS NULL)
+            "{FLOODS} WHERE decision IS NOT NULL AND flood.no IN (SELECT flood FROM held_state WHERE ended IS NULL)
              ORDER BY flood.no"
         );
         let mut query = self.tx.prepare_cached(&sql)?;
@@ -183,7 +183,7 @@ impl Read<'_> {
     pub fn held_by_feed(&self) -> Result<Vec<(FeedNo, usize)>, StoreError> {
         let mut query = self.tx.prepare_cached(
             "SELECT feed, count(*) FROM held_state JOIN flood ON flood.no = held_state.flood
-             WHERE fate IS NULL GROUP BY feed",
+             WHERE ended IS NULL GROUP BY feed",
         )?;
         let rows = query.query_map([], |row| Ok((FeedNo(row.get(0)?), row.get(1)?)))?.collect::<Result<_, _>>()?;
         Ok(rows)
@@ -211,7 +211,7 @@ impl Read<'_> {
             "SELECT {ENTRY_COLUMNS} FROM held_state JOIN entry ON entry.no = held_state.entry
              JOIN revision ON revision.entry = entry.no
                  AND revision.n = (SELECT max(n) FROM revision AS newest WHERE newest.entry = entry.no)
-             WHERE held_state.flood = ?1 AND held_state.fate IS NULL ORDER BY held_state.entry LIMIT ?2"
+             WHERE held_state.flood = ?1 AND held_state.ended IS NULL ORDER BY held_state.entry LIMIT ?2"
         );
         let mut query = self.tx.prepare_cached(&sql)?;
         let rows: Vec<EntryRow> =
@@ -341,7 +341,7 @@ impl Write<'_> {
     }
 
     fn end_hold(&mut self, entry: EntryNo, fate: &str) -> Result<(), StoreError> {
-        self.tx.prepare_cached("UPDATE held_state SET fate = ?2 WHERE entry = ?1")?.execute(params![entry.0, fate])?;
+        self.tx.prepare_cached("UPDATE held_state SET ended = ?2 WHERE entry = ?1")?.execute(params![entry.0, fate])?;
         Ok(())
     }
 }

@@ -26,7 +26,7 @@ impl Write<'_> {
                          WHERE assignment.story = entry.story)
                      AND NOT EXISTS (SELECT 1 FROM listing_state WHERE listing_state.entry = entry.no)
                      AND NOT EXISTS (SELECT 1 FROM held_state
-                         WHERE held_state.entry = entry.no AND held_state.fate IS NULL)
+                         WHERE held_state.entry = entry.no AND held_state.ended IS NULL)
                  LIMIT ?2)",
             params![millis(before), BATCH],
         )?;

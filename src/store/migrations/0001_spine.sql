@@ -201,14 +201,14 @@ CREATE TABLE flood_decision (
     record   INTEGER NOT NULL
 ) STRICT;
 
--- Where each of those entries is: held while there is no fate.
+-- Where each of those entries is: held until it ended somewhere, as the word of a fate.
 CREATE TABLE held_state (
     entry INTEGER PRIMARY KEY,
     flood INTEGER NOT NULL REFERENCES flood (no),
-    fate  TEXT
+    ended TEXT
 ) STRICT;
 CREATE INDEX held_flood ON held_state (flood, entry);
-CREATE INDEX held_waiting ON held_state (flood) WHERE fate IS NULL;
+CREATE INDEX held_waiting ON held_state (flood) WHERE ended IS NULL;
 
 CREATE TABLE owner_state (
     owner          TEXT PRIMARY KEY,
