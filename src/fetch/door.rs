@@ -25,7 +25,7 @@ use crate::{
     clock::Clock,
     model::{
         feed::{FeedState, Validators},
-        outcome::{CacheHints, FetchOutcome, Fetched},
+        outcome::{CacheHints, FetchOutcome, Fetched, Room},
         settings::AddressRange,
     },
 };
@@ -217,9 +217,11 @@ impl Door {
         }
         let moved_permanently = journey.redirects > 0 && journey.moved_permanently;
         let final_url = journey.url.clone();
-        let document = Fetched { bytes, wire_bytes, cut, charset, validators, final_url, moved_permanently, remote };
+        let room = large.map(Room::taken).unwrap_or_default();
+        let document =
+            Fetched { bytes, wire_bytes, cut, charset, validators, final_url, moved_permanently, remote, room };
         let outcome = FetchOutcome::Fetched { document: Box::new(document), hints };
-        Parcel { outcome, room: large.into_iter().collect() }
+        Parcel { outcome, room: Vec::new() }
     }
 }
 

@@ -226,6 +226,7 @@ fn understand_document(context: &Context, feed: &Feed, fetched: Fetched) -> (Ans
         partial,
         validators: fetched.validators,
         ttl: document.hints.ttl,
+        room: fetched.room,
     };
     (Answer::Document(Box::new(arrived)), warnings)
 }

@@ -17,6 +17,7 @@ use crate::{
     model::{
         entry::{Entry, Format},
         feed::{FeedState, Validators},
+        outcome::Room,
         stack::{Marks, Tag},
     },
     story::StoryKeys,
@@ -56,6 +57,8 @@ pub struct Arrived {
     pub validators: Validators,
     /// RSS `ttl`.
     pub ttl: Option<SignedDuration>,
+    /// Keeps other large documents waiting until this one is stored.
+    pub room: Room,
 }
 
 /// What one poll of a feed came to.
