@@ -3,6 +3,7 @@
 
 use std::{
     net::SocketAddr,
+    process::{Command, Stdio},
     sync::{Arc, RwLock},
     time::Duration,
 };
@@ -340,4 +341,98 @@ fn h_12_a_first_poll_is_a_baseline_however_much_it_brings() {
     world.publish("cert", &document(&flood("f", 2_000)));
     let report = world.tick();
     assert_eq!((report.poll.sum(|applied| applied.held), report.poll.sum(|applied| applied.baseline)), (0, 1_997));
+}
+
+#[expect(clippy::disallowed_methods, reason = "the program does not start others; its tests start it")]
+fn sigtrail(world: &World, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sigtrail"));
+    for variable in ["STATE_DIRECTORY", "SIGTRAIL_ROOT", "SIGTRAIL_LOG", "CLICOLOR_FORCE"] {
+        command.env_remove(variable);
+    }
+    command.arg("--root").arg(world.root.path()).args(words).current_dir(world.root.path());
+    command
+}
+
+/// The exit status of a command and what it printed on both outputs.
+fn said(world: &World, words: &[&str]) -> (Option<i32>, String) {
+    let output = sigtrail(world, words).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout) + &text(&output.stderr))
+}
+
+#[test]
+fn h_43_the_shell_decides_once_and_shows_the_first_decision_afterwards() {
+    let mut world = world();
+    flooded(&mut world, &flood("f", 300));
+    let release = ["feeds", "release", "cert", "--as"];
+    for (words, code) in [
+        (["some", "--owner", "maria"], "no decision `some`; there is all, matching, none"),
+        (["all", "--owner", "nobody"], "no living owner `nobody`"),
+        (["all", "--owner", "eva"], "no living owner `eva`"),
+    ] {
+        let (status, text) = said(&world, &[&release[..], &words[..]].concat());
+        assert_eq!(status, Some(2), "{text}");
+        assert!(text.contains(code), "{text}");
+    }
+    let (status, text) = said(&world, &["feeds", "release", "other", "--as", "all", "--owner", "maria"]);
+    assert!(status == Some(2) && text.contains("nothing of other is held"), "{text}");
+    let (_, text) = said(&world, &["feeds"]);
+    assert!(text.contains("cert: 297 entries are held"), "{text}");
+
+    let (status, text) = said(&world, &[&release[..], &["none", "--owner", "jon"]].concat());
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.contains("none of 297 entries of cert"), "{text}");
+    let (status, text) = said(&world, &[&release[..], &["all", "--owner", "maria", "--json"]].concat());
+    let line: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((status, line["new"].clone(), line["decision"].clone()), (Some(0), false.into(), "none".into()));
+    assert_eq!(line["owner"], "jon");
+    assert_eq!(world.records_of("flood-decided").len(), 1);
+    let feeds = said(&world, &["feeds", "--json"]).1;
+    let feed: Value = serde_json::from_str(feeds.lines().next().unwrap()).unwrap();
+    assert_eq!(feed["held"], 297, "recorded now, carried out by the next tick");
+    world.tick();
+    assert_eq!(held(&mut world), 0);
+}
+
+#[test]
+fn h_43_a_flood_alone_is_a_digest_of_its_own_with_a_subject_that_says_so() {
+    let mut world = world();
+    let plain: Vec<Item> = (0..300).map(|i| (format!("Filler {i}"), format!("p{i}"))).collect();
+    world.wait_until("2026-11-17T08:00:00Z");
+    world.tick();
+    world.publish("cert", &document(&plain));
+    world.wait(HOUR * 2);
+    world.tick();
+    world.wait_until("2026-11-18T08:00:00Z");
+    world.tick();
+    let mails = world.mailbox("maria");
+    let mail = mails.last().unwrap();
+    assert!(mail.starts_with("Subject: Decide: 300 entries of Cert held"), "{mail}");
+    assert!(mail.contains("1 flood of entries to decide about"), "{mail}");
+}
+
+/// The most memory that a program holds until it ends, in MiB, as the system counts it.
+fn peak(mut command: Command) -> f64 {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut peak = 0.0_f64;
+    loop {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|rest| rest.split_whitespace().next()).and_then(|kib| kib.parse::<f64>().ok());
+        peak = peak.max(kib.unwrap_or(0.0) / 1024.0);
+        if let Some(status) = child.try_wait().unwrap() {
+            assert!(status.success());
+            return peak;
+        }
+        std::thread::sleep(Duration::from_millis(3));
+    }
+}
+
+#[test]
+fn h_43_ten_thousand_entries_at_once_stay_within_128_mib() {
+    let mut world = world();
+    world.publish("cert", &document(&flood("f", 10_000)));
+    let peak = peak(sigtrail(&world, &["poll", "--force", "cert"]));
+    assert_eq!(held(&mut world), 9_997);
+    assert!(peak > 10.0 && peak < 128.0, "{peak} MiB");
 }
