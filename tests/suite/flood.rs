@@ -29,6 +29,9 @@ use crate::{
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
 
+/// What is said of a document that took longer to read than it is given.
+const TOO_SLOW: &str = "could not be read within";
+
 /// An item: title and path.
 type Item = (String, String);
 
@@ -84,7 +87,14 @@ fn flooded(world: &mut World, items: &[Item]) {
         &document(&[("Fernwald 2".to_owned(), "o2".to_owned()), ("Fernwald 1".to_owned(), "o1".to_owned())]),
     );
     world.wait(HOUR * 2);
-    world.tick();
+    let mut polled = world.tick().poll;
+    // On a busy machine an unoptimised program may need more than the five seconds that a document is given.
+    for _ in 0..10 {
+        if polled.feeds.iter().all(|feed| !feed.cause.contains(TOO_SLOW)) {
+            break;
+        }
+        polled = sigtrail::jobs::poll::poll(&world.context(), Some(&["cert".into()]), &mut |_| {}).unwrap();
+    }
     world.wait_until("2026-11-17T08:00:00Z");
     world.tick();
 }
@@ -440,9 +450,8 @@ fn h_43_ten_thousand_entries_at_once_stay_within_128_mib() {
     let mut world = world();
     world.publish("cert", &document(&flood("f", 10_000)));
     let measured = || peak(sigtrail(&world, &["poll", "--force", "cert"]));
-    // On a busy machine an unoptimised program may need more than the five seconds that a document is given.
     let mut tries = std::iter::repeat_with(measured).take(5);
-    let (peak, text) = tries.find(|(_, text)| !text.contains("could not be read within")).unwrap();
+    let (peak, text) = tries.find(|(_, text)| !text.contains(TOO_SLOW)).unwrap();
     assert_eq!(held(&mut world), 9_997, "{text}");
     assert!(peak > 10.0 && peak < 128.0, "{peak} MiB");
 }
