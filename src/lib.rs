@@ -19,6 +19,7 @@ pub mod delivery;
 pub mod difference;
 pub mod discover;
 pub mod evidence;
+pub mod flood;
 pub mod health;
 pub mod hex;
 pub mod identity;

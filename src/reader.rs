@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::{
     model::entry::Document,
-    parse::{Hint, ParseError, parse},
+    parse::{Hint, ParseError, parse_whole},
 };
 
 /// The stack of a reading thread, in bytes.
@@ -36,7 +36,7 @@ pub enum ReadError {
     NoThread(std::io::Error),
 }
 
-/// Reads a document: [`parse`] on a thread with 8 MiB of stack, abandoned after 5 seconds.
+/// Reads a document: [`parse_whole`] on a thread with 8 MiB of stack, abandoned after 5 seconds.
 ///
 /// # Errors
 /// Where it is no feed, takes too long or makes the parser panic.
@@ -44,7 +44,7 @@ pub fn read(bytes: Vec<u8>, charset: Option<String>, base: Option<Url>) -> Resul
     let (sender, receiver) = sync_channel(1);
     let reading = move || {
         let hint = Hint { charset: charset.as_deref(), base: base.as_ref() };
-        let outcome = catch_unwind(AssertUnwindSafe(|| parse(&bytes, &hint)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| parse_whole(bytes, &hint)));
         // Nobody listens any more where it took too long.
         let _ = sender.send(outcome);
     };

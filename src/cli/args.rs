@@ -142,6 +142,8 @@ pub enum FeedsCommand {
         #[arg(long)]
         format: Option<ExportFormat>,
     },
+    /// Decide what becomes of entries that are held, because a feed brought many more than usual
+    Release(ReleaseArgs),
 }
 
 /// `feeds add`.
@@ -222,6 +224,19 @@ pub enum ExportFormat {
     Opml,
     /// Comma-separated values, RFC 4180
     Csv,
+}
+
+/// `feeds release`.
+#[derive(Debug, ClapArgs)]
+pub struct ReleaseArgs {
+    /// The feed
+    pub feed: String,
+    /// all: route them as if they were new now; matching: only what matches the stack; none: not for us
+    #[arg(long = "as", value_name = "DECISION")]
+    pub decision: String,
+    /// Who decides
+    #[arg(long)]
+    pub owner: String,
 }
 
 /// `match`.

@@ -175,6 +175,10 @@ fn summary(report: &PollReport) -> String {
     if changed > 0 {
         parts.push(format!("{changed} changed"));
     }
+    let held = report.sum(|applied| applied.held);
+    if held > 0 {
+        parts.push(format!("{held} held"));
+    }
     parts.push(format!("{quiet} without news"));
     if failed > 0 {
         parts.push(format!("{failed} not seen"));
@@ -193,7 +197,7 @@ fn write_json(report: &PollReport, out: &mut dyn Write) -> Result<u8, Failure> {
 pub fn json_line(feed: &PolledFeed) -> serde_json::Value {
     json!({
         "feed": feed.feed, "state": feed.state.as_str(), "reason": Some(&feed.cause).filter(|cause| !cause.is_empty()),
-        "new": feed.applied.new, "revised": feed.applied.revised, "not_modified": feed.not_modified,
+        "new": feed.applied.new, "revised": feed.applied.revised, "held": feed.applied.held, "not_modified": feed.not_modified,
         "warnings": feed.warnings, "next_poll_at": format!("{:.0}", feed.next_poll_at),
     })
 }

@@ -61,6 +61,10 @@ fn write_report(report: &TickReport, out: &mut dyn Write) -> Result<(), Failure>
         poll.sum(|applied| applied.not_for_us),
         poll.sum(|applied| applied.baseline),
     )?;
+    let held = poll.sum(|applied| applied.held);
+    if held > 0 {
+        writeln!(out, "     held  {}, many more than usual, until somebody decides", count(held, "entry", "entries"))?;
+    }
     for digest in &report.digests.digests {
         writeln!(out, " composed  digest {} for {}: {}", digest.no, digest.owner, digest.subject)?;
     }

@@ -4,7 +4,9 @@
 use askama::Template;
 
 use super::{
-    ComposeError, MAX_HTML, message,
+    ComposeError, MAX_HTML,
+    held::Held,
+    message,
     said::{AlsoLine, Group, Said, Story},
     words::{count, grouped},
 };
@@ -38,6 +40,8 @@ struct Page<'a> {
     said: &'a Said,
     groups: Vec<(&'a Group, &'a [Story])>,
     left_out: Option<String>,
+    held: &'a [Held],
+    held_left_out: Option<String>,
     not_seen: Lines<'a>,
     lists: [Lines<'a>; 4],
     also: &'a [AlsoLine],
@@ -121,6 +125,8 @@ fn render(said: &Said, subject: &str, amount: Amount) -> Result<String, ComposeE
     }
     let also = said.also.get(..amount.lines).unwrap_or(&said.also);
     let also_left = said.also.len() - also.len();
+    let held = said.held.get(..amount.list).unwrap_or(&said.held);
+    let held_left = said.held.len() - held.len();
     let page = Page {
         subject,
         said,
@@ -132,6 +138,8 @@ fn render(said: &Said, subject: &str, amount: Amount) -> Result<String, ComposeE
                 count(left, "more story", "more stories")
             )
         }),
+        held,
+        held_left_out: (held_left > 0).then(|| more_in_text(held_left)),
         not_seen: Lines::first("Not seen", &said.not_seen, amount.list),
         lists: [
             Lines::first("Seen again", &said.seen_again, amount.list),

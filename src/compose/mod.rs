@@ -2,6 +2,7 @@
 //! What a digest says in words is in `said`, which feed links become links in `links`; `plain`, `html` and `subject`
 //! are the three places where it is read, and `message` puts them into one mail. Nothing here decides who gets what.
 
+pub(crate) mod held;
 mod html;
 pub(crate) mod links;
 mod message;

@@ -37,6 +37,17 @@ pub(super) fn plain(said: &Said) -> String {
 }
 
 fn closing(page: &mut Page, said: &Said) {
+    if !said.held.is_empty() {
+        page.heading(&format!("Held ({})", grouped(said.held.len() as u64)));
+        for (i, one) in said.held.iter().enumerate() {
+            if i > 0 {
+                page.blank();
+            }
+            page.wrapped("", &one.words);
+            page.wrapped("", &format!("{}:", one.decide));
+            page.alone("", &one.url);
+        }
+    }
     page.list("Not seen", &said.not_seen);
     if let Some(seen) = &said.feeds_seen {
         if said.not_seen.is_empty() {

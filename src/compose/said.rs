@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 
 use super::{
     Section,
+    held::{Held, held},
     links::{Judge, Link},
     words::{count, cut, grouped, line, moment, zone_name},
 };
@@ -47,6 +48,8 @@ pub(super) struct Said {
     pub answer_all_url: String,
     /// The groups that have stories.
     pub groups: Vec<Group>,
+    /// Floods that wait for a decision.
+    pub held: Vec<Held>,
     /// What could not be seen.
     pub not_seen: Vec<String>,
     /// What is seen again.
@@ -153,6 +156,7 @@ pub(super) fn said(content: &DigestContent) -> Said {
         },
         answer_all_url: content.answer_all_url.clone(),
         groups: groups(content, &judge),
+        held: content.held.iter().map(|flood| held(flood, &judge)).collect(),
         not_seen: content.not_seen.iter().map(|feed| not_seen(feed, content, &judge)).collect(),
         seen_again: content.seen_again.iter().map(|feed| seen_again(feed, content)).collect(),
         feeds_seen: feeds_seen(content.feeds_total, blind(content).0),
@@ -206,6 +210,9 @@ fn action(content: &DigestContent, judge: &Judge) -> String {
     let calm = content.stories.len() - urgent;
     let first = |story: Option<&DigestStory>| story.map_or_else(String::new, |story| judge.defang(&label(story, 60)));
     match (urgent, calm) {
+        (0, 0) if !content.held.is_empty() => {
+            format!("{} to decide about", count(content.held.len(), "flood of entries", "floods of entries"))
+        }
         (0, 0) => match blindness(content) {
             None => "Nothing to answer".to_owned(),
             Some(blindness) => format!("Nothing to answer, and {blindness}"),

@@ -32,7 +32,11 @@ pub(super) fn subject(content: &DigestContent) -> String {
 
 /// The subject where there is nothing but feeds that went blind: `Blind: Tarnbase refuses us since Wed 18 Nov, +1 feed`.
 fn trouble(content: &DigestContent) -> Option<String> {
-    if !(content.stories.is_empty() && content.also_published.is_empty() && content.restricted.is_empty()) {
+    if !(content.stories.is_empty()
+        && content.held.is_empty()
+        && content.also_published.is_empty()
+        && content.restricted.is_empty())
+    {
         return None;
     }
     let has_news = content.not_seen.iter().any(|feed| feed.notice.is_some());
@@ -81,6 +85,9 @@ fn others(all: usize) -> String {
 }
 
 fn quiet(content: &DigestContent) -> String {
+    if let Some(flood) = content.held.first() {
+        return format!("Decide: {} entries of {} held", grouped(flood.entries as u64), flood.feed);
+    }
     let also: usize = content.also_published.iter().map(|feed| feed.lines.len() + feed.more).sum();
     if blind(content).0 > 0 {
         let seen = content.feeds_total.saturating_sub(blind(content).0);

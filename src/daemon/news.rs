@@ -20,7 +20,7 @@ pub(super) fn polled(feed: &PolledFeed, before: Option<FeedState>) {
     if applied.new + applied.revised > 0 {
         info!(
             target: "poll", { feed.id = %feed.feed, new = applied.new, changed = applied.revised,
-            assigned = applied.assigned, listed = applied.listed, baseline = applied.baseline, urgent = applied.urgent }, "entries arrived",
+            assigned = applied.assigned, listed = applied.listed, baseline = applied.baseline, held = applied.held, urgent = applied.urgent }, "entries arrived",
         );
     }
     let state = feed.state.as_str();

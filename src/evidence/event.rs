@@ -9,7 +9,10 @@ use crate::{
         digest::DigestKind,
         entry::Format,
         feed::FeedState,
-        id::{AcknowledgementNo, ConfigVersion, DeliveryNo, DigestNo, EntryNo, FeedId, GroupId, OwnerId, StoryNo},
+        flood::Decision,
+        id::{
+            AcknowledgementNo, ConfigVersion, DeliveryNo, DigestNo, EntryNo, FeedId, FloodNo, GroupId, OwnerId, StoryNo,
+        },
         stack::Tag,
         time::{Time, rfc3339},
     },
@@ -257,6 +260,38 @@ pub enum Event {
         /// The configuration in force.
         config: ConfigVersion,
     },
+    /// A poll brought many more new entries than usual: they are held until somebody decides.
+    FloodHeld {
+        /// The feed.
+        feed: FeedId,
+        /// What the decision will be about; later polls may add to it.
+        flood: FloodNo,
+        /// The entries that are held, with their revision.
+        entries: Vec<(EntryNo, u32)>,
+        /// The most new entries that one poll brought before.
+        usual: usize,
+        /// How many new entries were not held, because they concern the stack and are exploited.
+        sent: usize,
+        /// The configuration in force.
+        config: ConfigVersion,
+    },
+    /// A person decided what becomes of the entries of a flood.
+    FloodDecided {
+        /// The feed.
+        feed: FeedId,
+        /// The flood.
+        flood: FloodNo,
+        /// What was decided.
+        decision: Decision,
+        /// How many entries it is about.
+        entries: usize,
+        /// The digest that carried the link, where there was one.
+        digest: Option<DigestNo>,
+        /// The way it came.
+        via: Via,
+        /// With the link issued to whom, or by whom at the shell.
+        owner: Personal,
+    },
     /// A digest's bytes are fixed.
     DigestComposed {
         /// The digest.
@@ -275,6 +310,8 @@ pub enum Event {
         stories: Vec<StoryNo>,
         /// The entries that it lists under "also published" (those counted only included).
         listed: Vec<EntryNo>,
+        /// The floods that it tells of.
+        floods: Vec<FloodNo>,
         /// The size of the checkpoint that it carries.
         checkpoint: Option<u64>,
     },
@@ -478,16 +515,40 @@ impl Event {
                     json!({ "feed": feed, "entries": entries, "matched": matched, "config": config }),
                 )
             }
-            Event::DigestComposed { digest, owner, kind, message_id, sha256, bytes, stories, listed, checkpoint } => {
-                Draft::new(
-                    "digest-composed",
-                    json!({
-                        "digest": digest, "kind": kind.as_str(), "message_id": message_id, "sha256": sha256,
-                        "bytes": bytes, "stories": stories, "listed": listed, "checkpoint": checkpoint,
-                    }),
-                )
-                .with("owner", owner)
-            }
+            Event::FloodHeld { feed, flood, entries, usual, sent, config } => Draft::new(
+                "flood-held",
+                json!({
+                    "feed": feed, "flood": flood, "entries": entries, "usual": usual, "sent": sent, "config": config,
+                }),
+            ),
+            Event::FloodDecided { feed, flood, decision, entries, digest, via, owner } => Draft::new(
+                "flood-decided",
+                json!({
+                    "feed": feed, "flood": flood, "decision": decision.as_str(), "entries": entries, "digest": digest,
+                    "via": via.as_str(),
+                }),
+            )
+            .with("owner", owner),
+            Event::DigestComposed {
+                digest,
+                owner,
+                kind,
+                message_id,
+                sha256,
+                bytes,
+                stories,
+                listed,
+                floods,
+                checkpoint,
+            } => Draft::new(
+                "digest-composed",
+                json!({
+                    "digest": digest, "kind": kind.as_str(), "message_id": message_id, "sha256": sha256,
+                    "bytes": bytes, "stories": stories, "listed": listed, "checkpoint": checkpoint,
+                    "floods": (!floods.is_empty()).then_some(floods),
+                }),
+            )
+            .with("owner", owner),
             Event::DeliveryStarted { delivery, digest, attempt, address } => {
                 Draft::new("delivery-started", json!({ "delivery": delivery, "digest": digest, "attempt": attempt }))
                     .with("address", address)

@@ -25,7 +25,7 @@ use crate::{
     clock::Clock,
     model::{
         feed::{FeedState, Validators},
-        outcome::{CacheHints, FetchOutcome, Fetched, OUR_RULES},
+        outcome::{CacheHints, FetchOutcome, Fetched, OUR_RULES, Room},
         settings::AddressRange,
     },
 };
@@ -231,6 +231,7 @@ impl Door {
         }
         let moved_permanently = journey.moved().is_some();
         let final_url = journey.url.clone();
+        let room = large.map(Room::taken).unwrap_or_default();
         let document = Fetched {
             bytes,
             wire_bytes,
@@ -241,9 +242,10 @@ impl Door {
             final_url,
             moved_permanently,
             remote,
+            room,
         };
         let outcome = FetchOutcome::Fetched { document: Box::new(document), hints };
-        Parcel { outcome, room: large.into_iter().collect() }
+        Parcel { outcome, room: Vec::new() }
     }
 }
 

@@ -179,8 +179,9 @@ impl Fetcher {
 
     /// Asks for many feeds at once and gives each outcome, with the place of its request, as soon as it is there.
     ///
-    /// Outcomes wait to be taken: few bodies, and over all batches only one large one, lie about at any time, and while
-    /// none is taken, no new request of the batch starts. Dropping the receiver stops what is still under way. When the receiver ends
+    /// Outcomes wait to be taken: few bodies lie about at any time, and while none is taken, no new request of the batch
+    /// starts. Over all batches only one large body is there until its [`Room`](crate::model::outcome::Room) is given
+    /// back. Dropping the receiver stops what is still under way. When the receiver ends
     /// before every request has its outcome, the machine had no thread left for the batch.
     pub fn fetch_all(&self, requests: Vec<FetchRequest>) -> Receiver<(usize, FetchOutcome)> {
         let (give, take) = sync_channel(0);

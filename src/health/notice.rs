@@ -42,7 +42,7 @@ fn is_alarming(status: &FeedStatus, now: Time) -> bool {
             .gone_at
             .zip(status.last_poll_at)
             .is_some_and(|(first, last)| last.duration_since(first) >= GONE_AFTER);
-    is_gone || now.duration_since(status.since) >= ALARM_AFTER
+    status.alarm_at.is_some() || is_gone || now.duration_since(status.since) >= ALARM_AFTER
 }
 
 /// What a person can do about a feed in this state; `None`: nothing.

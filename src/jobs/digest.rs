@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::{
-    Context, Fault,
+    Context, Fault, flood,
     notice::notices,
     notices::MoveNotices,
     story::{SeenStory, feed_label, feed_name, moved},
@@ -12,7 +12,7 @@ use crate::{
     change, compose,
     model::{
         digest::{AlsoPublished, BaselineNote, Composed, DigestContent, DigestKind, DigestStory, Restricted},
-        id::{AssignmentNo, DigestNo, EntryNo, FeedNo, OwnerId, StoryNo},
+        id::{AssignmentNo, DigestNo, EntryNo, FeedNo, FloodNo, OwnerId, StoryNo},
         owner::Owner,
         settings::Config,
         stack::TagKind,
@@ -75,6 +75,7 @@ struct Gathered {
     baselines: Vec<FeedNo>,
     moves: MoveNotices,
     notices: Vec<(NoticeRow, Time)>,
+    floods: Vec<FloodNo>,
     /// Whether more waits than one digest holds.
     is_full: bool,
     checkpoint: Option<u64>,
@@ -183,6 +184,7 @@ fn commit(
         baselines: &gathered.baselines,
         moves: &gathered.moves.told,
         notices: &notices,
+        floods: &gathered.floods,
         checkpoint: gathered.checkpoint,
     };
     write.insert_digest(&new, now)?;
@@ -198,10 +200,17 @@ fn commit(
 }
 
 impl Gathered {
-    /// Whether a person would want to be told: a story, a line, a withheld story, or a change of a feed's health.
+    /// Whether a person would want to be told: a story, a line, a withheld story, a new flood, or a change of a feed's health.
     fn has_news(&self, owner: &Owner, read: &Read<'_>, now: Time) -> Result<bool, StoreError> {
         if !(self.stories.is_empty() && self.listed.is_empty() && self.withheld.is_empty()) {
             return Ok(true);
+        }
+        if !self.floods.is_empty() {
+            // A digest that goes out for another reason tells of it again; for its own sake it is told of once.
+            let told = read.floods_told(&owner.id)?;
+            if self.floods.iter().any(|flood| !told.contains(flood)) {
+                return Ok(true);
+            }
         }
         if self.moves.is_question {
             return Ok(true);
@@ -242,6 +251,9 @@ fn gather(
         if urgent_only { (Vec::new(), Vec::new()) } else { also_published(config, read, owner, now)? };
     let withheld = if urgent_only { Vec::new() } else { read.withheld(&owner.id)? };
     let (baselines, notes) = if urgent_only { (Vec::new(), Vec::new()) } else { baseline_notes(config, read, owner)? };
+    let floods = if urgent_only { Vec::new() } else { flood::to_decide(config, read, owner, now)? };
+    let answer_all_url = links.all();
+    let held = floods.iter().map(|row| flood::told(config, read, row, &answer_all_url)).collect::<Result<_, _>>()?;
     let feeds = read.feeds()?;
     let moves = if urgent_only { MoveNotices::default() } else { MoveNotices::of(config, read, owner, &feeds, now)? };
     let notices = notices(config, read, owner, &feeds, kind, now)?;
@@ -260,6 +272,7 @@ fn gather(
         seen_again: notices.seen_again,
         feeds_total: feeds.iter().filter(|feed| feed.enabled).count(),
         baselines: notes,
+        held,
         restricted: withheld
             .iter()
             .map(|row| Restricted {
@@ -269,7 +282,7 @@ fn gather(
             })
             .collect(),
         owns: owned(config, owner),
-        answer_all_url: links.all(),
+        answer_all_url,
         checkpoint: checkpoint.as_ref().map(|stored| stored.note.clone()),
         message_id: token::message_id(&context.link_key, no, &owner.address, domain(&config.mail.from_address)),
         from_name: config.mail.from_name.clone(),
@@ -277,6 +290,7 @@ fn gather(
         stories: Vec::new(),
     };
     feeds_in_it.extend(listed.iter().map(|row| row.feed_no));
+    feeds_in_it.extend(floods.iter().map(|row| row.feed_no));
     feeds_in_it.sort_unstable();
     feeds_in_it.dedup();
     let assigned = numbered.iter().map(|(story, pending)| (story.story, pending.no)).collect();
@@ -289,6 +303,7 @@ fn gather(
         baselines,
         moves,
         notices: notices.told,
+        floods: floods.into_iter().map(|row| row.no).collect(),
         is_full,
         checkpoint: checkpoint.map(|stored| stored.size),
     })

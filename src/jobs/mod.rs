@@ -5,6 +5,7 @@ pub mod checkpoint;
 pub mod deliver;
 pub mod digest;
 pub mod drop;
+pub mod flood;
 mod notice;
 mod notices;
 pub mod poll;
@@ -129,6 +130,7 @@ pub fn mail_due(context: &Context) -> Result<(digest::DigestReport, deliver::Del
     })?;
     checkpoint::checkpoint(context)?;
     context.pulse.beat();
+    flood::release_due(context)?;
     let digests = digest::digest_due(context)?;
     deliveries.deliveries.extend(deliver::deliver_due(context)?.deliveries);
     if !context.stop.is_asked() {

@@ -14,7 +14,7 @@ use std::{
 use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
 
-use super::{Context, Fault};
+use super::{Context, Fault, flood};
 use crate::{
     clock::Stopwatch,
     evidence::event::Event,
@@ -292,6 +292,7 @@ fn understand_document(context: &Context, feed: &Feed, fetched: Fetched) -> (Ans
         is_delta: fetched.is_delta,
         wishes: document.hints.wishes,
         sight: Sight { converter_error, ..Sight::default() },
+        room: fetched.room,
     };
     (Answer::Document(Box::new(arrived)), warnings)
 }
@@ -424,7 +425,7 @@ fn commit(
         // A reload gave the feed another address meanwhile and made it due there: this answer is nobody's.
         return Ok(None);
     }
-    let plans = match &mut answer {
+    let mut plans = match &mut answer {
         Answer::Document(arrived) => {
             let judged = (std::mem::take(&mut arrived.entries), std::mem::take(&mut arrived.judged));
             let first = before.baseline_at.is_none();
@@ -452,8 +453,10 @@ fn commit(
     };
     if let Answer::Document(arrived) = &mut answer {
         arrived.sight.brings_new = plans.entries.iter().any(|plan| plan.revises.is_none());
-        arrived.sight.is_hollow = plans.total == 0 && write.read().has_brought(no, health::KNOWN_WELL)?;
+        arrived.sight.is_hollow =
+            plans.total == 0 && !arrived.is_delta && write.read().has_brought(no, health::KNOWN_WELL)?;
     }
+    flood::hold(&write.read(), (no, &before), &mut plans)?;
     let mut update = plan::feed_update(&context.config, feed, &before, &answer, &hints, now);
     // That nothing changed since an empty document says as little as that document.
     let says_nothing = matches!(answer, Answer::NotModified(_)) && update.status.empties > 0;

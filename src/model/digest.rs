@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::{
+    flood::HeldFlood,
     id::{OwnerId, StoryNo},
     stack::{Marks, Tag},
     time::Time,
@@ -197,6 +198,8 @@ pub struct DigestContent {
     pub feeds_total: usize,
     /// First polls since the last digest.
     pub baselines: Vec<BaselineNote>,
+    /// Floods that wait for the owner's decision.
+    pub held: Vec<HeldFlood>,
     /// Stories that were withheld.
     pub restricted: Vec<Restricted>,
     /// What the owner answers for, by name.

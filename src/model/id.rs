@@ -75,6 +75,8 @@ number_id! {
     StoryNo,
     /// An assignment (story x owner) in the store.
     AssignmentNo,
+    /// A flood of a feed in the store: what one decision is about.
+    FloodNo,
     /// A digest in the store.
     DigestNo,
     /// A delivery (one attempt-history of a digest) in the store.

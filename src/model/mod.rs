@@ -6,6 +6,7 @@ pub mod delivery;
 pub mod digest;
 pub mod entry;
 pub mod feed;
+pub mod flood;
 pub mod id;
 pub mod outcome;
 pub mod owner;

@@ -1,6 +1,6 @@
 //! What came of one request for a feed. Bad weather is data here, never an error.
 
-use std::net::SocketAddr;
+use std::{any::Any, fmt, net::SocketAddr, sync::Arc};
 
 use jiff::SignedDuration;
 use url::Url;
@@ -21,6 +21,32 @@ pub struct CacheHints {
 /// What the cause of a failure begins with where our own rules about addresses and ports forbid the request: another
 /// configuration may lift it.
 pub const OUR_RULES: &str = "refused by our own rules";
+
+/// The room that a large document takes: while any clone of it lives, no other large document is fetched. Empty for a
+/// small one. It says nothing of the document, so all rooms are equal.
+#[derive(Clone, Default)]
+pub struct Room(Option<Arc<dyn Any + Send + Sync>>);
+
+impl Room {
+    /// Keeps this for as long as the document is worked on.
+    pub fn taken(keep: impl Any + Send + Sync) -> Self {
+        Self(Some(Arc::new(keep)))
+    }
+}
+
+impl fmt::Debug for Room {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Room(taken)" } else { "Room" })
+    }
+}
+
+impl PartialEq for Room {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Room {}
 
 /// A document that arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +69,8 @@ pub struct Fetched {
     pub moved_permanently: bool,
     /// The socket address that answered.
     pub remote: Option<SocketAddr>,
+    /// The room that it takes; to be kept until its entries are stored.
+    pub room: Room,
 }
 
 /// What came of one request (with its redirects).

@@ -4,7 +4,7 @@ use url::Url;
 
 use crate::{
     model::entry::{Document, Entry, MAX_FIELD},
-    repair::{Notes, Repair, Unreadable, decode},
+    repair::{Decoded, Notes, Repair, Unreadable, decode},
 };
 
 mod csaf;
@@ -57,12 +57,36 @@ pub enum ParseError {
 /// Everything that can be saved is saved: what had to be repaired is in the warnings, and where entries may be missing the document
 /// is `partial`.
 pub fn parse(bytes: &[u8], hint: &Hint<'_>) -> Result<Document, ParseError> {
-    let decoded = decode(bytes, hint.charset);
+    match first_step(decode(bytes, hint.charset), hint)? {
+        Step::Done(document) => Ok(*document),
+        Step::Plain(plain) => plain.parse(hint),
+    }
+}
+
+/// As [`parse`], but gives the bytes back as soon as they are not needed any more.
+pub fn parse_whole(bytes: Vec<u8>, hint: &Hint<'_>) -> Result<Document, ParseError> {
+    let step = first_step(decode(&bytes, hint.charset), hint)?;
+    drop(bytes);
+    match step {
+        Step::Done(document) => Ok(*document),
+        Step::Plain(plain) => plain.parse(hint),
+    }
+}
+
+/// How far a document is read while its text is there.
+enum Step {
+    /// To the end.
+    Done(Box<Document>),
+    /// It is plain Atom now, which holds everything.
+    Plain(xml::Plain),
+}
+
+fn first_step(decoded: Decoded<'_>, hint: &Hint<'_>) -> Result<Step, ParseError> {
     let text = decoded.text.trim_start_matches(|one: char| one.is_whitespace() || one == '\0' || one == '\u{feff}');
     match text.as_bytes().first() {
         None => Err(ParseError::Empty),
-        Some(b'{' | b'[') => json::parse(text, decoded.notes, hint),
-        Some(_) => xml::parse(&decoded.text, decoded.notes, hint),
+        Some(b'{' | b'[') => json::parse(text, decoded.notes, hint).map(|document| Step::Done(Box::new(document))),
+        Some(_) => xml::plain(&decoded.text, decoded.notes, hint).map(Step::Plain),
     }
 }
 

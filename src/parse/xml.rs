@@ -20,26 +20,41 @@ use crate::{
 /// Which of an entry's links leads to it, the best first.
 const LINK_ORDER: [&str; 7] = ["link", "alternate", "guid", "content", "about", "via", "related"];
 
-/// Reads an XML feed.
-pub(super) fn parse(text: &str, mut notes: Notes, hint: &Hint<'_>) -> Result<Document, ParseError> {
-    let Rewritten { atom, format, wishes, left_out, partial, home } = rewrite(text, hint.base, &mut notes)?;
-    let model = read(&atom)?;
-    drop(atom);
-    let base = hint.base.or(home.as_ref());
-    let entries = model.entries.into_iter().map(|entry| ours(entry, base, format)).collect::<Vec<_>>();
-    note_long_fields(&entries, &mut notes);
-    let mut warnings = notes.sentences(text);
-    if left_out > 0 {
-        warnings.push(format!("more than {MAX_ENTRIES} entries; {left_out} left out"));
+/// An XML feed as plain Atom, with what was noted on the way.
+pub(super) struct Plain {
+    rewritten: Rewritten,
+    notes: Notes,
+}
+
+/// Brings an XML feed to plain Atom; its text is not needed afterwards.
+pub(super) fn plain(text: &str, mut notes: Notes, hint: &Hint<'_>) -> Result<Plain, ParseError> {
+    let rewritten = rewrite(text, hint.base, &mut notes)?;
+    notes.settle(text);
+    Ok(Plain { rewritten, notes })
+}
+
+impl Plain {
+    /// Reads it.
+    pub(super) fn parse(self, hint: &Hint<'_>) -> Result<Document, ParseError> {
+        let Plain { rewritten: Rewritten { atom, format, wishes, left_out, partial, home }, mut notes } = self;
+        let model = read(&atom)?;
+        drop(atom);
+        let base = hint.base.or(home.as_ref());
+        let entries = model.entries.into_iter().map(|entry| ours(entry, base, format)).collect::<Vec<_>>();
+        note_long_fields(&entries, &mut notes);
+        let mut warnings = notes.sentences("");
+        if left_out > 0 {
+            warnings.push(format!("more than {MAX_ENTRIES} entries; {left_out} left out"));
+        }
+        Ok(Document {
+            format,
+            title: model.title.as_ref().map(words).filter(|title| !title.is_empty()),
+            entries,
+            warnings,
+            partial,
+            hints: DocumentHints { wishes },
+        })
     }
-    Ok(Document {
-        format,
-        title: model.title.as_ref().map(plain).filter(|title| !title.is_empty()),
-        entries,
-        warnings,
-        partial,
-        hints: DocumentHints { wishes },
-    })
 }
 
 /// A fresh parser for each document: one that failed once must not be used again. Identity and dates are ours.
@@ -52,7 +67,7 @@ fn read(atom: &str) -> Result<feed::Feed, ParseError> {
     parser.parse(atom.as_bytes()).map_err(|error| ParseError::Refused(clean(&error.to_string(), 200)))
 }
 
-fn plain(text: &Text) -> String {
+fn words(text: &Text) -> String {
     readable(text.content_type.subty() == "plain", &text.content)
 }
 
@@ -64,11 +79,11 @@ fn ours(entry: feed::Entry, base: Option<&Url>, format: Format) -> Entry {
     let link = best_link(&entry, base, format);
     let content =
         entry.content.and_then(|content| Some(readable(content.content_type.subty() == "plain", &content.body?)));
-    let (summary, body) = short_and_full(some(entry.summary.as_ref().map(plain)), some(content));
+    let (summary, body) = short_and_full(some(entry.summary.as_ref().map(words)), some(content));
     Entry {
         guid: some(Some(clean(&entry.id, MAX_FIELD))),
         link,
-        title: some(entry.title.as_ref().map(plain)),
+        title: some(entry.title.as_ref().map(words)),
         published: entry.published.and_then(|time| moment(time.timestamp(), time.timestamp_subsec_nanos())),
         updated: entry.updated.and_then(|time| moment(time.timestamp(), time.timestamp_subsec_nanos())),
         authors: list(entry.authors.iter().filter_map(|person| person.name.as_deref())),

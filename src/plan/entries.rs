@@ -2,6 +2,7 @@
 
 use super::{
     Judged,
+    flood::Flood,
     revisions::{self, Revised, Stored},
 };
 use crate::{
@@ -29,6 +30,8 @@ pub enum Fate {
     NotForUs,
     /// Older than our interest in the feed.
     Baseline,
+    /// Part of a flood: it waits until a person has decided.
+    Held,
 }
 
 impl Fate {
@@ -39,6 +42,17 @@ impl Fate {
             Fate::Listed(_) => "listed",
             Fate::NotForUs => "not-for-us",
             Fate::Baseline => "baseline",
+            Fate::Held => "held",
+        }
+    }
+}
+
+impl From<route::Fate> for Fate {
+    fn from(fate: route::Fate) -> Fate {
+        match fate {
+            route::Fate::Assigned => Fate::Assigned,
+            route::Fate::Listed(owner) => Fate::Listed(owner),
+            route::Fate::NotForUs => Fate::NotForUs,
         }
     }
 }
@@ -81,6 +95,8 @@ pub struct EntryPlans {
     pub baseline: bool,
     /// Keys under which known entries came that have another key of their own.
     pub aliases: Vec<(Key, EntryNo)>,
+    /// Whether it brought many more new entries than usual, which are held.
+    pub flood: Option<Flood>,
 }
 
 /// How a plan looks at what is stored of this feed.
@@ -138,7 +154,7 @@ pub fn entries<E>(
         plans.push(plan.revising(revises, revised));
     }
     revisions::tell(config, &mut plans, total);
-    Ok(EntryPlans { entries: plans, total, baseline: first_document, aliases })
+    Ok(EntryPlans { entries: plans, total, baseline: first_document, aliases, flood: None })
 }
 
 impl EntryPlan {
@@ -161,11 +177,7 @@ impl EntryPlan {
 
     fn routed(self, config: &Config, feed: &Feed, now: Time) -> EntryPlan {
         let judgement = route::route(config, feed, &self.judged.tags, &self.judged.marks, now);
-        let fate = match judgement.fate {
-            route::Fate::Assigned => Fate::Assigned,
-            route::Fate::Listed(owner) => Fate::Listed(owner),
-            route::Fate::NotForUs => Fate::NotForUs,
-        };
+        let fate = Fate::from(judgement.fate);
         EntryPlan { fate, assigned: judgement.assignments, withheld: judgement.restricted, ..self }
     }
 

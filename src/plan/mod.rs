@@ -3,12 +3,14 @@
 
 mod entries;
 mod feed;
+mod flood;
 mod reach;
 mod revisions;
 
 pub use self::{
     entries::{EntryPlan, EntryPlans, Fate, Lookup, baseline_matches, entries},
     feed::{FeedUpdate, feed_update, validators_to_send},
+    flood::{Flood, HeldBack, hold_flood, keep_back, may_be_flood},
     reach::Reach,
     revisions::Stored,
 };
@@ -18,6 +20,7 @@ use crate::{
     model::{
         entry::{Entry, Format},
         feed::{FeedState, Validators, Wishes},
+        outcome::Room,
         stack::{Marks, Tag},
     },
     story::StoryKeys,
@@ -61,6 +64,8 @@ pub struct Arrived {
     pub wishes: Wishes,
     /// What it brought, seen against what is stored.
     pub sight: Sight,
+    /// Keeps other large documents waiting until this one is stored.
+    pub room: Room,
 }
 
 /// What one poll of a feed came to.

@@ -76,6 +76,8 @@ impl Repair {
 #[derive(Debug, Default)]
 pub struct Notes {
     seen: Vec<(Repair, u64, Option<usize>)>,
+    /// Repairs of a text that is gone: their places are lines.
+    settled: Vec<(Repair, u64, Option<usize>)>,
 }
 
 impl Notes {
@@ -87,14 +89,25 @@ impl Notes {
         }
     }
 
+    /// Counts the lines before the places of what was noted so far, so that the text is not needed any more.
+    pub fn settle(&mut self, text: &str) {
+        let line = |at: usize| 1 + text.bytes().take(at).filter(|&byte| byte == b'\n').count();
+        for (repair, count, at) in self.seen.drain(..) {
+            match self.settled.iter_mut().find(|(known, ..)| *known == repair) {
+                Some((_, sum, _)) => *sum += count,
+                None => self.settled.push((repair, count, at.map(line))),
+            }
+        }
+    }
+
     /// One sentence for each kind of repair, with its count and the line of the first where the text is given.
-    pub fn sentences(&self, text: &str) -> Vec<String> {
-        let mut seen = self.seen.clone();
-        seen.sort_unstable();
-        seen.into_iter()
-            .map(|(repair, count, at)| {
+    pub fn sentences(mut self, text: &str) -> Vec<String> {
+        self.settle(text);
+        self.settled.sort_unstable();
+        self.settled
+            .into_iter()
+            .map(|(repair, count, line)| {
                 let sentence = repair.sentence();
-                let line = at.map(|at| 1 + text.bytes().take(at).filter(|&byte| byte == b'\n').count());
                 match (line, count) {
                     (Some(line), 1) => format!("{sentence} (line {line})"),
                     (Some(line), _) => format!("{sentence} ({count} times, first in line {line})"),

@@ -344,6 +344,16 @@ impl Write<'_> {
         Ok(())
     }
 
+    /// Lists an entry under "also published" for an owner.
+    pub(super) fn list(&mut self, entry: EntryNo, feed: FeedNo, owner: &OwnerId, now: Time) -> Result<(), StoreError> {
+        self.tx
+            .prepare_cached(
+                "INSERT INTO listing (entry, feed, owner, created_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![entry.0, feed.0, owner.as_str(), millis(now)])?;
+        Ok(())
+    }
+
     pub(super) fn withhold(
         &mut self,
         story: StoryNo,

@@ -10,7 +10,7 @@ use crate::{
     model::{
         digest::{Composed, DigestKind, Notice},
         feed::FeedState,
-        id::{AssignmentNo, DeliveryNo, DigestNo, EntryNo, FeedId, FeedNo, OwnerId, StoryNo},
+        id::{AssignmentNo, DeliveryNo, DigestNo, EntryNo, FeedId, FeedNo, FloodNo, OwnerId, StoryNo},
         time::{Time, from_millis, millis},
     },
 };
@@ -46,6 +46,8 @@ pub struct NewDigest<'d> {
     pub baselines: &'d [FeedNo],
     /// What it tells for the first time of the health of feeds.
     pub notices: &'d [NoticeRow],
+    /// The floods that it tells of.
+    pub floods: &'d [FloodNo],
     /// The size of the checkpoint that it carries.
     pub checkpoint: Option<u64>,
 }
@@ -218,6 +220,7 @@ impl Write<'_> {
             bytes: new.composed.bytes.len(),
             stories: new.stories.iter().map(|(story, _)| *story).collect(),
             listed: new.listed.to_vec(),
+            floods: new.floods.to_vec(),
             checkpoint: new.checkpoint,
         };
         let record = self.record(event, now)?;
@@ -285,6 +288,11 @@ impl Write<'_> {
             self.tx
                 .prepare_cached("INSERT INTO digest_notice (digest, feed, notice, state) VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![no, row.feed.0, row.notice.as_str(), row.state.as_str()])?;
+        }
+        for flood in new.floods {
+            self.tx
+                .prepare_cached("INSERT INTO digest_flood (digest, flood) VALUES (?1, ?2)")?
+                .execute(params![no, flood.0])?;
         }
         Ok(())
     }

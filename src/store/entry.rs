@@ -32,6 +32,8 @@ pub struct AppliedPoll {
     pub not_for_us: usize,
     /// Entries of the baseline.
     pub baseline: usize,
+    /// Entries of a flood, held until somebody decides.
+    pub held: usize,
     /// Assignments that do not wait.
     pub urgent: usize,
 }
@@ -219,6 +221,7 @@ impl Write<'_> {
         self.record(poll, now)?;
         let mut applied = AppliedPoll::default();
         let mut fates = Fates::default();
+        let flood = plans.flood;
         for plan in plans.entries {
             let Some((entry, revision, story)) = self.insert_revision(feed, no, &plan, config, now)? else { continue };
             match revision {
@@ -232,6 +235,11 @@ impl Write<'_> {
         applied.listed = fates.listed.len();
         applied.not_for_us = fates.not_for_us.len();
         applied.baseline = fates.baseline.len();
+        applied.held = fates.held.len();
+        let held = std::mem::take(&mut fates.held);
+        if !held.is_empty() {
+            self.hold((feed, no), held, flood, config, now)?;
+        }
         self.record_fates(feed, no, fates, matched, plans.baseline, config, now)?;
         Ok(applied)
     }
@@ -339,11 +347,7 @@ impl Write<'_> {
             self.withhold(story, no, withheld, config, now)?;
         }
         if let Fate::Listed(owner) = &plan.fate {
-            self.tx
-                .prepare_cached(
-                    "INSERT INTO listing (entry, feed, owner, created_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
-                )?
-                .execute(params![entry.0, no.0, owner.as_str(), millis(now)])?;
+            self.list(entry, no, owner, now)?;
         }
         if plan.is_listed_again {
             self.list_again(entry)?;
@@ -417,9 +421,29 @@ impl Write<'_> {
         &mut self,
         feed: &Feed,
         no: FeedNo,
-        fates: Fates,
+        mut fates: Fates,
         matched: Vec<(String, usize)>,
         is_baseline: bool,
+        config: ConfigVersion,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        let baseline = std::mem::take(&mut fates.baseline);
+        self.record_ends(feed, fates, config, now)?;
+        if is_baseline {
+            self.add_to_baseline(no, baseline.len(), &matched, now)?;
+        }
+        if is_baseline || !baseline.is_empty() {
+            let event = Event::Baseline { feed: feed.id.clone(), entries: baseline, matched, config };
+            self.record(event, now)?;
+        }
+        Ok(())
+    }
+
+    /// Records the entries that are listed and those that are not for us.
+    pub(super) fn record_ends(
+        &mut self,
+        feed: &Feed,
+        fates: Fates,
         config: ConfigVersion,
         now: Time,
     ) -> Result<(), StoreError> {
@@ -429,13 +453,6 @@ impl Write<'_> {
         }
         if !fates.not_for_us.is_empty() {
             self.record(Event::NotForUs { feed: feed.id.clone(), entries: fates.not_for_us, config }, now)?;
-        }
-        if is_baseline {
-            self.add_to_baseline(no, fates.baseline.len(), &matched, now)?;
-        }
-        if is_baseline || !fates.baseline.is_empty() {
-            let event = Event::Baseline { feed: feed.id.clone(), entries: fates.baseline, matched, config };
-            self.record(event, now)?;
         }
         Ok(())
     }
@@ -473,16 +490,17 @@ impl Write<'_> {
 
 /// The fates of a document's entries, as they were really written.
 #[derive(Debug, Default)]
-struct Fates {
+pub(super) struct Fates {
     assigned: usize,
     listed: Vec<(EntryNo, u32)>,
     listed_to: Option<crate::model::id::OwnerId>,
     not_for_us: Vec<(EntryNo, u32)>,
     baseline: Vec<EntryNo>,
+    held: Vec<(EntryNo, u32)>,
 }
 
 impl Fates {
-    fn add(&mut self, fate: Fate, entry: EntryNo, revision: u32) {
+    pub(super) fn add(&mut self, fate: Fate, entry: EntryNo, revision: u32) {
         match fate {
             Fate::Assigned => self.assigned += 1,
             Fate::Listed(owner) => {
@@ -491,6 +509,7 @@ impl Fates {
             }
             Fate::NotForUs => self.not_for_us.push((entry, revision)),
             Fate::Baseline => self.baseline.push(entry),
+            Fate::Held => self.held.push((entry, revision)),
         }
     }
 }

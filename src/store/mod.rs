@@ -11,6 +11,7 @@ mod digest;
 mod entry;
 mod faults;
 mod feed;
+mod flood;
 pub mod log;
 mod migration;
 mod network;
@@ -35,6 +36,7 @@ pub use self::{
     entry::{AppliedPoll, EntryRow, PollCommit},
     faults::Faults,
     feed::BaselineRow,
+    flood::{FloodRow, HeldEntry},
     story::{StoryRow, StorySourceRow},
 };
 use crate::{clock::Clock, evidence::event::Event, model::time::Time};

@@ -13,7 +13,7 @@ const BATCH: i64 = 1_000;
 
 impl Write<'_> {
     /// Empties the texts of revisions that were seen before this moment, at most a thousand at a time and never
-    /// what still waits for a digest; how many there were.
+    /// what still waits for a digest or a decision; how many there were.
     pub fn purge_entries(&mut self, before: Time, now: Time) -> Result<usize, StoreError> {
         let count = self.tx.execute(
             "UPDATE revision SET guid = NULL, link = NULL, title = NULL, summary = NULL, body = NULL, authors = NULL,
@@ -25,6 +25,8 @@ impl Write<'_> {
                          JOIN waiting_state ON waiting_state.assignment = assignment.no
                          WHERE assignment.story = entry.story)
                      AND NOT EXISTS (SELECT 1 FROM listing_state WHERE listing_state.entry = entry.no)
+                     AND NOT EXISTS (SELECT 1 FROM held_state
+                         WHERE held_state.entry = entry.no AND held_state.ended IS NULL)
                  LIMIT ?2)",
             params![millis(before), BATCH],
         )?;

@@ -163,7 +163,7 @@ async fn load(desk: &Desk, place: Place, now: Time) -> Result<Behind, Box<Respon
     Ok(Behind { token: token.to_owned(), whole: scope.story.is_none(), number, is_named: named.is_some(), root, page })
 }
 
-fn unreadable(root: &str, error: &dyn std::error::Error) -> Response {
+pub(super) fn unreadable(root: &str, error: &dyn std::error::Error) -> Response {
     tracing::error!(target: "acknowledge", %error, "an answer page could not be read");
     let words = "This page cannot be shown now. Nothing is lost; try again later.";
     page::notice(StatusCode::SERVICE_UNAVAILABLE, root, words, "")
@@ -183,7 +183,7 @@ async fn store_answer(desk: &Desk, answer: Answer, now: Time) -> Result<Recorded
 
 /// Whether a POST says that another site made it. Browsers send `Origin: null` from a page that has
 /// `Referrer-Policy: no-referrer`, so that value says nothing; the nonce is what counts.
-fn is_foreign(headers: &HeaderMap, base_url: &Url) -> bool {
+pub(super) fn is_foreign(headers: &HeaderMap, base_url: &Url) -> bool {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("unreadable"));
     if let Some(site) = text("sec-fetch-site") {
         return site != "same-origin";

@@ -95,7 +95,7 @@ pub(super) fn expired(root: &str, at: Time) -> Response {
     notice(StatusCode::GONE, root, &words, "Whoever runs sigtrail can record your answer for you.")
 }
 
-fn respond(status: StatusCode, template: &impl Template) -> Response {
+pub(super) fn respond(status: StatusCode, template: &impl Template) -> Response {
     match template.render() {
         Ok(html) => (status, [(CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
@@ -172,16 +172,16 @@ struct Earlier {
 
 /// The lines above everything else.
 #[derive(Default)]
-struct Banner {
-    good: Option<String>,
-    next: Option<(String, String)>,
-    known: Option<String>,
-    trouble: Option<&'static str>,
-    mistakes: Vec<Mistake>,
+pub(super) struct Banner {
+    pub good: Option<String>,
+    pub next: Option<(String, String)>,
+    pub known: Option<String>,
+    pub trouble: Option<&'static str>,
+    pub mistakes: Vec<Mistake>,
 }
 
 impl Banner {
-    fn is_error(&self) -> bool {
+    pub(super) fn is_error(&self) -> bool {
         self.trouble.is_some() || !self.mistakes.is_empty()
     }
 }

@@ -108,14 +108,14 @@ impl Drop for Office {
     }
 }
 
-struct Reply {
-    status: u16,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
     headers: Vec<(String, String)>,
-    body: String,
+    pub(crate) body: String,
 }
 
 impl Reply {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut found = self.headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str());
         let value = found.next();
         assert_eq!(found.next(), None, "{name} stands twice");
@@ -123,7 +123,7 @@ impl Reply {
     }
 }
 
-fn ask(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+pub(crate) fn ask(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
     let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
     if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
         request.push_str("Host: sigtrail.example.com\r\n");
@@ -149,7 +149,7 @@ fn ask(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], 
     Reply { status: status.unwrap_or(0), headers: headers.collect(), body: body.to_owned() }
 }
 
-fn nonce_of(html: &str) -> String {
+pub(crate) fn nonce_of(html: &str) -> String {
     let start = html.find("name=\"nonce\" value=\"").expect("a form") + "name=\"nonce\" value=\"".len();
     html[start..].split('"').next().unwrap().to_owned()
 }

@@ -172,6 +172,7 @@ fn every_table_is_json_lines_with_the_agreed_names() {
             "entries",
             "feed",
             "group",
+            "held",
             "last_entry_at",
             "last_poll_at",
             "moved_to",

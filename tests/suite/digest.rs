@@ -188,6 +188,7 @@ fn content() -> DigestContent {
             recorded: 32,
             matched: vec![("libmarrow".to_owned(), 3), ("Quillgate VPN".to_owned(), 1)],
         }],
+        held: Vec::new(),
         restricted: vec![Restricted {
             feed: "Sharing centre".to_owned(),
             tlp: "RED".to_owned(),

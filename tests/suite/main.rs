@@ -19,6 +19,7 @@ mod digest;
 mod evidence;
 mod fetch;
 mod fetch_tls;
+mod flood;
 mod harness;
 mod health;
 mod identity;

@@ -24,14 +24,16 @@ use crate::{
 pub(super) fn run(place: &Place, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
     let config = place.config()?;
     let store = place.store(Some(&config))?;
-    let (rows, counts) = store.read(|read| Ok((read.feeds()?, read.entries_by_feed()?)))?;
+    let (rows, counts, held) = store.read(|read| Ok((read.feeds()?, read.entries_by_feed()?, read.held_by_feed()?)))?;
+    let held: HashMap<_, usize> = held.into_iter().collect();
     let by_id: HashMap<&str, &FeedStatus> = rows.iter().map(|row| (row.id.as_str(), row)).collect();
     let counts: HashMap<_, usize> = counts.into_iter().collect();
     let feeds = config.feeds.iter().map(|feed| (feed, by_id.get(feed.id.as_str()).copied()));
     if json {
         for (feed, row) in feeds {
             let entries = row.and_then(|row| counts.get(&row.no)).copied().unwrap_or(0);
-            writeln!(out, "{}", json_line(feed, row, entries))?;
+            let held = row.and_then(|row| held.get(&row.no)).copied().unwrap_or(0);
+            writeln!(out, "{}", json_line(feed, row, (entries, held)))?;
         }
         return Ok(0);
     }
@@ -42,6 +44,16 @@ pub(super) fn run(place: &Place, json: bool, out: &mut dyn Write) -> Result<u8, 
     }
     write!(out, "{}", rendered(&shown))?;
     writeln!(out, "{}", summary(&config, &by_id))?;
+    for (feed, row) in config.feeds.iter().filter_map(|feed| Some((feed, *by_id.get(feed.id.as_str())?))) {
+        if let Some(held) = held.get(&row.no) {
+            let held = count(*held, "entry is", "entries are");
+            writeln!(
+                out,
+                "{}: {held} held; sigtrail feeds release {} --as all|matching|none --owner ...",
+                feed.id, feed.id
+            )?;
+        }
+    }
     Ok(0)
 }
 
@@ -86,7 +98,7 @@ fn reason(row: &FeedStatus) -> String {
     [trouble, move_of_it].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
-fn json_line(feed: &Feed, row: Option<&FeedStatus>, entries: usize) -> serde_json::Value {
+fn json_line(feed: &Feed, row: Option<&FeedStatus>, (entries, held): (usize, usize)) -> serde_json::Value {
     let at = |time: Option<Time>| time.map(|time| format!("{time:.0}"));
     json!({
         "feed": feed.id, "group": feed.group, "url": feed.url.as_str(), "owner": feed.owner,
@@ -96,7 +108,7 @@ fn json_line(feed: &Feed, row: Option<&FeedStatus>, entries: usize) -> serde_jso
         "next_poll_at": at(row.filter(|row| row.enabled).map(|row| row.next_poll_at)),
         "next_poll_why": row.filter(|row| row.enabled).map(|row| row.next_poll_why.as_str()).filter(|why| !why.is_empty()),
         "reason": row.map(|row| row.cause.clone()).filter(|cause| !cause.is_empty()),
-        "entries": entries, "partial": row.is_some_and(|row| row.partial),
+        "entries": entries, "held": held, "partial": row.is_some_and(|row| row.partial),
         "moved_to": row.and_then(|row| row.moved_to.as_deref()),
         "moving_to": row.and_then(|row| row.moving.as_ref()).map(|moving| moving.to.as_str()),
     })

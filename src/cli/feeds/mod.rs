@@ -8,6 +8,7 @@ mod export;
 mod import;
 mod list;
 mod register;
+mod release;
 mod test;
 
 use std::io::Write;
@@ -23,6 +24,7 @@ pub fn run(place: &Place, command: Option<&FeedsCommand>, json: bool, out: &mut 
         Some(FeedsCommand::Add(args)) => add::run(place, args, json, out),
         Some(FeedsCommand::Drop(args)) => drop::run(place, args, json, out),
         Some(FeedsCommand::Import(args)) => import::run(place, args, json, out),
+        Some(FeedsCommand::Release(args)) => release::run(place, args, json, out),
         Some(FeedsCommand::Export { format }) => export::run(place, *format, json, out),
     }
 }

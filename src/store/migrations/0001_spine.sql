@@ -200,6 +200,44 @@ CREATE TABLE listing_state (
 ) STRICT;
 CREATE INDEX listing_state_owner ON listing_state (owner);
 
+-- Entries that are held because a feed brought many more than usual: what one decision is about.
+CREATE TABLE flood (
+    no    INTEGER PRIMARY KEY,
+    feed  INTEGER NOT NULL REFERENCES feed (no),
+    usual INTEGER NOT NULL
+) STRICT;
+CREATE INDEX flood_feed ON flood (feed);
+
+-- The polls that brought them. More of them join a flood until it is decided.
+CREATE TABLE held_poll (
+    flood   INTEGER NOT NULL REFERENCES flood (no),
+    at      INTEGER NOT NULL,
+    entries INTEGER NOT NULL,
+    sent    INTEGER NOT NULL,
+    record  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX held_poll_flood ON held_poll (flood);
+
+CREATE TABLE flood_decision (
+    flood    INTEGER PRIMARY KEY REFERENCES flood (no),
+    decision TEXT NOT NULL,
+    entries  INTEGER NOT NULL,
+    owner    TEXT NOT NULL,
+    digest   INTEGER REFERENCES digest (no),
+    via      TEXT NOT NULL,
+    at       INTEGER NOT NULL,
+    record   INTEGER NOT NULL
+) STRICT;
+
+-- Where each of those entries is: held until it ended somewhere, as the word of a fate.
+CREATE TABLE held_state (
+    entry INTEGER PRIMARY KEY,
+    flood INTEGER NOT NULL REFERENCES flood (no),
+    ended TEXT
+) STRICT;
+CREATE INDEX held_flood ON held_state (flood, entry);
+CREATE INDEX held_waiting ON held_state (flood) WHERE ended IS NULL;
+
 CREATE TABLE owner_state (
     owner          TEXT PRIMARY KEY,
     schedule       TEXT NOT NULL,
@@ -267,6 +305,12 @@ CREATE TABLE digest_notice (
     notice TEXT NOT NULL,
     state  TEXT NOT NULL,
     PRIMARY KEY (digest, feed)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE digest_flood (
+    digest INTEGER NOT NULL REFERENCES digest (no),
+    flood  INTEGER NOT NULL REFERENCES flood (no),
+    PRIMARY KEY (digest, flood)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE delivery (
@@ -378,3 +422,9 @@ CREATE TRIGGER acknowledgement_stays BEFORE UPDATE ON acknowledgement
 BEGIN SELECT RAISE (ABORT, 'an acknowledgement is never changed'); END;
 CREATE TRIGGER acknowledgement_is_kept BEFORE DELETE ON acknowledgement
 BEGIN SELECT RAISE (ABORT, 'an acknowledgement is never deleted'); END;
+CREATE TRIGGER held_poll_stays BEFORE UPDATE ON held_poll BEGIN SELECT RAISE (ABORT, 'a flood is never changed'); END;
+CREATE TRIGGER held_poll_is_kept BEFORE DELETE ON held_poll BEGIN SELECT RAISE (ABORT, 'a flood is never deleted'); END;
+CREATE TRIGGER flood_decision_stays BEFORE UPDATE ON flood_decision
+BEGIN SELECT RAISE (ABORT, 'a decision is never changed'); END;
+CREATE TRIGGER flood_decision_is_kept BEFORE DELETE ON flood_decision
+BEGIN SELECT RAISE (ABORT, 'a decision is never deleted'); END;

@@ -1,0 +1,172 @@
+//! Floods: hold what a feed pours out, tell its owner, record the decision, and release what was held in small steps.
+
+use super::{
+    Context, Fault,
+    story::{feed_label, feed_name},
+};
+use crate::{
+    model::{
+        feed::{Feed, FeedStatus, Tlp, Unmatched},
+        flood::{Decided, Decision, FloodPage, HeldFlood, NewDecision},
+        id::{DigestNo, FeedNo, FloodNo},
+        owner::Owner,
+        settings::Config,
+        time::Time,
+    },
+    plan::{self, EntryPlans},
+    route::{self, Fate, Judgement},
+    store::{FloodRow, HeldEntry, Read, Store, StoreError, Write},
+};
+
+/// How many entries one transaction releases, so that people who want to answer do not wait.
+const BATCH: usize = 250;
+/// How many titles the page shows.
+const TITLES: usize = 12;
+
+/// Holds the new entries of a flood and keeps back what is changed of entries that are held.
+pub(super) fn hold(
+    read: &Read<'_>,
+    (no, before): (FeedNo, &FeedStatus),
+    plans: &mut EntryPlans,
+) -> Result<(), StoreError> {
+    let changes = plans.entries.iter().any(|plan| plan.revises.is_some());
+    if changes && read.was_flooded(no)? {
+        plan::keep_back(plans, |entry| read.held_back(entry))?;
+    }
+    if plan::may_be_flood(plans) {
+        plan::hold_flood(plans, read.feed_history(no, before.baseline_at)?.usual());
+    }
+    Ok(())
+}
+
+/// The floods that this owner has to decide about: those of their own feeds, and of owners for whom they stand in.
+pub(super) fn to_decide(
+    config: &Config,
+    read: &Read<'_>,
+    owner: &Owner,
+    now: Time,
+) -> Result<Vec<FloodRow>, StoreError> {
+    let mut floods = read.open_floods()?;
+    // A feed that was dropped has no owner; what it left waits until it is back.
+    floods.retain(|flood| {
+        let feed = config.feed(&flood.feed);
+        let receiver = feed.and_then(|feed| route::stand_in(config, &feed.owner, feed.tlp, now));
+        receiver.is_some_and(|receiver| receiver == owner.id)
+    });
+    Ok(floods)
+}
+
+/// A flood as the digest tells of it; `link` leads to the page of the digest.
+pub(super) fn told(config: &Config, read: &Read<'_>, flood: &FloodRow, link: &str) -> Result<HeldFlood, StoreError> {
+    Ok(HeldFlood {
+        feed: feed_name(config, &flood.feed),
+        entries: flood.entries,
+        usual: flood.usual,
+        sent: flood.sent,
+        matched: named_matches(config, read, flood.no)?,
+        decide_url: format!("{link}/held/{}", flood.no),
+    })
+}
+
+fn named_matches(config: &Config, read: &Read<'_>, flood: FloodNo) -> Result<Vec<(String, usize)>, StoreError> {
+    let matches = read.flood_matches(flood)?;
+    let name = |id: &str| config.components.iter().find(|one| one.id.as_str() == id).map(|one| one.name.clone());
+    Ok(matches.into_iter().map(|(id, count)| (name(&id).unwrap_or(id), count)).collect())
+}
+
+/// What stands behind a link to a flood. `None`: the digest does not tell of it. Changes nothing.
+pub fn page(
+    store: &Store,
+    config: &Config,
+    (digest, flood): (DigestNo, FloodNo),
+    now: Time,
+) -> Result<Option<FloodPage>, StoreError> {
+    store.read(|read| {
+        let Some(row) = read.digest(digest)? else { return Ok(None) };
+        let Some(flood) = read.flood(flood)? else { return Ok(None) };
+        if !read.tells_of_flood(digest, flood.no)? {
+            return Ok(None);
+        }
+        let owner = config.owner(&row.owner);
+        let may_see = feed_label(config, read, &flood.feed)? <= owner.map_or(Tlp::Clear, |owner| owner.tlp);
+        let decided = flood.decided.clone().map(|given| {
+            let name = config.owner(&given.owner).map_or_else(|| given.owner.to_string(), |owner| owner.name.clone());
+            (given, name)
+        });
+        Ok(Some(FloodPage {
+            flood: flood.no,
+            digest,
+            owner: row.owner.clone(),
+            owner_name: owner.map_or_else(|| row.owner.to_string(), |owner| owner.name.clone()),
+            may_decide: owner.is_some_and(|owner| owner.is_living(now)),
+            timezone: owner.map_or(jiff::tz::TimeZone::UTC, |owner| owner.timezone.clone()),
+            feed: feed_name(config, &flood.feed),
+            at: flood.at,
+            entries: flood.entries,
+            usual: flood.usual,
+            sent: flood.sent,
+            matched: named_matches(config, read, flood.no)?,
+            titles: if may_see { read.flood_titles(flood.no, TITLES)? } else { Vec::new() },
+            decided,
+        }))
+    })
+}
+
+/// Records a decision with its evidence, or finds the one that stands. `None`: there is no such flood. The entries
+/// are released by [`release_due`].
+pub fn decide(store: &Store, new: &NewDecision, now: Time) -> Result<Option<Decided>, StoreError> {
+    store.write(|write| write.decide_flood(new, now))
+}
+
+/// Releases what was decided about, a few hundred entries at a time; how many.
+pub fn release_due(context: &Context) -> Result<usize, Fault> {
+    let mut total = 0;
+    for flood in context.store.read(|read| read.floods_to_release())? {
+        let Some(feed) = context.config.feed(&flood.feed) else { continue };
+        let Some(decision) = flood.decided.as_ref().map(|given| given.decision) else { continue };
+        while !context.stop.is_asked() {
+            let now = context.now();
+            let count = context.store.write(|write| release_some(context, write, (&flood, feed, decision), now))?;
+            context.pulse.beat();
+            if count == 0 {
+                break;
+            }
+            total += count;
+        }
+    }
+    Ok(total)
+}
+
+fn release_some(
+    context: &Context,
+    write: &mut Write<'_>,
+    (flood, feed, decision): (&FloodRow, &Feed, Decision),
+    now: Time,
+) -> Result<usize, StoreError> {
+    let held = write.read().held_entries(flood.no, BATCH)?;
+    let count = held.len();
+    if count == 0 {
+        return Ok(0);
+    }
+    let judged: Vec<(HeldEntry, Option<Judgement>)> = held
+        .into_iter()
+        .map(|one| {
+            let waited = one.row.fate == plan::Fate::Held.as_str();
+            let judgement = waited.then(|| judgement(&context.config, feed, decision, &one, now));
+            (one, judgement)
+        })
+        .collect();
+    write.release((feed, flood.feed_no), judged, context.version, now)?;
+    Ok(count)
+}
+
+/// Where an entry goes by a decision.
+fn judgement(config: &Config, feed: &Feed, decision: Decision, held: &HeldEntry, now: Time) -> Judgement {
+    let routed = |feed: &Feed| route::route(config, feed, &held.tags, &held.row.marks, now);
+    match decision {
+        Decision::All => routed(feed),
+        // What the feed says of entries that match nothing is not asked.
+        Decision::Matching => routed(&Feed { unmatched: Unmatched::None, ..feed.clone() }),
+        Decision::None => Judgement { assignments: Vec::new(), restricted: Vec::new(), fate: Fate::NotForUs },
+    }
+}
