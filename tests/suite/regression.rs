@@ -318,5 +318,9 @@ fn an_owner_who_never_had_a_digest_learns_that_their_feeds_are_blind() {
     assert!(mails[0].contains("403"), "{}", mails[0]);
     world.wait(HOUR * 24 * 3);
     world.tick();
-    assert_eq!(world.mailbox("maria").len(), 1, "and is not told every day");
+    let mails = world.mailbox("maria");
+    assert!(mails.len() == 2 && mails[1].contains("Please act"), "after three days they are asked to act: {mails:?}");
+    world.wait(HOUR * 24 * 7);
+    world.tick();
+    assert_eq!(world.mailbox("maria").len(), 2, "and is not told every day");
 }
