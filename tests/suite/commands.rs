@@ -177,6 +177,7 @@ fn every_table_is_json_lines_with_the_agreed_names() {
             "moved_to",
             "moving_to",
             "next_poll_at",
+            "next_poll_why",
             "owner",
             "partial",
             "reason",
