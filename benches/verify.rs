@@ -163,6 +163,7 @@ fn event(index: u64) -> Event {
             link: Some(format!("https://psirt.quillgate.example/advisories/{index}")),
             title: Some("Quillgate VPN: sign-in bypass in the portal".into()),
             story: StoryNo(number),
+            changed: None,
         },
         2 => Event::EntryRouted {
             entry: EntryNo(number),

@@ -31,6 +31,11 @@ pub struct Changes {
 }
 
 impl Changes {
+    /// Whether this one stayed and this key of it has another value.
+    pub fn has_other(&self, id: &str, key: &str) -> bool {
+        self.changed.iter().any(|(changed, keys)| changed == id && keys.iter().any(|one| one == key))
+    }
+
     /// Whether nothing happened.
     pub fn is_empty(&self) -> bool {
         self.added.is_empty() && self.dropped.is_empty() && self.renamed.is_empty() && self.changed.is_empty()

@@ -12,14 +12,27 @@
 //! 2. Else one whose key is known with the same title and link is that entry, revised.
 //! 3. Else one whose link (or title) is its own among the items of that id, and known with a changed title (or link), is
 //!    that entry, revised.
-//! 4. An item that stands alone under its id and has no extended key in the store is the entry of that id, whatever
-//!    changed.
+//! 4. An item that stands alone under its id and has no extended key in the store is the entry of that id if its title,
+//!    its link or all the rest stayed. Where nothing did, the id was given to something else: an id may be no more
+//!    than the place in a list.
 //! 5. Everything else is new: under the plain key where that is free, else under the first extended key that sets it apart.
+//!
+//! What would be new is then compared with the known entries that the document does not list: ids change, too
+//! (`renamed`). The new id is kept as another name of the entry, its *alias*; a known id always comes before an alias. The
+//! versions of a paper of arXiv are one entry (`arxiv`), and the newest of them stands for it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+mod arxiv;
+mod group;
+mod renamed;
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashSet},
+};
 
 use sha2::{Digest, Sha256};
 
+use self::group::Group;
 use crate::{
     link,
     model::{entry::Entry, id::EntryNo},
@@ -42,6 +55,17 @@ pub struct Known {
     pub title: Option<String>,
     /// Its link, as that revision has it.
     pub link: Option<String>,
+    /// Whether it was found under another name than its own key.
+    pub is_alias: bool,
+}
+
+/// How an item is looked up among the known entries of its feed.
+pub struct Shelves<'s, E> {
+    /// The entry under a key, its own or an alias.
+    pub known: &'s dyn Fn(&Key) -> Result<Option<Known>, E>,
+    /// So many of the newest entries; asked at most once, and only where something would be new. `None`: there are
+    /// no entries yet.
+    pub recent: Option<&'s dyn Fn(usize) -> Result<Vec<Known>, E>>,
 }
 
 /// What an item is to the store.
@@ -67,6 +91,8 @@ pub struct Identified {
     pub key: Key,
     /// What it is to the store.
     pub found: Found,
+    /// Whether the key is another name of an entry with a key of its own, to be kept as its alias.
+    pub is_alias: bool,
 }
 
 /// What entries are compared by.
@@ -83,10 +109,20 @@ pub struct Fingerprint {
 
 /// The fingerprint of an entry.
 pub fn fingerprint(entry: &Entry) -> Fingerprint {
-    let link = entry.link.as_deref().map(link_identity);
+    let link = entry.link.as_deref().map(stated_link);
+    let content = content_with(entry, entry.title.as_deref(), link.as_deref());
+    Fingerprint { content, link: link.map(|link| arxiv::link_without_version(&link).unwrap_or(link)) }
+}
+
+/// The content of an entry as it would be with this title and this link.
+fn content(entry: &Entry, title: Option<&str>, link: Option<&str>) -> [u8; 32] {
+    content_with(entry, title, link.map(stated_link).as_deref())
+}
+
+fn content_with(entry: &Entry, title: Option<&str>, link: Option<&str>) -> [u8; 32] {
     let mut hash = Fields::new("content");
-    hash.words(entry.title.as_deref());
-    hash.field(link.as_deref());
+    hash.words(title);
+    hash.field(link);
     hash.words(entry.summary.as_deref());
     hash.words(entry.body.as_deref());
     let categories: BTreeSet<&str> = entry.categories.iter().map(|category| category.trim()).collect();
@@ -94,27 +130,61 @@ pub fn fingerprint(entry: &Entry) -> Fingerprint {
         hash.words(Some(category));
     }
     hash.field(entry.exploited.then_some("exploited"));
-    Fingerprint { content: hash.finish(), link }
+    hash.finish()
 }
 
 /// The keys and fates of a document's items, in the order of the items; `None` for a copy of an earlier item.
 ///
-/// The entries come with their fingerprints. `known` answers what the feed's entry under a key is; its errors end the
-/// work.
+/// The entries come with their fingerprints. The errors of the shelves end the work.
 pub fn identify<'e, E>(
     entries: impl ExactSizeIterator<Item = (&'e Entry, &'e Fingerprint)>,
+    shelves: &Shelves<'_, E>,
+) -> Result<Vec<Option<Identified>>, E> {
+    let entries: Vec<(&Entry, &Fingerprint)> = entries.collect();
+    let mut fates = by_id(&entries, &mut |key| (shelves.known)(key))?;
+    prefer_own_ids(&mut fates);
+    let would_be_new = fates.iter().flatten().any(|fate| fate.found == Found::New);
+    if let Some(recent) = shelves.recent.filter(|_| would_be_new) {
+        let recent = recent(renamed::reach(entries.len()))?;
+        let links: Vec<Option<&str>> = entries.iter().map(|(_, fingerprint)| fingerprint.link.as_deref()).collect();
+        let entries: Vec<&Entry> = entries.iter().map(|(entry, _)| *entry).collect();
+        renamed::recognise(&entries, &links, &mut fates, &recent);
+    }
+    Ok(fates)
+}
+
+/// An entry that is there under an id of its own is not there under an alias as well: that item is another one.
+fn prefer_own_ids(fates: &mut [Option<Identified>]) {
+    let entry_of = |found: &Found| match found {
+        Found::New => None,
+        Found::Unchanged(entry) | Found::Changed { entry, .. } => Some(*entry),
+    };
+    let own: HashSet<EntryNo> =
+        fates.iter().flatten().filter(|fate| !fate.is_alias).filter_map(|fate| entry_of(&fate.found)).collect();
+    for fate in fates.iter_mut().flatten().filter(|fate| fate.is_alias) {
+        fate.is_alias = false;
+        if entry_of(&fate.found).is_some_and(|entry| own.contains(&entry)) {
+            fate.found = Found::New;
+        }
+    }
+}
+
+/// What every item is by its id.
+fn by_id<E>(
+    entries: &[(&Entry, &Fingerprint)],
     known: &mut dyn FnMut(&Key) -> Result<Option<Known>, E>,
 ) -> Result<Vec<Option<Identified>>, E> {
-    let mut groups: BTreeMap<Key, Vec<Item>> = BTreeMap::new();
+    let mut groups: BTreeMap<Key, Vec<Item<'_>>> = BTreeMap::new();
     let mut copies: HashSet<(Key, [u8; 32])> = HashSet::new();
     let mut fates: Vec<Option<Identified>> = vec![None; entries.len()];
-    for (index, (entry, fingerprint)) in entries.enumerate() {
+    for (index, (entry, fingerprint)) in entries.iter().enumerate() {
         let item = Item::of(index, entry, fingerprint);
         if copies.insert((item.plain, item.content)) {
             groups.entry(item.plain).or_default().push(item);
         }
     }
-    for (_, items) in groups {
+    for (_, mut items) in groups {
+        keep_newest_version(&mut items);
         let identified = match items.as_slice() {
             [only] => only.at_once(known)?,
             _ => None,
@@ -132,7 +202,22 @@ pub fn identify<'e, E>(
     Ok(fates)
 }
 
+/// Of several versions of one paper, the newest; every other item stays.
+fn keep_newest_version(items: &mut Vec<Item<'_>>) {
+    let of_papers = items.iter().enumerate().filter_map(|(place, item)| Some((item.version?, Reverse(place))));
+    if let Some((_, Reverse(place))) = of_papers.max() {
+        items.swap(0, place);
+        items.truncate(1);
+    }
+}
+
+/// What a link is known by: the link as stated, the version of a paper of arXiv left out.
 fn link_identity(text: &str) -> String {
+    let stated = stated_link(text);
+    arxiv::link_without_version(&stated).unwrap_or(stated)
+}
+
+fn stated_link(text: &str) -> String {
     let canonical = link::canonical(text).unwrap_or_else(|| text.trim().to_owned());
     match text.split_once('#') {
         Some((_, fragment)) if !fragment.is_empty() && !canonical.contains('#') => format!("{canonical}#{fragment}"),
@@ -196,8 +281,11 @@ impl Fields {
 
 /// An item of the document with every key that it may have.
 #[derive(Debug, Clone)]
-struct Item {
+struct Item<'e> {
     index: usize,
+    entry: &'e Entry,
+    /// The version, where it is a paper of arXiv.
+    version: Option<u32>,
     title: Option<String>,
     link: Option<String>,
     content: [u8; 32],
@@ -207,16 +295,18 @@ struct Item {
     by_content: Key,
 }
 
-impl Item {
-    fn of(index: usize, entry: &Entry, fingerprint: &Fingerprint) -> Item {
+impl<'e> Item<'e> {
+    fn of(index: usize, entry: &'e Entry, fingerprint: &Fingerprint) -> Item<'e> {
         let content = fingerprint.content;
         let guid = entry.guid.as_deref().map(str::trim).filter(|guid| !guid.is_empty());
         let link = fingerprint.link.clone().filter(|link| !link.is_empty());
         let title = entry.title.as_deref().map(str::trim).filter(|title| !title.is_empty()).map(str::to_owned);
-        let mut base = match (guid, link.as_deref()) {
-            (Some(guid), _) => keyed("guid", &[guid]),
-            (None, Some(link)) => keyed("link", &[link]),
-            (None, None) => dated(entry, title.as_deref()),
+        let paper = guid.or(entry.link.as_deref()).and_then(arxiv::paper);
+        let mut base = match (&paper, guid, link.as_deref()) {
+            (Some(paper), ..) => keyed("arxiv", &[&paper.number]),
+            (None, Some(guid), _) => keyed("guid", &[guid]),
+            (None, None, Some(link)) => keyed("link", &[link]),
+            (None, None, None) => dated(entry, title.as_deref()),
         };
         let extend = |by: &str, with: &str| {
             let mut fields = Fields::new(by);
@@ -234,7 +324,8 @@ impl Item {
             // Nothing names it but what it says.
             base = by_content;
         }
-        Item { index, title, link, content, plain: base, by_link, by_title, by_content }
+        let version = paper.map(|paper| paper.version);
+        Item { index, entry, version, title, link, content, plain: base, by_link, by_title, by_content }
     }
 
     /// Its extended keys, the one that survives most edits first.
@@ -247,16 +338,22 @@ impl Item {
         &self,
         known: &mut dyn FnMut(&Key) -> Result<Option<Known>, E>,
     ) -> Result<Option<(usize, Identified)>, E> {
-        let found = match known(&self.plain)? {
-            None => Found::New,
-            Some(known) if known.content == self.content => Found::Unchanged(known.entry),
+        let (found, is_alias) = match known(&self.plain)? {
+            None => (Found::New, false),
+            Some(known) if known.content == self.content => (Found::Unchanged(known.entry), known.is_alias),
             Some(_) => return Ok(None),
         };
-        Ok(Some((self.index, Identified { key: self.plain, found })))
+        Ok(Some((self.index, Identified { key: self.plain, found, is_alias })))
     }
 
     fn has_title_of(&self, known: &Known) -> bool {
         self.title.as_deref() == known.title.as_deref().map(str::trim).filter(|title| !title.is_empty())
+    }
+
+    /// Whether everything but title and link is as it was, and there is something.
+    fn has_rest_of(&self, known: &Known) -> bool {
+        (self.entry.summary.is_some() || self.entry.body.is_some())
+            && content(self.entry, known.title.as_deref(), known.link.as_deref()) == known.content
     }
 
     fn has_link_of(&self, known: &Known) -> bool {
@@ -278,309 +375,5 @@ fn dated(entry: &Entry, title: Option<&str>) -> Key {
     keyed("title", &[title.unwrap_or_default(), day.as_deref().unwrap_or_default()])
 }
 
-/// The items of a document that share one plain key.
-struct Group {
-    items: Vec<Item>,
-    is_alone: bool,
-    links: HashMap<Option<String>, usize>,
-    titles: HashMap<Option<String>, usize>,
-    known: HashMap<Key, Known>,
-    claimed: HashSet<Key>,
-    done: Vec<(usize, Identified)>,
-}
-
-impl Group {
-    fn new(mut items: Vec<Item>) -> Group {
-        // An order of their own, so that the document's order decides nothing.
-        items.sort_by_key(|item| item.by_content);
-        let mut links = HashMap::new();
-        let mut titles = HashMap::new();
-        for item in &items {
-            *links.entry(item.link.clone()).or_default() += 1;
-            *titles.entry(item.title.clone()).or_default() += 1;
-        }
-        let is_alone = items.len() == 1;
-        Group { items, is_alone, links, titles, known: HashMap::new(), claimed: HashSet::new(), done: Vec::new() }
-    }
-
-    fn identify<E>(
-        mut self,
-        known: &mut dyn FnMut(&Key) -> Result<Option<Known>, E>,
-    ) -> Result<Vec<(usize, Identified)>, E> {
-        self.look_up(known)?;
-        self.claim(|_, item, known| item.content == known.content);
-        self.claim(|_, item, known| item.has_title_of(known) && item.has_link_of(known));
-        self.claim(|group, item, known| {
-            (item.has_link_of(known) && group.has_own_link(item))
-                || (item.has_title_of(known) && group.has_own_title(item))
-        });
-        if self.is_alone {
-            self.claim(|_, _, _| true);
-        }
-        self.name_the_new();
-        Ok(self.done)
-    }
-
-    /// Asks for every key that may decide. An extended key is given only where the plain one is taken, so an unknown
-    /// plain key, and an item that is alone under its id and plainly the same, need one question.
-    fn look_up<E>(&mut self, known: &mut dyn FnMut(&Key) -> Result<Option<Known>, E>) -> Result<(), E> {
-        let Some(plain) = self.items.first().map(|item| item.plain) else { return Ok(()) };
-        let Some(found) = known(&plain)? else { return Ok(()) };
-        let is_settled = matches!(self.items.as_slice(), [only] if only.content == found.content
-            || (only.has_title_of(&found) && only.has_link_of(&found)));
-        self.known.insert(plain, found);
-        if is_settled {
-            return Ok(());
-        }
-        for key in self.items.iter().flat_map(Item::extended).collect::<BTreeSet<Key>>() {
-            if let Some(found) = known(&key)? {
-                self.known.insert(key, found);
-            }
-        }
-        Ok(())
-    }
-
-    fn has_own_link(&self, item: &Item) -> bool {
-        item.link.is_some() && self.links.get(&item.link) == Some(&1)
-    }
-
-    fn has_own_title(&self, item: &Item) -> bool {
-        item.title.is_some() && self.titles.get(&item.title) == Some(&1)
-    }
-
-    /// Gives every item the first of its free known keys for which `is_same` holds.
-    fn claim(&mut self, is_same: impl Fn(&Group, &Item, &Known) -> bool) {
-        for item in std::mem::take(&mut self.items) {
-            let claim = item.extended().chain([item.plain]).find_map(|key| {
-                let known = self.known.get(&key).filter(|_| !self.claimed.contains(&key))?;
-                is_same(self, &item, known).then(|| (key, known.clone()))
-            });
-            match claim {
-                Some((key, known)) => self.settle(&item, key, Some(&known)),
-                None => self.items.push(item),
-            }
-        }
-    }
-
-    /// Gives the items that are left keys of their own.
-    fn name_the_new(&mut self) {
-        for item in std::mem::take(&mut self.items) {
-            let by_link = item.by_link.filter(|_| self.has_own_link(&item));
-            let by_title = item.by_title.filter(|_| self.has_own_title(&item));
-            let key = [Some(item.plain), by_link, by_title]
-                .into_iter()
-                .flatten()
-                .find(|key| !self.claimed.contains(key) && !self.known.contains_key(key))
-                .unwrap_or(item.by_content);
-            self.settle(&item, key, None);
-        }
-    }
-
-    /// Decides what an item is, under this key.
-    fn settle(&mut self, item: &Item, key: Key, known: Option<&Known>) {
-        let found = match known {
-            None => Found::New,
-            Some(known) if known.content == item.content => Found::Unchanged(known.entry),
-            Some(known) => Found::Changed { entry: known.entry, revision: known.revision.saturating_add(1) },
-        };
-        self.claimed.insert(key);
-        self.done.push((item.index, Identified { key, found }));
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use std::convert::Infallible;
-
-    use super::*;
-
-    /// A store of one feed: what an integration would commit after every poll.
-    #[derive(Default)]
-    struct Shelf {
-        rows: HashMap<Key, Known>,
-        asked: usize,
-    }
-
-    impl Shelf {
-        fn poll(&mut self, entries: &[Entry]) -> Vec<Option<Identified>> {
-            let (rows, asked) = (&self.rows, &mut self.asked);
-            let fingerprints: Vec<_> = entries.iter().map(fingerprint).collect();
-            let fates = identify::<Infallible>(entries.iter().zip(&fingerprints), &mut |key| {
-                *asked += 1;
-                Ok(rows.get(key).cloned())
-            })
-            .unwrap();
-            for (entry, fate) in entries.iter().zip(&fates) {
-                let Some(fate) = fate else { continue };
-                let (no, revision) = match fate.found {
-                    Found::New => (EntryNo(i64::try_from(self.rows.len()).unwrap() + 1), 1),
-                    Found::Unchanged(_) => continue,
-                    Found::Changed { entry, revision } => (entry, revision),
-                };
-                let (title, link, content) = (entry.title.clone(), entry.link.clone(), fingerprint(entry).content);
-                self.rows.insert(fate.key, Known { entry: no, revision, content, title, link });
-            }
-            fates
-        }
-
-        /// The entry numbers, revisions and newness of a poll, short enough to compare.
-        fn words(&mut self, entries: &[Entry]) -> Vec<String> {
-            let fates = self.poll(entries);
-            fates
-                .into_iter()
-                .map(|fate| match fate {
-                    None => "copy".to_owned(),
-                    Some(Identified { key, found: Found::New }) => format!("new {}", self.rows[&key].entry),
-                    Some(Identified { found: Found::Unchanged(no), .. }) => format!("same {no}"),
-                    Some(Identified { found: Found::Changed { entry, revision }, .. }) => {
-                        format!("{entry} r{revision}")
-                    }
-                })
-                .collect()
-        }
-    }
-
-    fn entry(guid: &str, link: &str, title: &str, summary: &str) -> Entry {
-        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        Entry { guid: some(guid), link: some(link), title: some(title), summary: some(summary), ..Entry::default() }
-    }
-
-    const PAGE: &str = "https://example.com/advisories/1";
-
-    #[test]
-    fn seen_and_the_same_is_nothing_and_changed_is_a_revision() {
-        let mut shelf = Shelf::default();
-        assert_eq!(shelf.words(&[entry("1", PAGE, "t", "s")]), ["new 1"]);
-        assert_eq!(shelf.words(&[entry("1", PAGE, "t", "s")]), ["same 1"]);
-        assert_eq!(shelf.words(&[entry("1", PAGE, "t", "changed")]), ["1 r2"]);
-        assert_eq!(shelf.words(&[entry("1", "https://example.com/moved", "other title", "changed")]), ["1 r3"]);
-        assert_eq!(shelf.words(&[entry("1", "https://example.com/moved", "other title", "changed")]), ["same 1"]);
-    }
-
-    #[test]
-    fn words_are_the_same_however_they_are_found() {
-        let hash = |text: &str| fingerprint(&Entry { summary: Some(text.into()), ..Entry::default() });
-        for space in ["  ", "\t", "\n", "\u{b}", "\u{c}", "\r\n", "\u{85}", "\u{a0}", "\u{2003}"] {
-            assert_eq!(hash(&format!("{space}two{space}words")), hash("two words"), "{space:?}");
-            assert_eq!(hash(&format!("zwei{space}Wörter{space}")), hash("zwei Wörter"), "{space:?}");
-        }
-        assert_ne!(hash("two\u{1c}words"), hash("two words"));
-    }
-
-    #[test]
-    fn a_moved_date_white_space_authors_and_tracking_are_no_change() {
-        let mut shelf = Shelf::default();
-        let mut one = entry("1", PAGE, "Two words", "a  text");
-        one.categories = vec!["b".into(), "a".into()];
-        assert_eq!(shelf.words(&[one.clone()]), ["new 1"]);
-        one.published = "2099-01-01T00:00:00Z".parse().ok();
-        one.updated = one.published;
-        one.authors = vec!["somebody".into()];
-        one.title = Some("Two\n words ".into());
-        one.categories.reverse();
-        one.link = Some(format!("{PAGE}?utm_source=feed"));
-        assert_eq!(shelf.words(&[one.clone()]), ["same 1"]);
-        one.exploited = true;
-        assert_eq!(shelf.words(&[one]), ["1 r2"]);
-    }
-
-    #[test]
-    fn without_an_id_the_link_decides_and_without_a_link_title_and_day() {
-        let mut shelf = Shelf::default();
-        assert_eq!(shelf.words(&[entry("", PAGE, "t", "s"), entry(" ", "", "t", "s")]), ["new 1", "new 2"]);
-        assert_eq!(shelf.words(&[entry("", "", "t", "more"), entry("", PAGE, "t2", "s")]), ["2 r2", "1 r2"]);
-        let mut dated = entry("", "", "t", "s");
-        dated.published = "2099-01-01T23:59:59Z".parse().ok();
-        assert_eq!(shelf.words(&[dated.clone()]), ["new 3"]);
-        dated.published = "2099-01-01T01:00:00Z".parse().ok();
-        assert_eq!(shelf.words(&[dated]), ["same 3"]);
-        assert_eq!(shelf.words(&[entry("", "", "", "only text"), Entry::default()]), ["new 4", "new 5"]);
-        assert_eq!(shelf.words(&[Entry::default(), entry("", "", "", "only text")]), ["same 5", "same 4"]);
-    }
-
-    #[test]
-    fn two_identical_items_in_one_document_are_one() {
-        let mut shelf = Shelf::default();
-        let twice = [entry("1", PAGE, "t", "s"), entry("1", PAGE, "t", "s")];
-        assert_eq!(shelf.words(&twice), ["new 1", "copy"]);
-        assert_eq!(shelf.words(&twice), ["same 1", "copy"]);
-    }
-
-    #[test]
-    fn repeated_ids_swallow_nothing_and_keep_their_identity_in_any_order() {
-        let package = |name: &str| entry("GHSA-jfh8-c2jp-5v3q", PAGE, &format!("[{name}] flaw"), "text");
-        let mut shelf = Shelf::default();
-        let mut items = vec![package("a"), package("b"), package("c")];
-        let first = shelf.words(&items);
-        assert!(first.iter().all(|word| word.starts_with("new")), "{first:?}");
-        items.reverse();
-        let second = shelf.words(&items);
-        assert!(second.iter().all(|word| word.starts_with("same")), "{second:?}");
-        items.swap(0, 1);
-        items.push(package("d"));
-        let third = shelf.words(&items);
-        assert_eq!(third.iter().filter(|word| word.starts_with("same")).count(), 3, "{third:?}");
-        assert_eq!(third.last().unwrap(), "new 4");
-        for item in &items {
-            let alone = shelf.words(std::slice::from_ref(item));
-            assert!(alone[0].starts_with("same"), "{alone:?}");
-        }
-    }
-
-    #[test]
-    fn an_entry_that_gets_a_sibling_stays_itself() {
-        let mut shelf = Shelf::default();
-        assert_eq!(shelf.words(&[entry("1", PAGE, "[b] flaw", "s")]), ["new 1"]);
-        let siblings = [entry("1", PAGE, "[a] flaw", "s"), entry("1", PAGE, "[b] flaw", "s")];
-        assert_eq!(shelf.words(&siblings), ["new 2", "same 1"]);
-        let edited = [entry("1", PAGE, "[b] flaw", "fixed"), entry("1", PAGE, "[a] flaw", "s")];
-        assert_eq!(shelf.words(&edited), ["1 r2", "same 2"]);
-        assert_eq!(shelf.words(&siblings[..1]), ["same 2"]);
-    }
-
-    #[test]
-    fn siblings_that_differ_in_their_text_only_are_two_entries() {
-        let mut shelf = Shelf::default();
-        let ranges = [entry("1", PAGE, "flaw", "before 2.1"), entry("1", PAGE, "flaw", "before 3.4")];
-        let first = shelf.words(&ranges);
-        assert!(first.contains(&"new 1".to_owned()) && first.contains(&"new 2".to_owned()), "{first:?}");
-        assert!(shelf.words(&ranges).iter().all(|word| word.starts_with("same")));
-    }
-
-    #[test]
-    fn one_id_for_all_items_is_survived() {
-        let mut shelf = Shelf::default();
-        let items: Vec<Entry> =
-            (0..50).map(|n| entry("feed", &format!("{PAGE}/{n}"), &format!("title {n}"), "s")).collect();
-        assert!(shelf.words(&items).iter().all(|word| word.starts_with("new")));
-        assert_eq!(shelf.rows.len(), 50);
-        assert!(shelf.words(&items).iter().all(|word| word.starts_with("same")));
-        let edited: Vec<Entry> = items.iter().cloned().map(|one| Entry { title: Some("t".into()), ..one }).collect();
-        assert!(shelf.words(&edited).iter().all(|word| word.ends_with("r2")));
-    }
-
-    #[test]
-    fn links_that_differ_in_their_fragment_are_two() {
-        let mut shelf = Shelf::default();
-        let page = [entry("", &format!("{PAGE}#one"), "one", "s"), entry("", &format!("{PAGE}#two"), "two", "s")];
-        assert_eq!(shelf.words(&page), ["new 1", "new 2"]);
-    }
-
-    #[test]
-    fn an_unseen_or_unchanged_item_costs_one_question() {
-        let mut shelf = Shelf::default();
-        let items: Vec<Entry> = (0..10).map(|n| entry(&n.to_string(), PAGE, "t", "s")).collect();
-        shelf.poll(&items);
-        shelf.poll(&items);
-        assert_eq!(shelf.asked, 20);
-    }
-
-    #[test]
-    fn twenty_thousand_items_under_one_id_are_told_apart_in_time() {
-        let mut shelf = Shelf::default();
-        let items: Vec<Entry> = (0..20_000).map(|n| entry("1", PAGE, &format!("title {n}"), "s")).collect();
-        shelf.poll(&items);
-        let again = shelf.words(&items);
-        assert!(again.iter().all(|word| word.starts_with("same")));
-    }
-}
+mod tests;

@@ -47,6 +47,8 @@ pub enum Kind {
     Followed,
     /// The move is proved, and a person decides.
     Asked,
+    /// An editor wrote the new address into `feeds.toml`.
+    Agreed,
     /// The address that was taken is asked no more.
     Dropped,
 }
@@ -58,6 +60,7 @@ impl Kind {
             Kind::Seen => "seen",
             Kind::Followed => "followed",
             Kind::Asked => "asked",
+            Kind::Agreed => "agreed",
             Kind::Dropped => "dropped",
         }
     }
@@ -190,10 +193,7 @@ fn site(host: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{
-        feed::Wishes,
-        id::{FeedId, FeedNo},
-    };
+    use crate::model::id::{FeedId, FeedNo};
 
     const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -207,29 +207,9 @@ mod tests {
 
     fn status() -> FeedStatus {
         FeedStatus {
-            no: FeedNo(1),
-            id: FeedId::new("tarn"),
-            enabled: true,
-            next_poll_at: start(),
-            next_poll_why: String::new(),
-            attempt: 0,
             validators: Validators { etag: Some(b"\"1\"".to_vec()), last_modified: None },
             state: FeedState::Ok,
-            since: start(),
-            cause: String::new(),
-            failures: 0,
-            last_poll_at: None,
-            last_entry_at: None,
-            full_fetch_at: None,
-            baseline_at: None,
-            partial: false,
-            wishes: Wishes::default(),
-            gone_at: None,
-            empties: 0,
-            moving: None,
-            moved_to: None,
-            moved_at: None,
-            move_told: None,
+            ..FeedStatus::unpolled(FeedNo(1), FeedId::new("tarn"), start())
         }
     }
 

@@ -394,6 +394,7 @@ pub(crate) mod tests {
             url: "https://cert.example/feed".parse().unwrap(),
             owner: "maria".into(),
             group: Some("certs".into()),
+            expect: None,
             every: SignedDuration::from_hours(1),
             every_stated: false,
             a_im: false,

@@ -71,7 +71,7 @@ pub fn run(options: &Options) -> Outcome {
         for k in (0..each).filter(|k| k % slices == slice - 1) {
             let mutant = Mutant::of(&document, &other, k, Seed::of(&[number, n as u64, k as u64]));
             let name = format!("{}-{k}", file.file_name().unwrap_or_default().display());
-            seen.judge(mutant, &name, &place)?;
+            seen.judge(&mutant, &name, &place)?;
         }
     }
     let _the_default = std::panic::take_hook();
@@ -140,7 +140,7 @@ impl Mutant {
 }
 
 impl Seen {
-    fn judge(&mut self, mutant: Mutant, name: &str, place: &Path) -> std::io::Result<()> {
+    fn judge(&mut self, mutant: &Mutant, name: &str, place: &Path) -> std::io::Result<()> {
         let (outcome, mut took) = mutant.read();
         // A busy machine is no fault of the reader's: what is slow must be slow three times.
         for _ in 0..2 {

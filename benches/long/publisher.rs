@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     io::{BufRead, BufReader, Read, Write},
     net::{Ipv4Addr, TcpListener, TcpStream},
     sync::{
@@ -185,9 +186,10 @@ pub fn rss(title: &str, items: impl IntoIterator<Item = (String, String)>) -> St
     );
     for (title, id) in items {
         let (title, id) = (escaped(&title), escaped(&id));
-        out += &format!(
+        let _ = writeln!(
+            out,
             "<item><title>{title}</title><guid isPermaLink=\"false\">{id}</guid>\
-             <description>What is said about it: {title}</description></item>\n"
+             <description>What is said about it: {title}</description></item>"
         );
     }
     out + "</channel></rss>\n"

@@ -115,7 +115,7 @@ impl Service {
     pub fn stop(&mut self) -> Result<(ExitStatus, Duration), Box<dyn Error>> {
         let watch = Stopwatch::start();
         Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status()?;
-        while watch.elapsed() < Duration::from_secs(60) {
+        while watch.elapsed() < Duration::from_mins(1) {
             if let Some(status) = self.child.try_wait()? {
                 return Ok((status, watch.elapsed()));
             }

@@ -1,6 +1,6 @@
-//! H-49, and the memory of S-13: the real daemon for an hour on feeds of which half are hostile. The good half must be on
+//! H-49: the real daemon for an hour on feeds of which half are hostile. The good half must be on
 //! time: the 99th percentile of what lies between the moment that a feed is due and its request at the publisher is under
-//! five seconds.
+//! five seconds. The most memory that it took is told beside it; a bound for that is another row (S-13).
 //!
 //! When a feed is due is read from the state four times a second. Every second answer of a hostile feed is a good one,
 //! so that it is asked again after its interval and stays hostile for the whole hour.
@@ -32,8 +32,6 @@ use crate::{
 const EVERY: &str = "1m";
 /// The most lateness of 99 in 100 requests, in milliseconds.
 const LATEST: i64 = 5_000;
-/// The most memory of the daemon, in KiB.
-const MOST_MEMORY: u64 = 128 * 1024;
 const LOOK: Duration = Duration::from_millis(250);
 /// The items of a good feed.
 const ITEMS: usize = 20;
@@ -69,13 +67,12 @@ pub fn run(options: &Options) -> Outcome {
     let seen = Lateness::of(&publishers, &dues, &good, began);
     let kept = seen.report((ended - began) / 60_000);
     println!(
-        "memory: {} MiB at its most (limit {}); stopped in {:.1} s with {status}; the log verifies: {}",
+        "memory: {} MiB at its most; stopped in {:.1} s with {status}; the log verifies: {}",
         memory / 1024,
-        MOST_MEMORY / 1024,
         took.as_secs_f64(),
         verified
     );
-    Ok(kept && memory < MOST_MEMORY && status.success() && took < Duration::from_secs(10) && verified)
+    Ok(kept && status.success() && took < Duration::from_secs(10) && verified)
 }
 
 /// Every moment at which each feed was seen to be due.
@@ -215,7 +212,7 @@ impl Packed {
 
 /// What a feed answers.
 fn script(request: &Request, seed: u64, packed: &Packed) -> Vec<Step> {
-    match hostile(request.feed).filter(|_| request.before % 2 == 0) {
+    match hostile(request.feed).filter(|_| request.before.is_multiple_of(2)) {
         Some(way) => attack(way, request, seed, packed),
         None => good(request),
     }

@@ -54,7 +54,7 @@ pub fn traced(command: &Command, kinds: &str, folder: &Path) -> Result<Vec<Call>
     Ok(String::from_utf8_lossy(&text).lines().filter_map(call).collect())
 }
 
-/// `4711 openat(AT_FDCWD</root>, "a", O_RDONLY) = 3</root/a>`
+/// `4711 openat(AT_FDCWD</site>, "a", O_RDONLY) = 3</site/a>`
 fn call(line: &str) -> Option<Call> {
     let (_, rest) = line.split_once(' ')?;
     let (name, arguments) = rest.trim_start().split_once('(')?;

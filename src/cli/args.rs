@@ -88,6 +88,8 @@ pub enum Command {
         #[command(subcommand)]
         command: EvidenceCommand,
     },
+    /// What wants attention: exit 0 when nothing does, 4 when something does
+    Status,
     /// Print a completion script
     Completions {
         /// For which shell

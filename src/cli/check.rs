@@ -15,7 +15,7 @@ use crate::{
     jobs::Fault,
     model::{
         feed::{FeedStatus, Group, GroupKind, Membership},
-        id::ConfigVersion,
+        id::{ConfigVersion, FeedId},
         owner::Owner,
         settings::{Config, SourceFile},
         time::Time,
@@ -72,8 +72,7 @@ fn judge(
     match config::load_at(root, now) {
         Ok((config, mut warnings)) => {
             let standing = standing(&config);
-            let notes =
-                standing.iter().flat_map(|standing| address_notes(&config, &standing.feeds)).collect::<Vec<_>>();
+            let notes = standing.iter().flat_map(|standing| address_notes(&config, standing)).collect::<Vec<_>>();
             warnings.extend(config::address_warnings(&config, &notes));
             let order = |name: &str| config.files.iter().position(|file| file.name == name);
             warnings.sort_by_key(|problem| (order(&problem.file), problem.line, problem.column));
@@ -113,14 +112,13 @@ fn standing(place: &Place, config: &Config) -> Result<Option<Standing>, Failure>
 }
 
 /// What is to be said of the addresses of feeds that moved or want to.
-fn address_notes(config: &Config, feeds: &[FeedStatus]) -> Vec<AddressNote> {
+fn address_notes(config: &Config, standing: &Standing) -> Vec<AddressNote> {
     let mut notes = Vec::new();
-    for status in feeds {
+    let edited = |id: &FeedId| standing.difference.feeds.has_other(id.as_str(), "url");
+    // Under another address in the file the move is over with the next load.
+    for status in standing.feeds.iter().filter(|status| !edited(&status.id)) {
         let Some(feed) = config.feed(&status.id) else { continue };
-        let moving = status.moving.as_ref().filter(|moving| moving.asked_at.is_some());
-        // Under another address in the file the move is over with the next load.
-        let taken = status.moved_to.as_ref().filter(|moved_to| moved_to.as_str() != feed.url.as_str());
-        if let Some(moving) = moving.filter(|moving| moving.to != feed.url.as_str()) {
+        if let Some(moving) = status.moving.as_ref().filter(|moving| moving.asked_at.is_some()) {
             let to = Url::parse(&moving.to).ok();
             let why = to.and_then(|to| moves::objection(&feed.url, &to)).unwrap_or_default();
             notes.push(AddressNote {
@@ -129,7 +127,7 @@ fn address_notes(config: &Config, feeds: &[FeedStatus]) -> Vec<AddressNote> {
                 label: why,
                 hint: format!("if this is the publisher's wish, write url = \"{}\"", moving.to),
             });
-        } else if let Some(moved_to) = taken {
+        } else if let Some(moved_to) = &status.moved_to {
             let since = status.moved_at.map(|at| format!(" since {}", at.strftime("%-d %b %Y"))).unwrap_or_default();
             notes.push(AddressNote {
                 feed: status.id.clone(),

@@ -104,6 +104,7 @@ pub fn feed_of_text(config: &Config) -> Feed {
         url: config.web.base_url.clone(),
         owner: config.fallback.clone(),
         group: None,
+        expect: None,
         every: SignedDuration::ZERO,
         every_stated: false,
         a_im: false,

@@ -13,8 +13,9 @@ pub mod init;
 pub mod matching;
 pub mod parse;
 mod place;
-mod poll;
+pub mod poll;
 mod reading;
+pub mod status;
 mod stories;
 mod table;
 mod tick;
@@ -77,6 +78,7 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<u8, Failure> {
         Command::Digest { owner, preview } => digest::run(&place, owner, *preview, out),
         Command::Ack(ack) => ack::run(&place, ack, args.json, out),
         Command::Evidence { command } => evidence::run(&place, command, args.json, out),
+        Command::Status => status::run(&place, args.json, out),
         Command::Completions { shell } => {
             // Into memory first: the generator panics where nobody reads on.
             let mut script = Vec::new();

@@ -4,9 +4,12 @@ use std::fmt::{Display, Write as _};
 
 use serde::Serialize;
 
-use crate::model::{
-    entry::{Document, Entry},
-    time::Time,
+use crate::{
+    compose::words,
+    model::{
+        entry::{Document, Entry},
+        time::Time,
+    },
 };
 
 /// A document as `parse --json` prints it.
@@ -81,7 +84,7 @@ pub fn report(file: &str, result: &Result<Document, impl Display>) -> String {
     let mut out = String::new();
     match result {
         Err(error) => {
-            let _ = writeln!(out, "{file}: not read: {error}");
+            let _ = writeln!(out, "{file}: not read: {}", words::line(&error.to_string()));
         }
         Ok(document) => {
             let title = document.title.as_deref().unwrap_or("(no title)");

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, Stopwatch},
+    compose::words::line,
     jobs::poll::{self, PollReport, PolledFeed, Progress},
     lock::InstanceLock,
     model::{id::FeedId, settings::Config},
@@ -27,7 +28,7 @@ pub struct Bar {
 
 impl Bar {
     /// A bar that shows itself only on a terminal.
-    pub fn new() -> Bar {
+    pub(super) fn new() -> Bar {
         Bar { is_watched: is_watched(), is_shown: false }
     }
 
@@ -153,7 +154,7 @@ pub fn write_feeds(report: &PollReport, out: &mut dyn Write) -> Result<(), Failu
                 "{}: {} ({}), next try {:.0}",
                 feed.feed,
                 feed.state.as_str(),
-                feed.cause,
+                line(&feed.cause),
                 feed.next_poll_at
             )?;
         }

@@ -93,7 +93,7 @@ fn gather(read: &Read<'_>, no: StoryNo) -> Result<Option<Shown>, StoreError> {
     let answers = read.answers(no)?;
     let mut assignments = Vec::new();
     let mut urgent = false;
-    for AssignmentRow { owner, reason, digest, urgent: is_urgent } in read.assignments(no)? {
+    for AssignmentRow { owner, reason, digest, urgent: is_urgent, created_at } in read.assignments(no)? {
         urgent |= is_urgent;
         let delivered = match digest {
             Some(digest) => read.delivery_of(digest)?.delivered_at,
@@ -108,7 +108,8 @@ fn gather(read: &Read<'_>, no: StoryNo) -> Result<Option<Shown>, StoreError> {
         }
         assignments.push(Assigned {
             references,
-            answer: answers.iter().rev().find(|answer| answer.owner == owner).cloned(),
+            // What was answered before the story changed answers no change.
+            answer: answers.iter().rev().find(|answer| answer.owner == owner && answer.at >= created_at).cloned(),
             owner: owner.to_string(),
             reason,
             digest: digest.map(|digest| digest.0),

@@ -39,7 +39,7 @@ struct Page<'a> {
     groups: Vec<(&'a Group, &'a [Story])>,
     left_out: Option<String>,
     not_seen: Lines<'a>,
-    lists: [Lines<'a>; 3],
+    lists: [Lines<'a>; 4],
     also: &'a [AlsoLine],
     also_left_out: Option<String>,
 }
@@ -134,6 +134,7 @@ fn render(said: &Said, subject: &str, amount: Amount) -> Result<String, ComposeE
         }),
         not_seen: Lines::first("Not seen", &said.not_seen, amount.list),
         lists: [
+            Lines::first("Seen again", &said.seen_again, amount.list),
             Lines::first("About the feeds", &said.notices, amount.list),
             Lines::first("First look", &said.first_looks, amount.list),
             Lines::first("Restricted", &said.restricted, amount.list),

@@ -44,6 +44,7 @@ fn closing(page: &mut Page, said: &Said) {
         }
         page.wrapped("", seen);
     }
+    page.list("Seen again", &said.seen_again);
     page.list("About the feeds", &said.notices);
     page.list("First look", &said.first_looks);
     page.list("Restricted", &said.restricted);
@@ -76,6 +77,9 @@ fn story(page: &mut Page, story: &Story) {
     }
     if let Some(summary) = &story.summary {
         page.wrapped("   ", summary);
+    }
+    for (i, line) in story.changes.iter().enumerate() {
+        page.wrapped("   ", &if i == 0 { format!("What changed: {line}") } else { line.clone() });
     }
     page.wrapped("   ", &format!("Why you: {} {}", story.reason, story.proofs.join(" ")));
     page.wrapped("   ", &story.dates);

@@ -9,7 +9,10 @@ use super::{
     words::{count, cut, grouped, line, moment, zone_name},
 };
 use crate::model::{
-    digest::{AlsoPublished, BaselineNote, DigestContent, DigestStory, NotSeen, Restricted, StorySource},
+    digest::{
+        AlsoPublished, BaselineNote, DigestContent, DigestStory, NotSeen, Notice, Restricted, SeenAgain, StorySource,
+    },
+    feed::FeedState,
     stack::{Field, Marks, Method, Tag},
     time::Time,
 };
@@ -18,6 +21,10 @@ use crate::model::{
 const MAX_TITLE: usize = 300;
 /// The longest summary, in characters.
 const MAX_SUMMARY: usize = 240;
+/// The longest line that says what changed, in characters.
+const MAX_CHANGE: usize = 480;
+/// The longest reason, in characters.
+const MAX_REASON: usize = 600;
 /// The longest name of a feed, component or person, in characters.
 const MAX_NAME: usize = 80;
 /// The longest cause of a feed's trouble, in characters.
@@ -42,6 +49,8 @@ pub(super) struct Said {
     pub groups: Vec<Group>,
     /// What could not be seen.
     pub not_seen: Vec<String>,
+    /// What is seen again.
+    pub seen_again: Vec<String>,
     /// How many feeds were seen, in one sentence.
     pub feeds_seen: Option<String>,
     /// What is new about feeds that are seen.
@@ -88,6 +97,8 @@ pub(super) struct Story {
     pub cves: Vec<String>,
     /// What it says.
     pub summary: Option<String>,
+    /// What was and what is, where it is told again.
+    pub changes: Vec<String>,
     /// Whose it is and why, in one sentence.
     pub reason: String,
     /// The proof: term, place, method, confidence; the best first.
@@ -124,7 +135,6 @@ pub(super) struct AlsoLine {
 pub(super) fn said(content: &DigestContent) -> Said {
     let judge = Judge::new(&content.answer_all_url);
     let stories = content.stories.len();
-    let blind = content.not_seen.len();
     Said {
         action: action(content, &judge),
         who_and_when: format!(
@@ -134,7 +144,7 @@ pub(super) fn said(content: &DigestContent) -> Said {
             moment(content.now, &content.timezone, "%a %-d %b %Y, %H:%M"),
             zone_name(content.now, &content.timezone),
         ),
-        blindness: (blind > 0).then(|| format!("{} could not be seen.", count(blind, "feed", "feeds"))),
+        blindness: blindness(content).map(|words| format!("{words}.")),
         answer_all: match stories {
             0 => None,
             1 => Some("Answer it".to_owned()),
@@ -144,7 +154,8 @@ pub(super) fn said(content: &DigestContent) -> Said {
         answer_all_url: content.answer_all_url.clone(),
         groups: groups(content, &judge),
         not_seen: content.not_seen.iter().map(|feed| not_seen(feed, content, &judge)).collect(),
-        feeds_seen: feeds_seen(content.feeds_total, blind),
+        seen_again: content.seen_again.iter().map(|feed| seen_again(feed, content)).collect(),
+        feeds_seen: feeds_seen(content.feeds_total, blind(content).0),
         notices: content.notices.iter().map(|notice| judge.defang(&cut(notice, MAX_NOTICE))).collect(),
         first_looks: content.baselines.iter().map(first_look).collect(),
         restricted: content.restricted.iter().map(restricted).collect(),
@@ -152,6 +163,27 @@ pub(super) fn said(content: &DigestContent) -> Said {
         also_total: content.also_published.iter().map(|feed| feed.lines.len() + feed.more).sum(),
         owns: owns(&content.owns),
         checkpoint: content.checkpoint.clone(),
+    }
+}
+
+/// How many feeds could not be seen, and how many were and are silent for too long.
+pub(super) fn blind(content: &DigestContent) -> (usize, usize) {
+    let silent = content.not_seen.iter().filter(|feed| feed.state == FeedState::Stale.as_str()).count();
+    (content.not_seen.len() - silent, silent)
+}
+
+fn blindness(content: &DigestContent) -> Option<String> {
+    let is = |n: usize| if n == 1 { "is" } else { "are" };
+    match blind(content) {
+        (0, 0) => None,
+        (blind, 0) => Some(format!("{} could not be seen", count(blind, "feed", "feeds"))),
+        (0, silent) => Some(format!("{} {} silent for too long", count(silent, "feed", "feeds"), is(silent))),
+        (blind, silent) => Some(format!(
+            "{} could not be seen, and {} {} silent for too long",
+            count(blind, "feed", "feeds"),
+            grouped(silent as u64),
+            is(silent)
+        )),
     }
 }
 
@@ -174,10 +206,10 @@ fn action(content: &DigestContent, judge: &Judge) -> String {
     let calm = content.stories.len() - urgent;
     let first = |story: Option<&DigestStory>| story.map_or_else(String::new, |story| judge.defang(&label(story, 60)));
     match (urgent, calm) {
-        (0, 0) if content.not_seen.is_empty() => "Nothing to answer".to_owned(),
-        (0, 0) => {
-            format!("Nothing to answer, and {} could not be seen", count(content.not_seen.len(), "feed", "feeds"))
-        }
+        (0, 0) => match blindness(content) {
+            None => "Nothing to answer".to_owned(),
+            Some(blindness) => format!("Nothing to answer, and {blindness}"),
+        },
         (0, 1) => format!("One story to answer: {}", first(content.stories.first())),
         (0, n) => format!("{} stories to answer, none of them urgent", grouped(n as u64)),
         (1, 0) => format!("Urgent: {}", first(content.stories.first())),
@@ -220,7 +252,8 @@ fn story(story: &DigestStory, content: &DigestContent, judge: &Judge) -> Story {
         severity: severity(story.marks),
         cves: story.cves.iter().map(|cve| judge.defang(&cut(cve, MAX_NAME))).collect(),
         summary: story.summary.as_deref().map(|text| judge.defang(&cut(text, MAX_SUMMARY))).filter(|s| !s.is_empty()),
-        reason: judge.defang(&cut(&story.reason, MAX_TITLE)),
+        changes: story.changes.iter().map(|line| judge.defang(&cut(line, MAX_CHANGE))).collect(),
+        reason: judge.defang(&cut(&story.reason, MAX_REASON)),
         proofs: story.tags.iter().map(|(name, tag)| judge.defang(&proof(name, tag, &story.reason))).collect(),
         sources: story.sources.iter().map(|one| source(one, judge)).collect(),
         dates: dates(story, content),
@@ -298,8 +331,29 @@ fn not_seen(feed: &NotSeen, content: &DigestContent, judge: &Judge) -> String {
     let cause = cause.trim_end_matches('.');
     let tries =
         if feed.tries > 0 { format!(", {}", count(feed.tries as usize, "try", "tries")) } else { String::new() };
-    let opening = format!("{}: {} since {}{tries}", cut(&feed.feed, MAX_NAME), line(state), since(feed.since, content));
-    if cause.is_empty() || cause == state { format!("{opening}.") } else { format!("{opening}; {cause}.") }
+    let call = match feed.notice {
+        Some(Notice::Trouble | Notice::Recovery) => "New: ",
+        Some(Notice::Alarm) => "Please act: ",
+        None => "",
+    };
+    let name = cut(&feed.feed, MAX_NAME);
+    let opening = format!("{call}{name}: {} since {}{tries}", line(state), since(feed.since, content));
+    let mut words =
+        if cause.is_empty() || cause == state { format!("{opening}.") } else { format!("{opening}; {cause}.") };
+    if let Some(advice) = &feed.advice {
+        words.push(' ');
+        words.push_str(&line(advice));
+    }
+    words
+}
+
+fn seen_again(feed: &SeenAgain, content: &DigestContent) -> String {
+    let was = match feed.was.as_str() {
+        "stale" => "silent",
+        "not-a-feed" => "not a feed",
+        other => other,
+    };
+    format!("{}: seen again since {}; it was {}.", cut(&feed.feed, MAX_NAME), since(feed.since, content), line(was))
 }
 
 fn first_look(note: &BaselineNote) -> String {

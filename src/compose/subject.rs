@@ -1,11 +1,11 @@
 //! The subject: what it is and how bad in the first 33 characters, 60 in all, the date last.
 
 use super::{
-    said::label,
+    said::{blind, label},
     words::{cut, grouped, moment},
 };
 use crate::model::{
-    digest::{DigestContent, DigestKind, DigestStory},
+    digest::{DigestContent, DigestKind, DigestStory, NotSeen, Notice},
     stack::Severity,
 };
 
@@ -35,28 +35,55 @@ fn trouble(content: &DigestContent) -> Option<String> {
     if !(content.stories.is_empty() && content.also_published.is_empty() && content.restricted.is_empty()) {
         return None;
     }
-    let newest = content.not_seen.iter().rev().max_by_key(|feed| feed.since)?;
-    let does = match newest.state.as_str() {
-        "refused" => "refuses us",
-        "throttled" => "puts us off",
-        "gone" => "is gone",
-        "not-a-feed" => "is no feed",
-        _ => "is broken",
+    let has_news = content.not_seen.iter().any(|feed| feed.notice.is_some());
+    if let (Some(first), false) = (content.seen_again.first(), has_news) {
+        return Some(seen_again(content, &first.feed));
+    }
+    let is_alarm = |feed: &&NotSeen| feed.notice == Some(Notice::Alarm);
+    let alarm = content.not_seen.iter().rev().filter(is_alarm).max_by_key(|feed| feed.since);
+    let newest = alarm.or_else(|| content.not_seen.iter().rev().max_by_key(|feed| feed.since))?;
+    let call = match alarm {
+        Some(_) => "Still blind: ",
+        None if newest.state == "stale" => "Silent: ",
+        None => "Blind: ",
     };
-    let others = match content.not_seen.len().saturating_sub(1) {
+    let does = match newest.state.as_str() {
+        "refused" => " refuses us",
+        "throttled" => " puts us off",
+        "gone" => " is gone",
+        "not-a-feed" => " is no feed",
+        "stale" => "",
+        "suspicious" => " is in doubt",
+        _ => " is broken",
+    };
+    let others = others(content.not_seen.len());
+    let since = moment(newest.since, &content.timezone, "%a %-d %b");
+    let tail = format!("{does} since {since}{others}");
+    let room = MAX_SUBJECT.saturating_sub(call.len() + tail.chars().count());
+    Some(format!("{call}{}{tail}", cut(&newest.feed, room)))
+}
+
+/// The subject where there is nothing but feeds that are seen again.
+fn seen_again(content: &DigestContent, first: &str) -> String {
+    let when = moment(content.now, &content.timezone, " (%a %-d %b)");
+    let tail = format!("{}{when}", others(content.seen_again.len()));
+    let room = MAX_SUBJECT.saturating_sub("Seen again: ".len() + tail.chars().count());
+    format!("Seen again: {}{tail}", cut(first, room))
+}
+
+/// How many feeds there are beside the one that is named.
+fn others(all: usize) -> String {
+    match all.saturating_sub(1) {
         0 => String::new(),
         1 => ", +1 feed".to_owned(),
         n => format!(", +{} feeds", grouped(n as u64)),
-    };
-    let tail = format!(" {does} since {}{others}", moment(newest.since, &content.timezone, "%a %-d %b"));
-    let room = MAX_SUBJECT.saturating_sub("Blind: ".len() + tail.chars().count());
-    Some(format!("Blind: {}{tail}", cut(&newest.feed, room)))
+    }
 }
 
 fn quiet(content: &DigestContent) -> String {
     let also: usize = content.also_published.iter().map(|feed| feed.lines.len() + feed.more).sum();
-    if !content.not_seen.is_empty() {
-        let seen = content.feeds_total.saturating_sub(content.not_seen.len());
+    if blind(content).0 > 0 {
+        let seen = content.feeds_total.saturating_sub(blind(content).0);
         format!("Nothing for you, {} of {} feeds seen", grouped(seen as u64), grouped(content.feeds_total as u64))
     } else if also > 0 {
         format!("Nothing to answer, {} also published", grouped(also as u64))

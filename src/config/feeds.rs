@@ -46,6 +46,7 @@ const FEED: Shape = Shape {
         ("group", "\"cisa\""),
         ("every", "\"1h\""),
         ("a_im", "false"),
+        ("expect", "\"14d\""),
         ("unmatched", "\"list\""),
         ("baseline", "3"),
         ("tlp", "\"CLEAR\""),
@@ -53,7 +54,6 @@ const FEED: Shape = Shape {
         ("enabled", "true"),
     ],
     elsewhere: &[
-        ("expect", RESERVED),
         ("kind", "`kind` is a key of [[group]]; what a feed is made of is found out by itself"),
         ("headers", RESERVED),
         ("include", RESERVED),
@@ -140,6 +140,7 @@ fn feed(
     let group = table.text("group", report).and_then(|text| names.groups.resolve(&text, report));
     let every = every(table, fetch, report);
     let a_im = table.flag("a_im", report).unwrap_or(false);
+    let expect = expect(table, every.unwrap_or(fetch.every), report);
     let topics = table.texts("topics", report).unwrap_or_default();
     let topics = topics.iter().filter_map(|text| names.topics.resolve(text, report)).map(TopicId::new).collect();
     let unmatched = table.word("unmatched", &UNMATCHED, report).unwrap_or(Unmatched::List);
@@ -155,6 +156,7 @@ fn feed(
         every: every.unwrap_or(fetch.every),
         every_stated: every.is_some(),
         a_im,
+        expect,
         unmatched,
         baseline: usize::try_from(baseline).unwrap_or(usize::MAX),
         tlp,
@@ -222,6 +224,21 @@ fn every(table: &Fields<'_>, fetch: &FetchSettings, report: &mut Report<'_>) -> 
             format!("`{text}` is below fetch.min_interval"),
             format!("no feed is polled more often than every {:#}", fetch.min_interval),
             "write a longer interval, or lower min_interval in config/sigtrail.toml",
+        ))
+    })
+}
+
+/// The silence beyond which a feed is stale; one shorter than the interval of its polls would be reported each time.
+fn expect(table: &Fields<'_>, every: jiff::SignedDuration, report: &mut Report<'_>) -> Option<jiff::SignedDuration> {
+    table.read("expect", report, |text| {
+        let expect = values::duration(text, "1h", "366d")?;
+        if expect > every {
+            return Ok(expect);
+        }
+        Err(Flaw::new(
+            format!("`{text}` is no longer than the interval of the polls"),
+            format!("the feed is polled every {every:#}"),
+            "write the longest silence that is usual for the feed, such as \"14d\"",
         ))
     })
 }

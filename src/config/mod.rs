@@ -59,15 +59,15 @@ pub fn load(root: &Path) -> Result<(Config, Vec<Problem>), Problems> {
 /// Relative paths in the files are meant from the root. Gives the configuration with the warnings about it, or
 /// everything that is wrong with the files, all at once.
 pub fn load_at(root: &Path, now: Time) -> Result<(Config, Vec<Problem>), Problems> {
-    load_texts(root, read::NAMES.map(|name| read::read(&settings::below(root, name))), now)
+    load_texts(root, &read::NAMES.map(|name| read::read(&settings::below(root, name))), now)
 }
 
 /// Judges the configuration below a root folder as it would be with another text in `feeds.toml`; writes nothing.
 ///
 /// The lines and columns of what is wrong with `feeds.toml` are those of that text.
-pub fn load_with_feeds(root: &Path, feeds: String, now: Time) -> Result<(Config, Vec<Problem>), Problems> {
+pub fn load_with_feeds(root: &Path, feeds: &str, now: Time) -> Result<(Config, Vec<Problem>), Problems> {
     let [_, owners, stack, settings] = read::NAMES.map(|name| read::read(&settings::below(root, name)));
-    load_texts(root, [read::sized(&feeds_file(root), feeds), owners, stack, settings], now)
+    load_texts(root, &[read::sized(&feeds_file(root), feeds), owners, stack, settings], now)
 }
 
 /// Where `feeds.toml` is.
@@ -82,12 +82,12 @@ pub fn feed_address(text: &str, fetch: &FetchSettings) -> Result<Url, String> {
 
 fn load_texts(
     root: &Path,
-    texts: [Result<String, (String, String)>; 4],
+    texts: &[Result<String, (String, String)>; 4],
     now: Time,
 ) -> Result<(Config, Vec<Problem>), Problems> {
     let files: Vec<SourceFile> = read::NAMES
         .iter()
-        .zip(&texts)
+        .zip(texts)
         .map(|(name, text)| SourceFile { name: (*name).to_owned(), text: text.as_ref().cloned().unwrap_or_default() })
         .collect();
     let mut report = Report::new(&files);

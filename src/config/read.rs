@@ -40,8 +40,8 @@ pub(super) fn read(path: &Path) -> Result<String, (String, String)> {
 }
 
 /// A text that is to become a file, as it would be read.
-pub(super) fn sized(path: &Path, text: String) -> Result<String, (String, String)> {
-    if text.len() as u64 > LARGEST { Err(too_large(path)) } else { Ok(text) }
+pub(super) fn sized(path: &Path, text: &str) -> Result<String, (String, String)> {
+    if text.len() as u64 > LARGEST { Err(too_large(path)) } else { Ok(text.to_owned()) }
 }
 
 fn too_large(path: &Path) -> (String, String) {

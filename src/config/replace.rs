@@ -95,6 +95,19 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_root_edits_for_somebody_stays_theirs() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("feeds.toml");
+        fs::write(&path, "a").unwrap();
+        if std::os::unix::fs::chown(&path, Some(65_534), Some(65_533)).is_err() {
+            return;
+        }
+        replace(&path, "a", "b").unwrap();
+        let meta = fs::metadata(&path).unwrap();
+        assert_eq!((meta.uid(), meta.gid(), fs::read_to_string(&path).unwrap().as_str()), (65_534, 65_533, "b"));
+    }
+
+    #[test]
     fn what_somebody_else_wrote_in_the_meantime_is_never_lost() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("feeds.toml");

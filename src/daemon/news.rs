@@ -4,7 +4,12 @@
 use tracing::{debug, error, info, warn};
 
 use crate::{
-    jobs::{deliver::DeliverReport, digest::DigestReport, poll::PolledFeed, wake::Found},
+    jobs::{
+        deliver::DeliverReport,
+        digest::DigestReport,
+        poll::{PollReport, PolledFeed},
+        wake::Found,
+    },
     model::{delivery::SendOutcome, feed::FeedState},
     moves::{Kind, Step},
 };
@@ -43,11 +48,13 @@ fn moved(feed: &PolledFeed, step: &Step) {
     match step.kind {
         Kind::Seen => info!(target: "poll", { feed.id = %feed.feed, to }, "is redirected for good; followed for now"),
         Kind::Followed => {
-            info!(target: "poll", { feed.id = %feed.feed, to }, "moved; the new address is asked from now on")
+            info!(target: "poll", { feed.id = %feed.feed, to }, "moved; the new address is asked from now on");
         }
         Kind::Asked => {
             warn!(target: "poll", { feed.id = %feed.feed, to }, "moves, and a person has to agree: {}", step.reason);
         }
+        // A load of the configuration tells of it.
+        Kind::Agreed => {}
         Kind::Dropped => warn!(target: "poll", { feed.id = %feed.feed, to }, "is asked at its old address again"),
     }
 }
@@ -59,6 +66,13 @@ pub(super) fn looked(found: &Found) {
     }
     if found.spread > 0 {
         info!(target: "run", feeds = found.spread, "polls that waited are spread over the next hour");
+    }
+}
+
+/// That this machine has no network, once.
+pub(super) fn network(report: &PollReport) {
+    if report.lost_network {
+        warn!(target: "poll", "nearly no host can be connected to: this machine seems to have no network, and no feed is blamed");
     }
 }
 

@@ -10,6 +10,7 @@ use std::{
 use super::{news, parts::Parts};
 use crate::{
     clock::Stopwatch,
+    fetch::FetchError,
     jobs::{
         Context, Fault, Pulse,
         poll::{self, Claimed, PollReport},
@@ -64,10 +65,11 @@ impl<'s> Rounds<'s> {
         let context = Context { pulse: pulse.clone(), ..context.clone() };
         let thread = Builder::new().name("round".to_owned()).spawn_scoped(scope, move || {
             let report = play(&context, claimed)?;
+            news::network(&report);
             parts.mailing.bell.ring();
             Ok(report)
         });
-        let thread = thread.map_err(|error| Fault::File { path: "a thread for a round of polls".into(), error })?;
+        let thread = thread.map_err(|error| Fault::Fetch(FetchError::Threads(error)))?;
         self.under_way.push(Round { thread, seen: (pulse.read().0, Stopwatch::start()), pulse });
         Ok(())
     }

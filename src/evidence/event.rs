@@ -71,7 +71,7 @@ pub enum Event {
         /// How many feeds, owners, components and topics it has.
         counts: [usize; 4],
         /// What differs from the one before; `None` for the first.
-        difference: Option<Difference>,
+        difference: Option<Box<Difference>>,
     },
     /// A feed changed its name while its address stayed.
     FeedRenamed {
@@ -184,6 +184,8 @@ pub enum Event {
         title: Option<String>,
         /// The story it belongs to.
         story: StoryNo,
+        /// What changed since the revision before, by name; `None` for a first version.
+        changed: Option<Vec<&'static str>>,
     },
     /// Tags of an entry.
     EntryTagged {
@@ -435,13 +437,15 @@ impl Event {
                 "feed-state",
                 json!({ "feed": feed, "from": from.as_str(), "to": to.as_str(), "status": status, "cause": cause }),
             ),
-            Event::EntryReceived { feed, entry, revision, key, content, guid, link, title, story } => Draft::new(
-                "entry-received",
-                json!({
-                    "feed": feed, "entry": entry, "revision": revision, "key": key, "content": content,
-                    "guid": guid, "link": link, "title": title, "story": story,
-                }),
-            ),
+            Event::EntryReceived { feed, entry, revision, key, content, guid, link, title, story, changed } => {
+                Draft::new(
+                    "entry-received",
+                    json!({
+                        "feed": feed, "entry": entry, "revision": revision, "key": key, "content": content,
+                        "guid": guid, "link": link, "title": title, "story": story, "changed": changed,
+                    }),
+                )
+            }
             Event::EntryTagged { entry, revision, tags, config } => {
                 let tags: Vec<Value> = tags.iter().map(tag_value).collect();
                 Draft::new(

@@ -312,7 +312,7 @@ mod tests {
                     ("owners.toml".into(), Personal::shared("b")),
                 ],
                 counts: [1, 2, 3, 4],
-                difference: Some(Difference {
+                difference: Some(Box::new(Difference {
                     owners: Changes {
                         added: vec!["jon".into()],
                         dropped: vec!["ada".into()],
@@ -321,7 +321,7 @@ mod tests {
                     },
                     keys: vec!["mail.host".into()],
                     ..Difference::default()
-                }),
+                })),
             },
             Event::FeedRenamed { from: "a".into(), to: "b".into(), config },
             Event::FeedDropped { feed: "a".into(), group: Some("b".into()), reason: Personal::shared("c") },
@@ -365,6 +365,7 @@ mod tests {
                 link: Some("https://psirt.quillgate.example/1".into()),
                 title: Some("Fix 9.1.4\t\u{1f}".into()),
                 story: StoryNo(1),
+                changed: None,
             },
             Event::EntryTagged { entry: EntryNo(1), revision: 1, tags: vec![tag], config },
             Event::EntryRouted {

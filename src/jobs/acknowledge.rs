@@ -28,7 +28,8 @@ pub fn page(
         let (mut stories, mut open) = (Vec::new(), 0);
         for (i, (no, assignment)) in row.stories.iter().enumerate() {
             let answers = given(config, read, *no)?;
-            let is_answered = read.answers(*no)?.iter().any(|answer| answer.owner == owner.id);
+            let is_answered =
+                read.answers(*no)?.iter().any(|answer| answer.owner == owner.id && answer.at >= row.composed_at);
             open += usize::from(!is_answered);
             if story.is_none_or(|wanted| wanted == *no) {
                 let ((brought_by, _), _, reason, _) = read.assignment(*assignment)?;
@@ -46,6 +47,7 @@ pub fn page(
             timezone: owner.timezone.clone(),
             stories,
             in_digest: row.stories.len(),
+            told_at: row.composed_at,
             open,
         }))
     })

@@ -4,14 +4,14 @@ use jiff::SignedDuration;
 
 use super::{
     Context, Fault,
+    notice::notices,
     notices::MoveNotices,
     story::{SeenStory, feed_label, feed_name, moved},
 };
 use crate::{
-    compose,
+    change, compose,
     model::{
-        digest::{AlsoPublished, BaselineNote, Composed, DigestContent, DigestKind, DigestStory, NotSeen, Restricted},
-        feed::FeedStatus,
+        digest::{AlsoPublished, BaselineNote, Composed, DigestContent, DigestKind, DigestStory, Restricted},
         id::{AssignmentNo, DigestNo, EntryNo, FeedNo, OwnerId, StoryNo},
         owner::Owner,
         settings::Config,
@@ -20,12 +20,14 @@ use crate::{
     },
     route,
     schedule::Schedule,
-    store::{ListedRow, NewDigest, PendingRow, Read, StoreError, StoryRow, Write},
+    store::{ListedRow, NewDigest, NoticeRow, PendingRow, Read, StoreError, StoryRow, Write},
     token::{self, LinkKey, Scope},
 };
 
 /// For how long the links of a digest can be answered.
 const LINK_DAYS: i64 = 30;
+/// How many lines say what changed in a story.
+const MAX_CHANGES: usize = 6;
 /// How many lines of one feed stand under "also published".
 const LISTED_LINES: usize = 20;
 /// The most stories of one digest; the rest follows in the next one at once.
@@ -72,6 +74,7 @@ struct Gathered {
     withheld: Vec<StoryNo>,
     baselines: Vec<FeedNo>,
     moves: MoveNotices,
+    notices: Vec<(NoticeRow, Time)>,
     /// Whether more waits than one digest holds.
     is_full: bool,
     checkpoint: Option<u64>,
@@ -142,7 +145,7 @@ fn freeze(
         if gathered.is_full && kind == DigestKind::Scheduled {
             write.plan_digest(&owner.id, Some(now))?;
         }
-        if !gathered.has_news(owner, context, &write.read(), now)? {
+        if !gathered.has_news(owner, &write.read(), now)? {
             return Ok(None);
         }
         match compose::compose(&gathered.content) {
@@ -164,6 +167,7 @@ fn commit(
     (no, planned): (DigestNo, Time),
     now: Time,
 ) -> Result<ComposedDigest, StoreError> {
+    let notices: Vec<NoticeRow> = gathered.notices.iter().map(|(row, _)| *row).collect();
     let new = NewDigest {
         no,
         owner: &owner.id,
@@ -178,6 +182,7 @@ fn commit(
         withheld: &gathered.withheld,
         baselines: &gathered.baselines,
         moves: &gathered.moves.told,
+        notices: &notices,
         checkpoint: gathered.checkpoint,
     };
     write.insert_digest(&new, now)?;
@@ -193,22 +198,19 @@ fn commit(
 }
 
 impl Gathered {
-    /// Whether a person would want to be told: a story, a line, a withheld story, or a feed of theirs gone blind.
-    fn has_news(&self, owner: &Owner, context: &Context, read: &Read<'_>, now: Time) -> Result<bool, StoreError> {
+    /// Whether a person would want to be told: a story, a line, a withheld story, or a change of a feed's health.
+    fn has_news(&self, owner: &Owner, read: &Read<'_>, now: Time) -> Result<bool, StoreError> {
         if !(self.stories.is_empty() && self.listed.is_empty() && self.withheld.is_empty()) {
             return Ok(true);
         }
         if self.moves.is_question {
             return Ok(true);
         }
-        let last = read.last_digest_at(&owner.id)?;
+        if read.last_digest_at(&owner.id)?.is_some() {
+            return Ok(!self.notices.is_empty());
+        }
         let settled = now.saturating_sub(FIRST_TROUBLE).unwrap_or(now);
-        let blind = read.feeds()?.into_iter().filter(|feed| feed.enabled && !feed.state.is_seen());
-        let mut news = blind.filter(|feed| match last {
-            Some(last) => [Some(feed.since), feed.alarm_at].into_iter().flatten().any(|at| at > last && at <= now),
-            None => feed.since <= settled,
-        });
-        Ok(news.any(|feed| context.config.feed(&feed.id).is_some_and(|feed| feed.owner == owner.id)))
+        Ok(self.notices.iter().any(|(_, since)| *since <= settled))
     }
 }
 
@@ -217,7 +219,7 @@ pub fn preview(context: &Context, owner: &Owner) -> Result<Option<Composed>, Fau
     let now = context.now();
     let gathered = context.store.read(|read| {
         let gathered = gather(context, read, owner, DigestKind::Scheduled, DigestNo(0), now)?;
-        Ok(gathered.has_news(owner, context, read, now)?.then_some(gathered))
+        Ok(gathered.has_news(owner, read, now)?.then_some(gathered))
     })?;
     let Some(gathered) = gathered else { return Ok(None) };
     compose::compose(&gathered.content).map(Some).map_err(|error| Fault::Compose(error.to_string()))
@@ -242,6 +244,7 @@ fn gather(
     let (baselines, notes) = if urgent_only { (Vec::new(), Vec::new()) } else { baseline_notes(config, read, owner)? };
     let feeds = read.feeds()?;
     let moves = if urgent_only { MoveNotices::default() } else { MoveNotices::of(config, read, owner, &feeds, now)? };
+    let notices = notices(config, read, owner, &feeds, kind, now)?;
     let checkpoint = read.newest_checkpoint()?;
     let content = DigestContent {
         kind,
@@ -252,8 +255,9 @@ fn gather(
         timezone: owner.timezone.clone(),
         now,
         also_published: lines,
-        not_seen: not_seen(config, &feeds),
+        not_seen: notices.not_seen,
         notices: moves.lines.clone(),
+        seen_again: notices.seen_again,
         feeds_total: feeds.iter().filter(|feed| feed.enabled).count(),
         baselines: notes,
         restricted: withheld
@@ -284,6 +288,7 @@ fn gather(
         withheld: withheld.into_iter().map(|row| row.story).collect(),
         baselines,
         moves,
+        notices: notices.told,
         is_full,
         checkpoint: checkpoint.map(|stored| stored.size),
     })
@@ -376,6 +381,7 @@ fn story_of(
         cves: seen.cves,
         marks: seen.marks,
         reason: seen.reason,
+        changes: changes(read, pending)?,
         tags: seen.tags,
         sources: seen.sources,
         urgent: pending.urgent,
@@ -384,6 +390,15 @@ fn story_of(
         answer_url: String::new(),
     };
     Ok((story, seen.feeds))
+}
+
+/// What changed in a story that is told again, since the revision that is told.
+fn changes(read: &Read<'_>, pending: &PendingRow) -> Result<Vec<String>, StoreError> {
+    if pending.revision == 1 || !pending.reason.contains(change::UPDATED) {
+        return Ok(Vec::new());
+    }
+    let changes = read.changes_since(pending.entry, pending.revision)?;
+    Ok(changes.iter().flat_map(change::Change::lines).take(MAX_CHANGES).collect())
 }
 
 /// The lines that wait for this owner, and those of people who left or may not see them and for whom this owner
@@ -412,7 +427,9 @@ fn also_published(
         }
         let Some(last) = shown.last_mut() else { continue };
         if last.lines.len() < LISTED_LINES {
-            last.lines.push((row.title.clone().unwrap_or_else(|| "(no title)".to_owned()), row.link.clone()));
+            let title = row.title.as_deref().unwrap_or("(no title)");
+            let title = if row.is_update { format!("{} {title}", change::UPDATED) } else { title.to_owned() };
+            last.lines.push((title, row.link.clone()));
         } else {
             last.more += 1;
         }
@@ -442,20 +459,6 @@ fn baseline_notes(
         }
     }
     Ok((told, notes))
-}
-
-fn not_seen(config: &Config, feeds: &[FeedStatus]) -> Vec<NotSeen> {
-    feeds
-        .iter()
-        .filter(|feed| feed.enabled && !feed.state.is_seen())
-        .map(|feed| NotSeen {
-            feed: feed_name(config, &feed.id),
-            state: feed.state.as_str().to_owned(),
-            cause: feed.cause.clone(),
-            since: feed.since,
-            tries: feed.failures,
-        })
-        .collect()
 }
 
 fn owned(config: &Config, owner: &Owner) -> Vec<String> {

@@ -5,12 +5,14 @@ pub mod checkpoint;
 pub mod deliver;
 pub mod digest;
 pub mod drop;
+mod notice;
 mod notices;
 pub mod poll;
 pub mod probe;
 pub mod pulse;
 pub mod purge;
 pub mod start;
+pub mod status;
 mod story;
 pub mod wake;
 

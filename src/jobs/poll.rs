@@ -19,6 +19,7 @@ use crate::{
     clock::Stopwatch,
     evidence::event::Event,
     fetch::FetchRequest,
+    health::{self, Sight},
     hex::hex,
     identity::{self, Fingerprint},
     marks,
@@ -82,6 +83,8 @@ impl PolledFeed {
 pub struct PollReport {
     /// Every feed that was polled, in the order in which they ended.
     pub feeds: Vec<PolledFeed>,
+    /// Whether this round found for the first time that this machine has no network.
+    pub lost_network: bool,
 }
 
 impl PollReport {
@@ -237,16 +240,25 @@ fn understand(context: &Context, feed: &Feed, place: usize, outcome: FetchOutcom
 fn understand_document(context: &Context, feed: &Feed, fetched: Fetched) -> (Answer, Vec<String>) {
     let (sha256, bytes) = (hex(&Sha256::digest(&fetched.bytes)), fetched.bytes.len());
     let url = fetched.final_url.to_string();
-    let document = match reader::read(fetched.bytes, fetched.charset, Some(fetched.final_url)) {
+    let head = fetched.bytes.get(..health::PAGE_HEAD).unwrap_or(&fetched.bytes).to_vec();
+    let final_url = fetched.final_url.clone();
+    let mut document = match reader::read(fetched.bytes, fetched.charset, Some(fetched.final_url)) {
         Ok(document) => document,
         Err(error) => {
             let (state, cause) = match fetched.cut {
                 Some(cut) => (FeedState::Broken, format!("{cut}; nothing of it could be read: {error}")),
-                None => (FeedState::NotAFeed, error.to_string()),
+                None => health::page(&head).unwrap_or_else(|| (FeedState::NotAFeed, error.to_string())),
             };
             return (Answer::Failed { state, status: Some(200), reached: true, cause }, Vec::new());
         }
     };
+    let converter_error = health::take_converter_errors(&mut document.entries, &final_url);
+    if let (Some(cause), true) = (&converter_error, document.entries.is_empty()) {
+        return (
+            Answer::Failed { state: FeedState::Suspicious, status: Some(200), reached: true, cause: cause.clone() },
+            Vec::new(),
+        );
+    }
     let mut warnings = document.warnings;
     let partial = document.partial || fetched.cut.is_some();
     warnings.extend(fetched.cut);
@@ -279,6 +291,7 @@ fn understand_document(context: &Context, feed: &Feed, fetched: Fetched) -> (Ans
         validators: fetched.validators,
         is_delta: fetched.is_delta,
         wishes: document.hints.wishes,
+        sight: Sight { converter_error, ..Sight::default() },
     };
     (Answer::Document(Box::new(arrived)), warnings)
 }
@@ -313,7 +326,7 @@ fn commit_all(
         }
         commit_batch(context, feeds, batch, report, progress)?;
     }
-    if is_cut_off(context, &hosts, unreached.len())? {
+    if is_cut_off(context, &hosts, unreached.len(), report)? {
         for one in &mut unreached {
             one.answer = Answer::NoNetwork;
         }
@@ -329,16 +342,27 @@ fn note_host(hosts: &mut BTreeMap<String, bool>, feeds: &[(FeedStatus, Feed)], p
 
 /// Whether it is this machine that has no network; not for longer than feeds may stay unseen without anybody hearing of
 /// it.
-fn is_cut_off(context: &Context, hosts: &BTreeMap<String, bool>, feeds: usize) -> Result<bool, Fault> {
+fn is_cut_off(
+    context: &Context,
+    hosts: &BTreeMap<String, bool>,
+    feeds: usize,
+    report: &mut PollReport,
+) -> Result<bool, Fault> {
     let now = context.now();
     let lost = context.reach.lock().unwrap_or_else(PoisonError::into_inner).after(hosts, now);
-    let Some(lost) = lost.filter(|_| feeds > 0) else {
-        if hosts.values().any(|reached| *reached) {
+    let Some(lost) = lost else {
+        let is_back = hosts.values().any(|reached| *reached);
+        if is_back && context.store.read(|read| read.network_lost_at())?.is_some() {
             context.store.write(|write| write.network_is_there())?;
         }
         return Ok(false);
     };
-    let since = context.store.write(|write| write.network_lost(feeds, lost, now))?;
+    if feeds == 0 {
+        // One that is reached beside many that are not does not end it.
+        return Ok(false);
+    }
+    let (since, begins) = context.store.write(|write| write.network_lost(feeds, lost, now))?;
+    report.lost_network = begins;
     Ok(now.duration_since(since) <= LONGEST_OUTAGE)
 }
 
@@ -400,23 +424,40 @@ fn commit(
         // A reload gave the feed another address meanwhile and made it due there: this answer is nobody's.
         return Ok(None);
     }
-    let mut update = plan::feed_update(&context.config, feed, &before, &answer, &hints, now);
     let plans = match &mut answer {
         Answer::Document(arrived) => {
             let judged = (std::mem::take(&mut arrived.entries), std::mem::take(&mut arrived.judged));
             let first = before.baseline_at.is_none();
             let read = write.read();
+            let has_aliases = !first && read.has_aliases(no)?;
+            let known = |key: &identity::Key| match read.known(no, key)? {
+                None if has_aliases => read.known_by_alias(no, key),
+                found => Ok(found),
+            };
             plan::entries(
                 &context.config,
                 feed,
                 judged,
                 first,
                 now,
-                &Lookup { known: &|key| read.known(no, key), baseline: &|entry| read.baseline_marks(entry) },
+                &Lookup {
+                    known: &known,
+                    recent: &|limit| read.recent_entries(no, limit),
+                    stored: &|entry| read.stored_version(entry),
+                    others: &|entry| read.versions_beside(entry),
+                },
             )?
         }
         _ => plan::EntryPlans::default(),
     };
+    if let Answer::Document(arrived) = &mut answer {
+        arrived.sight.brings_new = plans.entries.iter().any(|plan| plan.revises.is_none());
+        arrived.sight.is_hollow = plans.total == 0 && write.read().has_brought(no, health::KNOWN_WELL)?;
+    }
+    let mut update = plan::feed_update(&context.config, feed, &before, &answer, &hints, now);
+    // That nothing changed since an empty document says as little as that document.
+    let says_nothing = matches!(answer, Answer::NotModified(_)) && update.status.empties > 0;
+    let source = if says_nothing { Source::Nowhere } else { source };
     let moved = moves::observe(&mut update.status, &feed.url, &source, now);
     record_move(write, feed, moved.as_ref(), now)?;
     let polled = PolledFeed {

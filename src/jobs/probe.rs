@@ -344,6 +344,7 @@ fn draft(config: &Config, url: &Url, title: Option<&str>, listed: Option<&Listed
         every: every.unwrap_or(config.fetch.every).max(config.fetch.min_interval),
         every_stated: every.is_some(),
         a_im: false,
+        expect: None,
         unmatched: match listed.and_then(|listed| listed.unmatched.as_deref()) {
             Some("owner") => Unmatched::Owner,
             Some("none") => Unmatched::None,

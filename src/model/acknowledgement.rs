@@ -163,6 +163,8 @@ pub struct AnswerPage {
     pub stories: Vec<PageStory>,
     /// How many stories the digest has in all.
     pub in_digest: usize,
+    /// When the digest was composed: an answer from before it answers nothing that it says.
+    pub told_at: Time,
     /// How many of the digest's stories have no answer of this owner yet.
     pub open: usize,
 }

@@ -60,6 +60,8 @@ pub struct DigestStory {
     pub marks: Marks,
     /// Why it came to this owner, in one sentence: "Quillgate VPN is yours."
     pub reason: String,
+    /// What was and what is, a line each, where a story that was told before is told again because it changed.
+    pub changes: Vec<String>,
     /// The tags that led here, best first, each with the name of its component or topic.
     pub tags: Vec<(String, Tag)>,
     /// Every feed that reports it.
@@ -85,6 +87,33 @@ pub struct AlsoPublished {
     pub more: usize,
 }
 
+/// Something about a feed that a person is told once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Notice {
+    /// It cannot be seen, or is silent for too long.
+    Trouble,
+    /// It could not be seen for three days, or its publisher says twice that it is gone for good.
+    Alarm,
+    /// It is seen again.
+    Recovery,
+}
+
+impl Notice {
+    /// Every notice with its word.
+    pub const ALL: [(&'static str, Notice); 3] =
+        [("trouble", Notice::Trouble), ("alarm", Notice::Alarm), ("recovery", Notice::Recovery)];
+
+    /// The notice's word in the store.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.into_iter().find_map(|(word, notice)| (notice == self).then_some(word)).unwrap_or("trouble")
+    }
+
+    /// The notice that a word stands for.
+    pub fn parse(word: &str) -> Option<Notice> {
+        Self::ALL.into_iter().find_map(|(known, notice)| (known == word).then_some(notice))
+    }
+}
+
 /// A feed that could not be seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotSeen {
@@ -98,6 +127,21 @@ pub struct NotSeen {
     pub since: Time,
     /// How many tries failed since then.
     pub tries: u32,
+    /// Whether this is the first time that the owner is told of it; `None`: it was told before, or to somebody else.
+    pub notice: Option<Notice>,
+    /// What the owner can do about it, where it is theirs to do.
+    pub advice: Option<String>,
+}
+
+/// A feed that is seen again after the owner was told that it was not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenAgain {
+    /// The feed's name.
+    pub feed: String,
+    /// The word of the state that it was in.
+    pub was: String,
+    /// Since when it is seen.
+    pub since: Time,
 }
 
 /// A feed whose first poll set its baseline since the owner's last digest.
@@ -147,6 +191,8 @@ pub struct DigestContent {
     pub not_seen: Vec<NotSeen>,
     /// What is new about feeds of the owner's that are seen, one sentence each: a move.
     pub notices: Vec<String>,
+    /// What is seen again.
+    pub seen_again: Vec<SeenAgain>,
     /// How many feeds are followed.
     pub feeds_total: usize,
     /// First polls since the last digest.

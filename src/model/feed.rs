@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{
+    days::ActiveDays,
     id::{DigestNo, FeedId, FeedNo, GroupId, OwnerId, TopicId},
     time::Time,
 };
@@ -90,6 +91,8 @@ pub struct Feed {
     pub every_stated: bool,
     /// Whether its publisher is asked for new entries only (RFC 3229 with `A-IM: feed`).
     pub a_im: bool,
+    /// The silence beyond which it is reported; `None`: as its own history tells.
+    pub expect: Option<SignedDuration>,
     /// What becomes of an entry that matches nothing.
     pub unmatched: Unmatched,
     /// How many entries of the first poll are treated as new.
@@ -326,6 +329,8 @@ pub struct FeedStatus {
     pub alarm_at: Option<Time>,
     /// Documents in a row that were empty though there had been entries.
     pub empties: u32,
+    /// The days on which it brought new entries.
+    pub active: ActiveDays,
     /// A move that is being watched.
     pub moving: Option<Moving>,
     /// The address that is asked instead of the configured one, after a move that was proved.
@@ -337,6 +342,37 @@ pub struct FeedStatus {
 }
 
 impl FeedStatus {
+    /// How a feed stands that was never polled: enabled, and due at this moment.
+    pub fn unpolled(no: FeedNo, id: FeedId, now: Time) -> FeedStatus {
+        FeedStatus {
+            no,
+            id,
+            enabled: true,
+            next_poll_at: now,
+            next_poll_why: String::new(),
+            attempt: 0,
+            validators: Validators::default(),
+            state: FeedState::New,
+            since: now,
+            cause: String::new(),
+            failures: 0,
+            last_poll_at: None,
+            last_entry_at: None,
+            full_fetch_at: None,
+            baseline_at: None,
+            partial: false,
+            wishes: Wishes::default(),
+            gone_at: None,
+            alarm_at: None,
+            empties: 0,
+            active: ActiveDays::default(),
+            moving: None,
+            moved_to: None,
+            moved_at: None,
+            move_told: None,
+        }
+    }
+
     /// Whether its publisher said 410 twice, a day or more apart: it is looked at once a week from then on.
     pub fn is_gone_for_good(&self) -> bool {
         self.gone_at.zip(self.alarm_at).is_some_and(|(gone, alarm)| alarm > gone)

@@ -1,6 +1,7 @@
 //! Floor 0, the words: plain data that every other floor speaks of. No I/O and no decisions.
 
 pub mod acknowledgement;
+pub mod days;
 pub mod delivery;
 pub mod digest;
 pub mod entry;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::id::{ComponentId, FeedId, GroupId, OwnerId, TopicId};
 
@@ -78,7 +78,7 @@ pub struct Topic {
 }
 
 /// The qualitative severity of CVSS 3.1, section 5.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// 0.1 to 3.9.

@@ -43,8 +43,7 @@ impl Vulnerability {
     pub(super) fn entry(self) -> Option<Entry> {
         let id = plain(&self.cve_id).or_else(|| plain(&self.euvd_id));
         let product = [&self.vendor_project, &self.product].into_iter().filter_map(plain).collect::<Vec<_>>();
-        let name =
-            plain(&self.name).or_else(|| Some(product.join(" ")).filter(|name| !name.is_empty() && id.is_some()));
+        let name = plain(&self.name).or_else(|| whole_name(&product).filter(|_| id.is_some()));
         if id.is_none() && name.is_none() {
             return None;
         }
@@ -73,6 +72,7 @@ impl Vulnerability {
             ("Known use in ransomware campaigns: ", &self.known_ransomware_campaign_use),
             ("Exploitation: ", &self.exploitation_type),
             ("Weaknesses: ", &cwes),
+            ("European identifier: ", &self.euvd_id),
             ("Notes: ", &self.notes),
         ];
         let lines: Vec<String> =
@@ -85,5 +85,14 @@ impl Vulnerability {
         let notes = self.notes.as_deref()?;
         let links = || notes.split([';', ' ', ',']).filter_map(|word| http_link(word, None));
         links().find(|link| link.starts_with("https://nvd.nist.gov/")).or_else(|| links().next())
+    }
+}
+
+/// Vendor and product, the vendor once: some products begin with it.
+fn whole_name(product: &[String]) -> Option<String> {
+    match product {
+        [vendor, name] if !name.starts_with(vendor.as_str()) => Some(format!("{vendor} {name}")),
+        [.., name] => Some(name.clone()),
+        [] => None,
     }
 }

@@ -198,8 +198,8 @@ impl Listed {
 
     fn link(&self, base: Option<&Url>) -> Option<String> {
         let references = self.references.0.iter().filter_map(|reference| reference.url.as_deref());
-        let links = self.html_url.as_deref().into_iter().chain(references.flat_map(str::split_whitespace));
-        links.filter_map(|link| http_link(link, base)).next()
+        let mut links = self.html_url.as_deref().into_iter().chain(references.flat_map(str::split_whitespace));
+        links.find_map(|link| http_link(link, base))
     }
 
     /// Everything affected, as `ecosystem/name`.

@@ -1,14 +1,18 @@
 //! Which entries of a document are new or changed, and what becomes of each.
 
-use super::Judged;
+use super::{
+    Judged,
+    revisions::{self, Revised, Stored},
+};
 use crate::{
-    identity::{self, Found, Identified, Key, Known},
+    change::{Change, Version},
+    identity::{self, Found, Identified, Key, Known, Shelves},
     model::{
         entry::Entry,
         feed::Feed,
         id::{EntryNo, OwnerId},
         settings::Config,
-        stack::{Marks, TagKind},
+        stack::TagKind,
         time::Time,
     },
     route::{self, Assigned, Withheld},
@@ -56,6 +60,14 @@ pub struct EntryPlan {
     pub assigned: Vec<Assigned>,
     /// Who may not see it.
     pub withheld: Vec<Withheld>,
+    /// What changed, where it is a revision.
+    pub change: Option<Change>,
+    /// The part of the change that may be told again; taken when it is decided who is told.
+    pub(super) news: Option<Change>,
+    /// Who is told again if they were told before, and in which sentence.
+    pub updates: Vec<(OwnerId, String)>,
+    /// Whether its line under "also published" is told again.
+    pub is_listed_again: bool,
 }
 
 /// The entries of a document, decided.
@@ -67,14 +79,20 @@ pub struct EntryPlans {
     pub total: usize,
     /// Whether this is the feed's first document.
     pub baseline: bool,
+    /// Keys under which known entries came that have another key of their own.
+    pub aliases: Vec<(Key, EntryNo)>,
 }
 
-/// How a plan looks at what is stored.
+/// How a plan looks at what is stored of this feed.
 pub struct Lookup<'l, E> {
-    /// A stored entry of this feed by its key.
+    /// An entry by its key or alias.
     pub known: &'l dyn Fn(&Key) -> Result<Option<Known>, E>,
-    /// The marks of the newest revision of an entry whose fate is the baseline; `None` for every other entry.
-    pub baseline: &'l dyn Fn(EntryNo) -> Result<Option<Marks>, E>,
+    /// So many of the newest entries.
+    pub recent: &'l dyn Fn(usize) -> Result<Vec<Known>, E>,
+    /// The newest revision of an entry.
+    pub stored: &'l dyn Fn(EntryNo) -> Result<Option<Stored>, E>,
+    /// The other entries of an entry's story, from whichever feeds.
+    pub others: &'l dyn Fn(EntryNo) -> Result<Vec<Version>, E>,
 }
 
 /// Which entries are new or changed and what becomes of them. A changed entry of the baseline stays there, unless it
@@ -88,49 +106,73 @@ pub fn entries<E>(
     stored: &Lookup<'_, E>,
 ) -> Result<EntryPlans, E> {
     let fingerprints = judged.iter().map(|judged| &judged.fingerprint);
-    let identified = identity::identify(entries.iter().zip(fingerprints), &mut |key| (stored.known)(key))?;
+    let shelves = Shelves { known: stored.known, recent: (!first_document).then_some(stored.recent) };
+    let identified = identity::identify(entries.iter().zip(fingerprints), &shelves)?;
     let total = identified.iter().flatten().count();
     let new_ones: Vec<bool> =
         identified.iter().map(|one| matches!(one, Some(Identified { found: Found::New, .. }))).collect();
     let shown = first_document.then(|| newest(&entries, &new_ones, feed.baseline));
-    let mut plans = Vec::new();
+    let (mut plans, mut aliases) = (Vec::new(), Vec::new());
     for (i, ((entry, judged), identified)) in entries.into_iter().zip(judged).zip(identified).enumerate() {
-        let Some(Identified { key, found }) = identified else { continue };
-        let revises = match found {
-            Found::New => None,
+        let Some(Identified { key, found, is_alias }) = identified else { continue };
+        if let Found::Unchanged(known) | Found::Changed { entry: known, .. } = found
+            && is_alias
+        {
+            aliases.push((key, known));
+        }
+        let (revises, revised) = match found {
             Found::Unchanged(_) => continue,
-            Found::Changed { entry: known, revision } => Some((known, revision)),
-        };
-        let is_baseline = match revises {
-            Some((known, _)) => (stored.baseline)(known)?.is_some_and(|before| !is_worse(before, judged.marks)),
-            None => shown.as_ref().is_some_and(|shown| !shown.contains(&i)),
-        };
-        plans.push(if is_baseline {
-            EntryPlan { key, revises, entry, judged, fate: Fate::Baseline, assigned: Vec::new(), withheld: Vec::new() }
-        } else {
-            let judgement = route::route(config, feed, &judged.tags, &judged.marks, now);
-            let fate = match judgement.fate {
-                route::Fate::Assigned => Fate::Assigned,
-                route::Fate::Listed(owner) => Fate::Listed(owner),
-                route::Fate::NotForUs => Fate::NotForUs,
-            };
-            EntryPlan {
-                key,
-                revises,
-                entry,
-                judged,
-                fate,
-                assigned: judgement.assignments,
-                withheld: judgement.restricted,
+            Found::New => (None, None),
+            Found::Changed { entry: known, revision } => {
+                let version = revisions::version(&entry, &judged);
+                (Some((known, revision)), revisions::revised(&version, known, stored.stored, stored.others)?)
             }
-        });
+        };
+        let is_baseline = match (&revised, revises) {
+            (Some(revised), _) => revised.stays_baseline,
+            (None, Some(_)) => false,
+            (None, None) => shown.as_ref().is_some_and(|shown| !shown.contains(&i)),
+        };
+        let plan = EntryPlan::of(key, entry, judged);
+        let plan = if is_baseline { plan } else { plan.routed(config, feed, now) };
+        plans.push(plan.revising(revises, revised));
     }
-    Ok(EntryPlans { entries: plans, total, baseline: first_document })
+    revisions::tell(config, &mut plans, total);
+    Ok(EntryPlans { entries: plans, total, baseline: first_document, aliases })
 }
 
-/// Whether an entry says something worse than it did: it is exploited now, or of a higher severity.
-fn is_worse(before: Marks, now: Marks) -> bool {
-    (now.exploited && !before.exploited) || now.severity > before.severity
+impl EntryPlan {
+    /// An entry that goes to nobody.
+    fn of(key: Key, entry: Entry, judged: Judged) -> EntryPlan {
+        EntryPlan {
+            key,
+            revises: None,
+            entry,
+            judged,
+            fate: Fate::Baseline,
+            assigned: Vec::new(),
+            withheld: Vec::new(),
+            change: None,
+            news: None,
+            updates: Vec::new(),
+            is_listed_again: false,
+        }
+    }
+
+    fn routed(self, config: &Config, feed: &Feed, now: Time) -> EntryPlan {
+        let judgement = route::route(config, feed, &self.judged.tags, &self.judged.marks, now);
+        let fate = match judgement.fate {
+            route::Fate::Assigned => Fate::Assigned,
+            route::Fate::Listed(owner) => Fate::Listed(owner),
+            route::Fate::NotForUs => Fate::NotForUs,
+        };
+        EntryPlan { fate, assigned: judgement.assignments, withheld: judgement.restricted, ..self }
+    }
+
+    fn revising(self, revises: Option<(EntryNo, u32)>, revised: Option<Revised>) -> EntryPlan {
+        let (change, news) = revised.map(|revised| (revised.change, revised.news)).unzip();
+        EntryPlan { revises, change, news, ..self }
+    }
 }
 
 /// The newest entries of a first document, as places in it: by stated date, else in document order.

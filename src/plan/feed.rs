@@ -5,12 +5,14 @@ use jiff::SignedDuration;
 use super::{Answer, Arrived};
 use crate::{
     cadence::{self, NextPoll, Rhythm},
+    health,
     model::{
         feed::{Feed, FeedState, FeedStatus, Validators, Wishes},
         outcome::CacheHints,
         settings::Config,
         time::Time,
     },
+    text::clean,
 };
 
 /// The longest that a feed goes without a whole document: conditional requests cannot see a publisher's mistake.
@@ -18,6 +20,9 @@ const FULL_FETCH_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// What stands as the cause of a feed that was not reached because nobody was.
 const NO_NETWORK: &str = "this machine had no network at the last try";
+
+/// The longest cause, in bytes.
+const MAX_CAUSE: usize = 500;
 
 /// How a feed stands after a poll.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,22 +64,28 @@ pub fn feed_update(
     now: Time,
 ) -> FeedUpdate {
     let mut status = FeedStatus { attempt: 0, last_poll_at: Some(now), ..before.clone() };
+    let mut in_doubt = false;
     let (state, cause, http_status) = match answer {
         Answer::Document(arrived) => {
             keep_document(&mut status, arrived, now);
-            (FeedState::Ok, String::new(), None)
+            let standing = health::standing(feed, &status, Some(&arrived.sight), now);
+            in_doubt = standing.in_doubt;
+            status.empties = standing.empties;
+            (standing.state, standing.cause, None)
         }
         Answer::NotModified(validators) => {
             status.validators.etag = validators.etag.clone().or(status.validators.etag);
             status.validators.last_modified = validators.last_modified.clone().or(status.validators.last_modified);
-            (FeedState::Ok, String::new(), None)
+            let standing = health::standing(feed, &status, None, now);
+            status.empties = standing.empties;
+            (standing.state, standing.cause, None)
         }
         Answer::Failed { state, status, cause, .. } => (*state, cause.clone(), *status),
         Answer::NoNetwork => (before.state, NO_NETWORK.to_owned(), None),
     };
     status.failures = match answer {
         Answer::NoNetwork => before.failures,
-        _ if state == FeedState::Ok => 0,
+        _ if state.answers() => 0,
         _ => before.failures.saturating_add(1),
     };
     let is_change = before.state != state;
@@ -82,12 +93,13 @@ pub fn feed_update(
         status.since = now;
     }
     status.state = state;
-    status.cause = cause;
+    // It may quote what a publisher wrote, and it is shown in many places.
+    status.cause = clean(&cause, MAX_CAUSE);
     let is_alarm = note_absence(&mut status, answer, now);
-    let next = next_poll(config, feed, &status, answer, hints, now);
+    let next = next_poll(config, feed, &status, answer, (hints, in_doubt), now);
     (status.next_poll_at, status.next_poll_why) = (next.at, next.why);
-    // A first answer that can be read is no news about the feed's health.
-    let is_news = is_alarm || is_change && !(before.state == FeedState::New && state == FeedState::Ok);
+    // A first answer that can be read is no news about the feed's health, and neither is a weekend.
+    let is_news = is_alarm || is_change && !(before.state.is_seen() && state.is_seen());
     FeedUpdate { status, changed_from: is_news.then_some(before.state), http_status }
 }
 
@@ -109,6 +121,10 @@ fn keep_document(status: &mut FeedStatus, arrived: &Arrived, now: Time) {
     let is_open = arrived.partial && status.full_fetch_at.is_none();
     status.baseline_at = status.baseline_at.or((!is_open).then_some(now));
     status.full_fetch_at = Some(now);
+    if arrived.sight.converter_error.is_some() {
+        // The converter may hold its own error to be current.
+        status.validators = Validators::default();
+    }
     status.wishes = arrived.wishes.clone();
 }
 
@@ -151,7 +167,7 @@ fn next_poll(
     feed: &Feed,
     status: &FeedStatus,
     answer: &Answer,
-    hints: &CacheHints,
+    (hints, in_doubt): (&CacheHints, bool),
     now: Time,
 ) -> NextPoll {
     // A validator that came and was not kept was given all the same.
@@ -161,8 +177,8 @@ fn next_poll(
     };
     cadence::next_poll(&Rhythm {
         now,
-        every: feed.every,
-        every_stated: feed.every_stated,
+        every: if in_doubt { feed.every.min(health::LOOK_AGAIN) } else { feed.every },
+        every_stated: feed.every_stated || in_doubt,
         min_interval: config.fetch.min_interval,
         hints,
         wishes: &status.wishes,

@@ -4,13 +4,16 @@
 mod entries;
 mod feed;
 mod reach;
+mod revisions;
 
 pub use self::{
     entries::{EntryPlan, EntryPlans, Fate, Lookup, baseline_matches, entries},
     feed::{FeedUpdate, feed_update, validators_to_send},
     reach::Reach,
+    revisions::Stored,
 };
 use crate::{
+    health::Sight,
     identity::Fingerprint,
     model::{
         entry::{Entry, Format},
@@ -56,6 +59,8 @@ pub struct Arrived {
     pub is_delta: bool,
     /// What it says of when to come back.
     pub wishes: Wishes,
+    /// What it brought, seen against what is stored.
+    pub sight: Sight,
 }
 
 /// What one poll of a feed came to.

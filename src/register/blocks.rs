@@ -147,7 +147,7 @@ mod tests {
 
     fn found() -> Vec<(String, String)> {
         let blocks = blocks(TEXT).unwrap();
-        blocks.into_iter().map(|block| (block.id, TEXT[block.bytes].to_owned())).collect()
+        blocks.into_iter().map(|block| (block.id, TEXT.get(block.bytes).unwrap().to_owned())).collect()
     }
 
     #[test]
@@ -167,7 +167,7 @@ mod tests {
     fn what_the_file_says_of_itself_belongs_to_no_block() {
         let text = "# Our feeds.\n# Ask Maria.\n[[feed]]\nname = \"A\"\n";
         let blocks = blocks(text).unwrap();
-        assert_eq!(&text[blocks[0].bytes.clone()], "[[feed]]\nname = \"A\"\n");
+        assert_eq!(text.get(blocks[0].bytes.clone()).unwrap(), "[[feed]]\nname = \"A\"\n");
         assert_eq!(blocks[0].line, 3);
     }
 
@@ -181,7 +181,7 @@ mod tests {
     fn line_ends_of_any_kind_are_kept_whole() {
         let text = "[[feed]]\r\nname = \"A\"\r\n\r\n[[feed]]\r\nname = \"B\"\r\n";
         let blocks = blocks(text).unwrap();
-        assert_eq!(&text[blocks[0].bytes.clone()], "[[feed]]\r\nname = \"A\"\r\n");
+        assert_eq!(text.get(blocks[0].bytes.clone()).unwrap(), "[[feed]]\r\nname = \"A\"\r\n");
         assert_eq!(blocks[1].bytes.end, text.len());
     }
 }

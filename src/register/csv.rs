@@ -1,10 +1,14 @@
 //! Tables as other programs open them: comma-separated values (RFC 4180) in which no cell is a formula. What stands in
 //! the cells is not known here.
 
+/// What some spreadsheet may take for the end of a cell, whatever the quotes say: a comma is the sign of some countries only.
+const ENDS: [char; 5] = [';', '|', '\t', '\r', '\n'];
+
 /// The line that a row of cells makes, its line end included.
 ///
-/// Every cell is in quotes. A cell that a spreadsheet would run (CWE-1236; OWASP, CSV Injection), or that begins with an
-/// apostrophe, gets an apostrophe in front: so whoever reads it back takes one leading apostrophe away where there is one.
+/// Every cell is in quotes. A cell that a spreadsheet would run (CWE-1236; OWASP, CSV Injection) gets an apostrophe in
+/// front; so does what follows a `;`, a `|`, a tab or a line end inside of it, and what begins with an apostrophe itself.
+/// So whoever reads it back takes one apostrophe away at each of these places where there is one.
 pub fn row<'c>(cells: impl IntoIterator<Item = &'c str>) -> String {
     let mut row = String::new();
     for cell in cells {
@@ -12,22 +16,25 @@ pub fn row<'c>(cells: impl IntoIterator<Item = &'c str>) -> String {
             row.push(',');
         }
         row.push('"');
-        if needs_apostrophe(cell) {
-            row.push('\'');
+        for (i, piece) in cell.split_inclusive(ENDS).enumerate() {
+            if needs_apostrophe(piece, i == 0) {
+                row.push('\'');
+            }
+            row.push_str(&piece.replace('"', "\"\""));
         }
-        row.push_str(&cell.replace('"', "\"\""));
         row.push('"');
     }
     row.push_str("\r\n");
     row
 }
 
-/// Whether a cell could be taken for a formula, or for one that was made inert.
-fn needs_apostrophe(cell: &str) -> bool {
-    let first = cell.trim_start_matches([' ', '\u{a0}', '\u{feff}']).chars().next();
+/// Whether a piece of a cell could be taken for a formula, or for one that was made inert.
+fn needs_apostrophe(piece: &str, is_first: bool) -> bool {
+    // A quote would be stripped by whoever does not see the cell's own.
+    let first = piece.trim_start_matches([' ', '"', '\u{a0}', '\u{feff}']).chars().next();
     first.is_some_and(|first| {
         matches!(first, '=' | '+' | '-' | '@' | '\'' | '\u{ff1d}' | '\u{ff0b}' | '\u{ff0d}' | '\u{ff20}')
-            || first.is_control()
+            || (is_first && first.is_control())
     })
 }
 
@@ -55,8 +62,10 @@ mod tests {
         rows
     }
 
-    fn original(cell: &str) -> &str {
-        cell.strip_prefix('\'').unwrap_or(cell)
+    /// A value as it was, by the rule of the documentation.
+    fn original(cell: &str) -> String {
+        let pieces = cell.split_inclusive(ENDS);
+        pieces.map(|piece| piece.strip_prefix('\'').unwrap_or(piece)).collect()
     }
 
     #[test]
@@ -73,7 +82,22 @@ mod tests {
         for (value, row) in values.iter().zip(&read) {
             assert_eq!(row.len(), 3);
             assert!(row[1].starts_with('\''), "{value:?}");
-            assert_eq!(original(&row[1]), value);
+            assert_eq!(&original(&row[1]), value);
+        }
+    }
+
+    #[test]
+    fn h_45_no_formula_begins_behind_a_sign_that_ends_a_cell_elsewhere() {
+        for (value, written) in [
+            ("x;=1+1;y", "x;'=1+1;y"),
+            ("x; \"=1", "x;' \"=1"),
+            ("x\t@SUM(A1)", "x\t'@SUM(A1)"),
+            ("x\r\n-1", "x\r\n'-1"),
+            ("x|'quoted'", "x|''quoted'"),
+            ("First.\n\nSecond; third", "First.\n\nSecond; third"),
+        ] {
+            let read = cells(&row([value]));
+            assert_eq!((read[0][0].as_str(), original(&read[0][0]).as_str()), (written, value));
         }
     }
 

@@ -220,18 +220,15 @@ fn unescaped(raw: &str) -> String {
     let mut rest = raw;
     while let Some((before, after)) = rest.split_once('&') {
         plain.push_str(before);
-        match reference::reference(after) {
-            Some((found, length)) => {
-                if let reference::Reference::Char(c) = found {
-                    plain.push(c);
-                }
-                rest = after.get(length..).unwrap_or_default();
-            }
-            None => {
-                plain.push('&');
-                rest = after;
-            }
+        let Some((found, length)) = reference::reference(after) else {
+            plain.push('&');
+            rest = after;
+            continue;
+        };
+        if let reference::Reference::Char(c) = found {
+            plain.push(c);
         }
+        rest = after.get(length..).unwrap_or_default();
     }
     plain.push_str(rest);
     plain

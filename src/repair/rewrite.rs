@@ -246,7 +246,9 @@ impl<'a> Walk<'a> {
                 _ => self.push(tag, Place::Skip, notes),
             },
             "link" if is_own => self.open_field(tag, Field::Link, 0, notes),
-            "skiphours" | "skipdays" if is_own => self.push(tag, Place::Feed, notes),
+            "skiphours" | "skipdays" if is_own && self.frames.len() < MAX_CHANNELS => {
+                self.push(tag, Place::Feed, notes);
+            }
             "author" if is_own && self.format == Some(Format::Atom) => self.open_field(tag, Field::Author, 0, notes),
             local => match wish(space, local) {
                 Some(wish) => self.open_field(tag, Field::Wish(wish), 0, notes),

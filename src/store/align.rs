@@ -28,6 +28,8 @@ struct Stored {
     moved_to: Option<String>,
     /// Since when.
     moved_at: Option<i64>,
+    /// Where permanent redirects lead.
+    moving_to: Option<String>,
 }
 
 impl Write<'_> {
@@ -54,7 +56,7 @@ impl Write<'_> {
 
     fn stored_feeds(&self) -> Result<Vec<Stored>, StoreError> {
         let mut query = self.tx.prepare_cached(
-            "SELECT no, id, url, moved_to, moved_at FROM feed JOIN feed_state ON feed_state.feed = feed.no",
+            "SELECT no, id, url, moved_to, moved_at, moving_to FROM feed JOIN feed_state ON feed_state.feed = feed.no",
         )?;
         let rows = query.query_map([], |row| {
             Ok(Stored {
@@ -63,6 +65,7 @@ impl Write<'_> {
                 url: row.get(2)?,
                 moved_to: row.get(3)?,
                 moved_at: row.get(4)?,
+                moving_to: row.get(5)?,
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -74,32 +77,32 @@ impl Write<'_> {
             .execute(params![feed.id.as_str(), feed.url.as_str()])?;
         let no = self.tx.last_insert_rowid();
         self.tx
-            .prepare_cached("INSERT INTO feed_state (feed, enabled, next_poll_at, since, next_poll_why) VALUES (?1, 0, ?2, ?2, 'it was never polled')")?
+            .prepare_cached(
+                "INSERT INTO feed_state (feed, enabled, next_poll_at, since, next_poll_why)
+                 VALUES (?1, 0, ?2, ?2, 'it was never polled')",
+            )?
             .execute(params![no, millis(now)])?;
         Ok(no)
     }
 
     /// Gives a known feed the address of the configuration. Its history stays; what belongs to the old address goes,
-    /// unless the new one is where the feed moved to and is asked already.
+    /// unless the new one is where its answers come from already.
     fn align_address(&mut self, known: &Stored, feed: &Feed, now: Time) -> Result<(), StoreError> {
         let url = feed.url.as_str();
         if known.url == url {
             return Ok(());
         }
         self.tx.execute("UPDATE feed SET url = ?2 WHERE no = ?1", params![known.no, url])?;
-        let is_settled = known.moved_to.as_deref() == Some(url);
-        if let Some(moved_to) = &known.moved_to {
-            let reason = if is_settled { "feeds.toml names it now" } else { "feeds.toml names another address" };
-            let event = Event::FeedMoved {
-                feed: feed.id.clone(),
-                kind: Kind::Dropped,
-                from: moved_to.clone(),
-                to: url.to_owned(),
-                since: known.moved_at.map(from_millis),
-                times: 0,
-                reason: reason.to_owned(),
-            };
-            self.record(event, now)?;
+        let is_settled = [&known.moving_to, &known.moved_to].into_iter().flatten().any(|to| to == url);
+        let ended = match &known.moved_to {
+            _ if is_settled => Some((Kind::Agreed, known.url.clone(), "feeds.toml names it now")),
+            Some(moved_to) => Some((Kind::Dropped, moved_to.clone(), "feeds.toml names another address")),
+            None => None,
+        };
+        if let Some((kind, from, reason)) = ended {
+            let (feed, to, reason) = (feed.id.clone(), url.to_owned(), reason.to_owned());
+            let since = known.moved_at.map(from_millis);
+            self.record(Event::FeedMoved { feed, kind, from, to, since, times: 0, reason }, now)?;
         }
         self.tx.execute(
             "UPDATE feed_state SET moved_to = NULL, moved_at = NULL, moving_to = NULL, moving_since = NULL,

@@ -23,6 +23,17 @@ pub struct AssignmentRow {
     pub digest: Option<DigestNo>,
     /// Whether it did not wait for the hour.
     pub urgent: bool,
+    /// Since when.
+    pub created_at: Time,
+}
+
+/// An owner who gets a story, and what they are told when they have been told of it before.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Told<'t> {
+    /// Who, why and how soon.
+    pub(super) assigned: &'t Assigned,
+    /// The sentence that says what changed; `None`: nothing that they would want to hear of again.
+    pub(super) update: Option<&'t str>,
 }
 
 /// An assignment that no digest has carried yet.
@@ -70,6 +81,8 @@ pub struct ListedRow {
     pub title: Option<String>,
     /// Its link.
     pub link: Option<String>,
+    /// Whether a digest carried it before: it is told again because it changed.
+    pub is_update: bool,
 }
 
 /// A story that was withheld and that the owner has not been told of yet.
@@ -121,7 +134,10 @@ impl Read<'_> {
     /// The lines that wait for this owner, oldest first.
     pub fn listed(&self, owner: &OwnerId) -> Result<Vec<ListedRow>, StoreError> {
         let mut query = self.tx.prepare_cached(
-            "SELECT listing.entry, feed.id, feed.no, revision.title, revision.link FROM listing_state
+            "SELECT listing.entry, feed.id, feed.no, revision.title, revision.link,
+                 EXISTS (SELECT 1 FROM digest_listing JOIN standing_digest USING (digest)
+                     WHERE digest_listing.entry = listing.entry)
+             FROM listing_state
              JOIN listing ON listing.entry = listing_state.entry
              JOIN feed ON feed.no = listing.feed
              JOIN revision ON revision.entry = listing.entry
@@ -136,6 +152,7 @@ impl Read<'_> {
                     feed_no: FeedNo(row.get(2)?),
                     title: row.get(3)?,
                     link: row.get(4)?,
+                    is_update: row.get(5)?,
                 })
             })?
             .collect::<Result<_, _>>()?;
@@ -165,7 +182,7 @@ impl Read<'_> {
     /// The assignments of this story that stand, oldest first.
     pub fn assignments(&self, story: StoryNo) -> Result<Vec<AssignmentRow>, StoreError> {
         let mut query = self.tx.prepare_cached(
-            "SELECT owner, reason, digest_story.digest, urgent FROM assignment
+            "SELECT owner, reason, digest_story.digest, urgent, created_at FROM assignment
              LEFT JOIN digest_story ON digest_story.assignment = assignment.no
              WHERE assignment.story = ?1
                  AND NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = assignment.no)
@@ -179,6 +196,7 @@ impl Read<'_> {
                     reason: row.get(1)?,
                     digest: digest.map(DigestNo),
                     urgent: row.get(3)?,
+                    created_at: from_millis(row.get(4)?),
                 })
             })?
             .collect::<Result<_, _>>()?;
@@ -187,32 +205,40 @@ impl Read<'_> {
 }
 
 impl Write<'_> {
-    /// Assigns a story to an owner who does not have it yet, or has it without its urgency; whether that was new.
+    /// Assigns a story to an owner who does not have it yet, has it without its urgency, or was told of it before
+    /// something changed that is worth telling; whether that was new. Who has not been told yet just reads the newest
+    /// revision.
     pub(super) fn assign(
         &mut self,
         story: StoryNo,
         source: (EntryNo, u32),
-        assigned: &Assigned,
+        Told { assigned, update }: Told<'_>,
         config: ConfigVersion,
         now: Time,
     ) -> Result<bool, StoreError> {
-        let standing: Option<(i64, bool)> = self
+        let standing: Option<(i64, bool, bool)> = self
             .tx
             .prepare_cached(
-                "SELECT no, urgent FROM assignment WHERE story = ?1 AND owner = ?2
+                "SELECT no, urgent, EXISTS (SELECT 1 FROM waiting_state WHERE waiting_state.assignment = no)
+                 FROM assignment WHERE story = ?1 AND owner = ?2
                      AND NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = assignment.no)
                  ORDER BY round DESC LIMIT 1",
             )?
-            .query_row(params![story.0, assigned.owner.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_row(params![story.0, assigned.owner.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
-        match standing {
-            None => self.assign_again(story, source, assigned, config, now),
-            Some((before, false)) if assigned.urgent => {
+        match (standing, update) {
+            (None, _) => self.assign_again(story, source, assigned, config, now),
+            (Some((before, _, false)), Some(update)) => {
+                self.supersede(AssignmentNo(before), now)?;
+                let reason = format!("{update} {}", assigned.reason);
+                self.assign_again(story, source, &Assigned { reason, ..assigned.clone() }, config, now)
+            }
+            (Some((before, false, _)), _) if assigned.urgent => {
                 // What waits for the hour is told at once; what was told without urgency is told once more.
                 self.supersede(AssignmentNo(before), now)?;
                 self.assign_again(story, source, assigned, config, now)
             }
-            Some(_) => Ok(false),
+            (Some(_), _) => Ok(false),
         }
     }
 
@@ -307,7 +333,7 @@ impl Write<'_> {
         let (story, source) = (StoryNo(story), (EntryNo(source.0), source.1));
         self.supersede(moved.assignment, now)?;
         if let Some(assigned) = &moved.to
-            && !self.assign(story, source, assigned, config, now)?
+            && !self.assign(story, source, Told { assigned, update: None }, config, now)?
         {
             // The story is with them already: the log still says that this share of it came to them.
             self.record_routed(story, source, assigned, config, now)?;

@@ -73,7 +73,7 @@ impl Write<'_> {
                     .map(|file| (file.name.clone(), Personal::shared(file.text.clone())))
                     .collect(),
                 counts: [config.feeds.len(), config.owners.len(), config.components.len(), config.topics.len()],
-                difference: before.map(|(_, files)| Difference::between(&files, &config.files)),
+                difference: before.map(|(_, files)| Box::new(Difference::between(&files, &config.files))),
             };
             let record = self.record(event, now)?;
             self.tx.execute(

@@ -121,6 +121,37 @@ impl Read<'_> {
         Ok(rows)
     }
 
+    /// The owners for whom mails wait that were queued before this moment: since when, and how many.
+    pub fn deliveries_waiting_since(&self, before: Time) -> Result<Vec<(OwnerId, Time, usize)>, StoreError> {
+        let mut query = self.tx.prepare_cached(
+            "SELECT owner, min(queued_at), count(*) FROM delivery_state
+             JOIN delivery ON delivery.no = delivery_state.delivery JOIN digest ON digest.no = delivery.digest
+             WHERE state IN ('queued', 'started') AND queued_at < ?1 GROUP BY owner ORDER BY owner",
+        )?;
+        let rows = query
+            .query_map([millis(before)], |row| {
+                Ok((OwnerId::new(row.get::<_, String>(0)?), from_millis(row.get(1)?), row.get(2)?))
+            })?
+            .collect::<Result<_, _>>()?;
+        Ok(rows)
+    }
+
+    /// The owners whose newest mail was refused for good or given up: when, and what the server said.
+    pub fn owners_out_of_reach(&self) -> Result<Vec<(OwnerId, Time, String)>, StoreError> {
+        let mut query = self.tx.prepare_cached(
+            "SELECT owner, coalesce(finished_at, queued_at), coalesce(reply, '') FROM digest
+             JOIN delivery ON delivery.digest = digest.no JOIN delivery_state ON delivery_state.delivery = delivery.no
+             LEFT JOIN receipt ON receipt.delivery = delivery.no AND receipt.n = delivery_state.attempts
+             WHERE state IN ('rejected', 'given-up')
+                 AND digest.no = (SELECT max(no) FROM digest AS newest WHERE newest.owner = digest.owner)
+             ORDER BY owner",
+        )?;
+        let rows = query
+            .query_map([], |row| Ok((OwnerId::new(row.get::<_, String>(0)?), from_millis(row.get(1)?), row.get(2)?)))?
+            .collect::<Result<_, _>>()?;
+        Ok(rows)
+    }
+
     /// Where the delivery of a digest stands.
     pub fn delivery_of(&self, digest: DigestNo) -> Result<DeliveryRow, StoreError> {
         let row = self

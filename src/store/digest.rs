@@ -8,7 +8,8 @@ use crate::{
     evidence::event::{Event, Personal},
     hex::hex,
     model::{
-        digest::{Composed, DigestKind},
+        digest::{Composed, DigestKind, Notice},
+        feed::FeedState,
         id::{AssignmentNo, DeliveryNo, DigestNo, EntryNo, FeedId, FeedNo, OwnerId, StoryNo},
         time::{Time, from_millis, millis},
     },
@@ -43,8 +44,21 @@ pub struct NewDigest<'d> {
     pub moves: &'d [FeedNo],
     /// The first polls that it tells of.
     pub baselines: &'d [FeedNo],
+    /// What it tells for the first time of the health of feeds.
+    pub notices: &'d [NoticeRow],
     /// The size of the checkpoint that it carries.
     pub checkpoint: Option<u64>,
+}
+
+/// What a digest told of the health of a feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoticeRow {
+    /// The feed.
+    pub feed: FeedNo,
+    /// What was told.
+    pub notice: Notice,
+    /// The state that it told of.
+    pub state: FeedState,
 }
 
 /// A digest as it was committed, without its bytes.
@@ -122,6 +136,29 @@ impl Read<'_> {
     pub fn stands(&self, digest: DigestNo) -> Result<bool, StoreError> {
         let mut query = self.tx.prepare_cached("SELECT EXISTS (SELECT 1 FROM standing_digest WHERE digest = ?1)")?;
         Ok(query.query_row([digest.0], |row| row.get(0))?)
+    }
+
+    /// When the oldest record was written that no checkpoint covers; `None`: every record is covered.
+    pub fn unsigned_since(&self) -> Result<Option<Time>, StoreError> {
+        Ok(log::unsigned_since(self.tx)?)
+    }
+
+    /// What this owner's digests told of the health of feeds, oldest first.
+    pub fn told_notices(&self, owner: &OwnerId) -> Result<Vec<NoticeRow>, StoreError> {
+        let mut query = self.tx.prepare_cached(
+            "SELECT feed, notice, state FROM digest_notice JOIN digest ON digest.no = digest_notice.digest
+             WHERE owner = ?1 AND digest IN (SELECT digest FROM standing_digest) ORDER BY digest.no",
+        )?;
+        let rows = query
+            .query_map([owner.as_str()], |row| {
+                Ok(NoticeRow {
+                    feed: FeedNo(row.get(0)?),
+                    notice: Notice::parse(&row.get::<_, String>(1)?).unwrap_or(Notice::Trouble),
+                    state: FeedState::parse(&row.get::<_, String>(2)?).unwrap_or(FeedState::New),
+                })
+            })?
+            .collect::<Result<_, _>>()?;
+        Ok(rows)
     }
 
     /// The feeds whose words are in a digest.
@@ -243,6 +280,11 @@ impl Write<'_> {
             self.tx
                 .prepare_cached("INSERT INTO digest_baseline (feed, owner, digest) VALUES (?1, ?2, ?3)")?
                 .execute(params![feed.0, new.owner.as_str(), no])?;
+        }
+        for row in new.notices {
+            self.tx
+                .prepare_cached("INSERT INTO digest_notice (digest, feed, notice, state) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![no, row.feed.0, row.notice.as_str(), row.state.as_str()])?;
         }
         Ok(())
     }

@@ -2,11 +2,11 @@
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Read, StoreError, Write, signed};
+use super::{Read, StoreError, Write, assignment::Told, signed};
 use crate::{
+    change::{self, Change},
     evidence::event::{Event, Personal},
     hex::hex,
-    identity::{Key, Known},
     model::{
         entry::Entry,
         feed::Feed,
@@ -96,32 +96,6 @@ pub(super) fn entry_row(row: &Row<'_>) -> rusqlite::Result<EntryRow> {
 }
 
 impl Read<'_> {
-    /// The stored entry of this feed with this key.
-    pub fn known(&self, feed: FeedNo, key: &Key) -> Result<Option<Known>, StoreError> {
-        let known = self
-            .tx
-            .prepare_cached(
-                "SELECT entry.no, n, content, title, link FROM entry JOIN revision ON revision.entry = entry.no
-                 WHERE feed = ?1 AND key = ?2 ORDER BY n DESC LIMIT 1",
-            )?
-            .query_row(params![feed.0, key.0], |row| {
-                Ok(Known {
-                    entry: EntryNo(row.get(0)?),
-                    revision: row.get(1)?,
-                    content: row.get(2)?,
-                    title: row.get(3)?,
-                    link: row.get(4)?,
-                })
-            })
-            .optional()?;
-        Ok(known)
-    }
-
-    /// The marks of this entry's newest revision, if that has the fate of the baseline.
-    pub fn baseline_marks(&self, entry: EntryNo) -> Result<Option<Marks>, StoreError> {
-        Ok(self.entry(entry)?.filter(|row| row.fate == Fate::Baseline.as_str()).map(|row| row.marks))
-    }
-
     /// The newest revision of this entry.
     pub fn entry(&self, entry: EntryNo) -> Result<Option<EntryRow>, StoreError> {
         let sql = format!(
@@ -191,17 +165,34 @@ impl Write<'_> {
             };
             self.record(event, now)?;
         }
+        self.store_aliases(no, &plans)?;
         let mut applied = AppliedPoll::default();
         match answer {
             Answer::Document(arrived) if plans.baseline || !plans.entries.is_empty() => {
+                let is_baseline = plans.baseline;
                 applied = self.apply_entries((feed, no), arrived, plans, config, now)?;
-                update.status.last_entry_at = if applied.new > 0 { Some(now) } else { update.status.last_entry_at };
+                if applied.new > 0 {
+                    update.status.last_entry_at = Some(now);
+                    if !is_baseline {
+                        update.status.active.mark(now);
+                    }
+                }
             }
             Answer::Document(_) | Answer::NotModified(_) => self.count_quiet_poll(no, now)?,
             Answer::Failed { .. } | Answer::NoNetwork => {}
         }
         self.store_feed_status(&update.status)?;
         Ok(applied)
+    }
+
+    /// Keeps the newest other key of each entry that came under one.
+    fn store_aliases(&mut self, feed: FeedNo, plans: &EntryPlans) -> Result<(), StoreError> {
+        for (key, entry) in &plans.aliases {
+            self.tx
+                .prepare_cached("INSERT OR REPLACE INTO entry_alias_state (entry, feed, key) VALUES (?1, ?2, ?3)")?
+                .execute(params![entry.0, feed.0, key.0])?;
+        }
+        Ok(())
     }
 
     fn apply_entries(
@@ -266,14 +257,15 @@ impl Write<'_> {
             link: of.link.clone(),
             title: of.title.clone(),
             story,
+            changed: plan.change.as_ref().map(Change::names),
         };
         let record = self.record(event, now)?;
         let marks = plan.judged.marks;
         self.tx
             .prepare_cached(
                 "INSERT INTO revision (entry, n, seen_at, content, fate, config, record, published, updated, exploited,
-                     cvss, severity, guid, link, title, summary, body, authors, categories)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+                     cvss, severity, guid, link, title, summary, body, authors, categories, change)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
             )?
             .execute(params![
                 entry.0,
@@ -295,6 +287,7 @@ impl Write<'_> {
                 of.body,
                 json_list(&of.authors),
                 json_list(&of.categories),
+                plan.change.as_ref().and_then(|change| serde_json::to_string(change).ok()),
             ])?;
         Ok(Some((entry, revision, story)))
     }
@@ -334,8 +327,12 @@ impl Write<'_> {
     ) -> Result<usize, StoreError> {
         self.insert_tags(entry, revision, &plan.judged.tags, config, now)?;
         let mut urgent = 0;
+        let joined = if revision == 1 { self.news_of_joining(plan, entry, story)? } else { None };
         for assigned in &plan.assigned {
+            let update = plan.update_for(&assigned.owner).or(joined.as_deref());
+            let assigned = Told { assigned, update };
             let is_new = self.assign(story, (entry, revision), assigned, config, now)?;
+            let assigned = assigned.assigned;
             urgent += usize::from(is_new && assigned.urgent);
         }
         for withheld in &plan.withheld {
@@ -348,7 +345,37 @@ impl Write<'_> {
                 )?
                 .execute(params![entry.0, no.0, owner.as_str(), millis(now)])?;
         }
+        if plan.is_listed_again {
+            self.list_again(entry)?;
+        }
         Ok(urgent)
+    }
+
+    /// A line that was told waits once more, unless its owner has the story.
+    fn list_again(&mut self, entry: EntryNo) -> Result<(), StoreError> {
+        self.tx.execute(
+            "INSERT OR IGNORE INTO listing_state (entry, owner)
+             SELECT listing.entry, listing.owner FROM listing WHERE entry = ?1
+                 AND NOT EXISTS (SELECT 1 FROM entry JOIN assignment ON assignment.story = entry.story
+                     WHERE entry.no = ?1 AND assignment.owner = listing.owner)",
+            [entry.0],
+        )?;
+        Ok(())
+    }
+
+    /// What a new entry tells those who were told of its story before: that it is exploited, if it is the first to say so.
+    fn news_of_joining(&self, plan: &EntryPlan, entry: EntryNo, story: StoryNo) -> Result<Option<String>, StoreError> {
+        if !plan.judged.marks.exploited || plan.assigned.is_empty() {
+            return Ok(None);
+        }
+        let is_known: bool = self
+            .tx
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM entry JOIN revision ON revision.entry = entry.no
+                     WHERE entry.story = ?1 AND entry.no <> ?2 AND exploited)",
+            )?
+            .query_row(params![story.0, entry.0], |row| row.get(0))?;
+        Ok((!is_known).then(change::exploited_sentence))
     }
 
     fn insert_tags(

@@ -8,6 +8,7 @@ use crate::{
     cadence,
     evidence::event::Event,
     model::{
+        days::ActiveDays,
         feed::{FeedState, FeedStatus, Moving, Tlp, Validators},
         id::{DigestNo, FeedId, FeedNo},
         outcome::OUR_RULES,
@@ -49,7 +50,7 @@ pub struct BaselineRow {
 
 const COLUMNS: &str = "feed.no, feed.id, enabled, next_poll_at, attempt, etag, last_modified, state, since, cause,
     failures, last_poll_at, last_entry_at, full_fetch_at, baseline_at, partial, next_poll_why, wishes, gone_at, empties,
-    moving_to, moving_since, moving_times, moved_to, moving_asked, moved_at, move_told, alarm_at";
+    moving_to, moving_since, moving_times, moved_to, moving_asked, moved_at, move_told, alarm_at, active";
 
 fn feed_status(row: &Row<'_>) -> rusqlite::Result<FeedStatus> {
     let time = |i: usize| -> rusqlite::Result<Option<Time>> { Ok(row.get::<_, Option<i64>>(i)?.map(from_millis)) };
@@ -78,6 +79,9 @@ fn feed_status(row: &Row<'_>) -> rusqlite::Result<FeedStatus> {
         moved_at: time(25)?,
         move_told: row.get::<_, Option<i64>>(26)?.map(DigestNo),
         alarm_at: time(27)?,
+        active: row
+            .get::<_, Option<Vec<u8>>>(28)?
+            .map_or_else(ActiveDays::default, |bytes| ActiveDays::from_bytes(&bytes)),
     })
 }
 
@@ -126,6 +130,14 @@ impl Read<'_> {
         let mut query = self.tx.prepare_cached("SELECT feed, count(*) FROM entry GROUP BY feed")?;
         let rows = query.query_map([], |row| Ok((FeedNo(row.get(0)?), row.get(1)?)))?.collect::<Result<_, _>>()?;
         Ok(rows)
+    }
+
+    /// Whether a feed has brought at least so many entries.
+    pub fn has_brought(&self, feed: FeedNo, entries: usize) -> Result<bool, StoreError> {
+        let mut query =
+            self.tx.prepare_cached("SELECT count(*) FROM (SELECT 1 FROM entry WHERE feed = ?1 LIMIT ?2)")?;
+        let found: usize = query.query_row(params![feed.0, entries], |row| row.get(0))?;
+        Ok(found >= entries)
     }
 
     /// Whether an enabled feed is due that was never polled to an end.
@@ -346,7 +358,7 @@ impl Write<'_> {
                      since = ?7, cause = ?8, failures = ?9, last_poll_at = ?10, last_entry_at = ?11,
                      full_fetch_at = ?12, baseline_at = ?13, partial = ?14, next_poll_why = ?15, wishes = ?16,
                      gone_at = ?17, empties = ?18, moving_to = ?19, moving_since = ?20, moving_times = ?21, moved_to = ?22,
-                     moving_asked = ?23, moved_at = ?24, move_told = ?25, alarm_at = ?26
+                     moving_asked = ?23, moved_at = ?24, move_told = ?25, alarm_at = ?26, active = ?27
                  WHERE feed = ?1",
             )?
             .execute(params![
@@ -376,6 +388,7 @@ impl Write<'_> {
                 status.moved_at.map(millis),
                 status.move_told.map(|digest| digest.0),
                 status.alarm_at.map(millis),
+                status.active.to_bytes(),
             ])?;
         Ok(())
     }

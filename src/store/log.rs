@@ -208,6 +208,18 @@ pub fn newest_checkpoint(conn: &Connection) -> Result<Option<StoredCheckpoint>, 
     checkpoint_where(conn, i64::MAX)
 }
 
+/// When the oldest record was written that no checkpoint covers; `None`: every record is covered.
+pub fn unsigned_since(conn: &Connection) -> Result<Option<Time>, LogError> {
+    let covered = newest_checkpoint(conn)?.map_or(0, |newest| newest.size);
+    let bytes: Option<Vec<u8>> = conn
+        .prepare_cached("SELECT bytes FROM record WHERE idx = ?1")?
+        .query_row([sql_integer(covered)?], |row| row.get(0))
+        .optional()?;
+    let Some(bytes) = bytes else { return Ok(None) };
+    let record = record::read(&bytes).map_err(|error| LogError::Broken(format!("record {covered} {error}")))?;
+    Ok(Some(record.recorded))
+}
+
 /// The newest checkpoint of at most this size.
 fn checkpoint_where(conn: &Connection, at_most: i64) -> Result<Option<StoredCheckpoint>, LogError> {
     let mut select =

@@ -15,6 +15,7 @@ pub mod log;
 mod migration;
 mod network;
 mod purge;
+mod revision;
 mod story;
 
 use std::{
@@ -30,7 +31,7 @@ pub use self::{
     assignment::{AssignmentRow, ListedRow, PendingRow, Reassigned, WithheldRow},
     configuration::LoadedConfiguration,
     delivery::{DueDelivery, UnfinishedAttempt},
-    digest::{DigestRow, NewDigest},
+    digest::{DigestRow, NewDigest, NoticeRow},
     entry::{AppliedPoll, EntryRow, PollCommit},
     faults::Faults,
     feed::BaselineRow,

@@ -17,7 +17,7 @@ impl Write<'_> {
     pub fn purge_entries(&mut self, before: Time, now: Time) -> Result<usize, StoreError> {
         let count = self.tx.execute(
             "UPDATE revision SET guid = NULL, link = NULL, title = NULL, summary = NULL, body = NULL, authors = NULL,
-                 categories = NULL
+                 categories = NULL, change = NULL
              WHERE rowid IN (
                  SELECT revision.rowid FROM revision JOIN entry ON entry.no = revision.entry
                  WHERE seen_at < ?1 AND (title IS NOT NULL OR summary IS NOT NULL OR body IS NOT NULL)

@@ -69,9 +69,9 @@ pub(super) struct View<'a> {
     pub base_url: Url,
 }
 
-/// Whether this owner has not answered the story yet.
+/// Whether this owner has not answered the story since this digest told it.
 pub(super) fn is_open(story: &PageStory, page: &AnswerPage) -> bool {
-    story.answers.iter().all(|answer| answer.owner != page.owner)
+    story.answers.iter().all(|answer| answer.owner != page.owner || answer.at < page.told_at)
 }
 
 /// The page of a story or of a whole digest.

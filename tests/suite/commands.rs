@@ -65,6 +65,8 @@ fn a_command_that_reads_says_that_there_is_no_state_and_makes_none() {
         &["feeds"][..],
         &["feeds", "list", "--json"],
         &["stories"],
+        &["status"],
+        &["status", "--json"],
         &["match", "--entry", "1"],
         &["digest", "maria"],
         &["digest", "maria", "--preview"],
@@ -172,7 +174,10 @@ fn every_table_is_json_lines_with_the_agreed_names() {
             "group",
             "last_entry_at",
             "last_poll_at",
+            "moved_to",
+            "moving_to",
             "next_poll_at",
+            "next_poll_why",
             "owner",
             "partial",
             "reason",
@@ -315,4 +320,22 @@ fn the_demo_does_the_whole_job_and_its_pack_verifies() {
     fs::write(root.join("mine"), "").unwrap();
     let other = sigtrail(root, &["demo", "--once", "--dir", "."]);
     assert_eq!(other.status.code(), Some(2), "a folder that is not a demo's is left alone");
+}
+
+#[test]
+fn status_ends_with_4_where_something_wants_attention_and_prints_an_object_for_each() {
+    let mut world = world();
+    world.tick();
+    let root = world.root.path();
+    let output = sigtrail(root, &["status", "--json"]);
+    assert_eq!(output.status.code(), Some(4), "{}", text(&output.stderr));
+    let lines: Vec<Value> = text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let refused = lines.iter().find(|line| line["reason"] == "feed-refused").unwrap();
+    assert_eq!(keys(refused), ["reason", "since", "subject", "text"]);
+    assert_eq!(refused["subject"], "refusing");
+    assert!(refused["text"].as_str().unwrap().starts_with("refused (403). "), "{refused}");
+    let output = sigtrail(root, &["status"]);
+    assert_eq!(output.status.code(), Some(4));
+    assert!(text(&output.stdout).starts_with("REASON"), "{}", text(&output.stdout));
+    assert!(text(&output.stdout).contains("1 of 2 feeds seen"), "{}", text(&output.stdout));
 }

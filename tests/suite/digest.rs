@@ -11,7 +11,7 @@ use sigtrail::{
     model::{
         digest::{
             AlsoPublished, BaselineNote, Composed, DigestContent, DigestKind, DigestStory, NotSeen, Restricted,
-            StorySource,
+            SeenAgain, StorySource,
         },
         id::{StoryNo, slug},
         stack::{Field, Marks, Method, Severity, Tag, TagKind},
@@ -123,6 +123,7 @@ fn story(number: usize, title: &str) -> DigestStory {
         cves: vec![format!("CVE-2099-{}", 10_006 + number)],
         marks: Marks::default(),
         reason: "Quillgate VPN is yours.".to_owned(),
+        changes: Vec::new(),
         tags: vec![tag(TagKind::Component, "Quillgate VPN", "Quillgate VPN", Field::Title)],
         sources: vec![
             source("Quillgate PSIRT", &maker),
@@ -180,6 +181,7 @@ fn content() -> DigestContent {
             not_seen("Fernwald releases", "not-a-feed", "this is a web page, not a feed", 1),
         ],
         notices: vec!["Marrow releases moves to https://www.marrow.example/feed.".to_owned()],
+        seen_again: Vec::new(),
         feeds_total: 14,
         baselines: vec![BaselineNote {
             feed: "Heronsoft bulletins".to_owned(),
@@ -207,6 +209,8 @@ fn not_seen(feed: &str, state: &str, cause: &str, tries: u32) -> NotSeen {
         cause: cause.to_owned(),
         since: "2026-11-18T06:10:00Z".parse().unwrap(),
         tries,
+        notice: None,
+        advice: None,
     }
 }
 
@@ -361,6 +365,19 @@ fn a_subject_says_the_worst_first_and_the_day_last_in_sixty_characters() {
     assert_eq!(mail(&empty()).subject, "Nothing for you, all feeds seen (Fri 20 Nov)");
     let blind = DigestContent { not_seen: content().not_seen, ..empty() };
     assert_eq!(mail(&blind).subject, "Blind: Tarnbase bullet… refuses us since Wed 18 Nov, +1 feed");
+    let mut silent = blind.clone();
+    silent.not_seen = vec![not_seen("Fernwald releases", "stale", "nothing new for 20 days", 0)];
+    assert_eq!(mail(&silent).subject, "Silent: Fernwald releases since Wed 18 Nov");
+    assert!(mail(&silent).text.starts_with("Nothing to answer, and 1 feed is silent for too long"));
+    silent.seen_again = vec![SeenAgain {
+        feed: "Tarnbase bulletins".to_owned(),
+        was: "stale".to_owned(),
+        since: "2026-11-19T06:10:00Z".parse().unwrap(),
+    }];
+    let again = mail(&silent);
+    assert_eq!(again.subject, "Seen again: Tarnbase bulletins (Fri 20 Nov)");
+    assert!(again.text.contains("SEEN AGAIN (1)"), "{}", again.text);
+    assert!(tree(&again.html).1.contains("Tarnbase bulletins: seen again since Thu 19 Nov 06:10; it was silent."));
     let listed = DigestContent { also_published: content().also_published, ..blind };
     assert_eq!(mail(&listed).subject, "Nothing for you, 12 of 14 feeds seen (Fri 20 Nov)");
     let long = DigestContent { not_seen: vec![not_seen(&"Überlang ".repeat(40), "not-a-feed", "", 1)], ..empty() };

@@ -58,6 +58,7 @@ fn event(index: u64, who: u64, salt: &str) -> Event {
             link: Some(format!("https://psirt.quillgate.example/{index}")),
             title: Some("Quillgate VPN: \"sign-in\" bypass".into()),
             story: StoryNo(1),
+            changed: None,
         },
         2 => Event::EntryRouted {
             entry: EntryNo(1),

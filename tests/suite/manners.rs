@@ -218,6 +218,8 @@ fn p_10_the_wishes_of_a_document_are_read_and_hostile_ones_capped() {
     for (wishes, expected) in WISHES {
         assert_eq!(minutes_to_wait(wishes), expected, "{wishes}");
     }
+    let deep = "<skipHours>".repeat(20_000);
+    assert_eq!(minutes_to_wait(&format!("{deep}{}", "</skipHours>".repeat(20_000))), 60, "depth is no weapon");
     let all_hours = (0..24).map(|hour| format!("<hour>{hour}</hour>")).collect::<Vec<_>>().concat();
     assert_eq!(minutes_to_wait(&format!("<skipHours>{all_hours}</skipHours>")), 24 * 60);
 }
@@ -486,7 +488,7 @@ fn hosts(count: u8) -> (World, Vec<FeedServer>) {
 }
 
 #[test]
-fn an_outage_of_our_own_counts_against_no_feed_and_is_recorded_once() {
+fn p_28_an_outage_of_our_own_counts_against_no_feed_and_is_recorded_once() {
     let (world, servers) = hosts(6);
     let mut world = world.feed("here", "");
     world.publish("here", &document());
@@ -509,7 +511,7 @@ fn an_outage_of_our_own_counts_against_no_feed_and_is_recorded_once() {
 }
 
 #[test]
-fn a_few_hosts_that_are_gone_are_no_outage_of_ours() {
+fn p_28_a_few_hosts_that_are_gone_are_no_outage_of_ours() {
     let (mut world, mut servers) = hosts(8);
     world.tick();
     servers.truncate(3);
@@ -563,4 +565,32 @@ fn every_feed_says_why_it_is_asked_when_it_is() {
     let context = world.context();
     context.store.write(|write| write.make_due(&["fine".into()], context.clock.now())).unwrap();
     assert_eq!(status(&mut world, "fine").next_poll_why, "somebody asked for it");
+}
+
+#[test]
+fn p_22_two_hundred_feeds_that_were_due_together_drift_apart_and_a_restart_changes_nothing() {
+    let mut world = World::company(START);
+    for n in 0..200 {
+        world.add_feed(&format!("f{n}"), "");
+        world.publish(&format!("f{n}"), &document());
+    }
+    let context = world.context();
+    poll::poll(&context, None, &mut |_| {}).unwrap();
+    let plan = |world: &mut World| {
+        let context = world.context();
+        let feeds = context.store.read(|read| read.feeds()).unwrap();
+        feeds.into_iter().map(|feed| feed.next_poll_at).collect::<Vec<Time>>()
+    };
+    let before = plan(&mut world);
+    world.restart();
+    assert_eq!(plan(&mut world), before);
+    let context = world.context();
+    world.wait(HOUR);
+    let mut per_minute = Vec::new();
+    for _ in 0..6 {
+        world.wait(MINUTE);
+        per_minute.push(poll::poll(&context, None, &mut |_| {}).unwrap().feeds.len());
+    }
+    assert_eq!(per_minute.iter().sum::<usize>(), 200, "spread over a tenth of the hour: {per_minute:?}");
+    assert!(per_minute.iter().all(|count| *count <= 2 * 200 / 6), "{per_minute:?}");
 }

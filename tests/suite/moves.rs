@@ -230,7 +230,8 @@ fn p_12_the_new_address_in_the_file_settles_the_move_and_another_one_ends_it() {
         assert!(shown.contains("reload would: url of 1 feed changed (tarn)"), "{shown}");
         assert!(!shown.contains("warning"), "{shown}");
         site.world.restart();
-        assert_eq!((site.status().moved_to, site.steps()), (None, vec!["followed".to_owned(), "dropped".to_owned()]));
+        let ended = if settles { "agreed" } else { "dropped" };
+        assert_eq!((site.status().moved_to, site.steps()), (None, vec!["followed".to_owned(), ended.to_owned()]));
         site.world.wait(HALF_A_DAY);
         let report = site.tick();
         assert_eq!(report.poll.sum(|applied| applied.new), 0, "its history stays");
@@ -263,11 +264,11 @@ fn p_12_a_new_address_that_stops_giving_the_feed_is_left_for_the_configured_one(
 fn p_12_an_empty_document_at_the_new_address_proves_nothing() {
     let mut site = Site::new();
     let secure = Secure::start(&site.authority, "*.tarn.example");
-    secure.publish("/feed", rss(&[]));
     site.world.answer("tarn", Answer::ok(document(12)));
     site.ticks(1);
     site.world.answer("tarn", Answer::redirect(301, secure.url("www.tarn.example", "/feed")));
-    for _ in 0..6 {
+    for day in 0..6 {
+        secure.publish("/feed", format!("{}<!--{}-->", rss(&[]), " ".repeat(day)));
         site.tick();
         site.world.wait(HALF_A_DAY * 2);
     }
@@ -304,6 +305,27 @@ fn p_13_a_move_to_another_site_is_polled_through_and_a_person_is_asked_once() {
         site.check(true).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((&lines[0]["severity"], &lines[0]["line"]), (&"warning".into(), &4.into()));
     assert_eq!(lines.last().unwrap()["loaded"], 1);
+}
+
+#[test]
+fn p_13_the_proposed_address_in_the_file_is_the_answer() {
+    let mut site = Site::new();
+    let other = FeedServer::start();
+    let new = other.url_at("news.marrow.example", "/feed");
+    other.serve("/feed", Answer::ok(document(4)).etag("\"4\""));
+    let old = site.world.server.url_at("feeds.tarn.example", "/tarn");
+    site.world.answer("tarn", Answer::redirect(301, &new));
+    site.ticks(4);
+    site.world.edit("feeds", &old, &new);
+    site.world.restart();
+    assert_eq!(site.steps(), ["asked", "agreed"]);
+    let report = site.tick();
+    assert!(report.poll.feeds[0].not_modified, "what it gave last came from there");
+    assert_eq!(site.world.server.requests("/tarn").len(), 4);
+    assert_eq!(site.status().moving, None);
+    site.world.wait(HALF_A_DAY);
+    site.ticks(8);
+    assert_eq!(site.told("redirects it for good"), 0, "it was answered before the digest's hour");
 }
 
 #[test]

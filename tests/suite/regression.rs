@@ -177,7 +177,7 @@ fn a_digest_that_cannot_be_composed_stops_no_other() {
 
 #[test]
 fn a_first_document_that_was_cut_brings_no_flood_with_the_next_one() {
-    let mut world = World::company(FRIDAY).feed("cert", "");
+    let mut world = World::company(FRIDAY).feed("cert", "every = \"1h\"");
     let whole = advisories(40, "Text.");
     world.answer("cert", Answer::ok(whole.get(..whole.len() / 4).unwrap()));
     world.tick();
@@ -195,7 +195,7 @@ fn a_first_document_that_was_cut_brings_no_flood_with_the_next_one() {
 
 #[test]
 fn a_page_of_old_entries_that_is_edited_as_a_whole_is_no_news() {
-    let mut world = World::company(FRIDAY).feed("cert", "");
+    let mut world = World::company(FRIDAY).feed("cert", "every = \"1h\"");
     world.answer("cert", Answer::ok(advisories(30, "Text.")));
     world.tick();
     world.answer("cert", Answer::ok(advisories(30, "Text. Follow us on the usual channels.")));
@@ -297,7 +297,9 @@ fn a_clock_that_was_years_ahead_leaves_nothing_waiting_for_years() {
     world.publish("cert", &advisories(2, "Text."));
     world.tick();
     assert_eq!(world.mailbox("maria").len(), 1, "the digest that was put off goes out");
-    assert_eq!(world.stories().len(), 2, "the feed is asked");
+    world.wait(HOUR);
+    world.tick();
+    assert_eq!(world.stories().len(), 2, "the feed is asked within the hour");
     world.wait_until("2026-11-23T08:00:00Z");
     world.tick();
     let mails = world.mailbox("maria");

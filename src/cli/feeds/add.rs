@@ -54,10 +54,19 @@ fn from_address(text: &str) -> Proposal {
     Proposal { id: None, name: None, url, group: None, every: None, unmatched: None, comment: None }
 }
 
+fn unknown(register: &Register<'_>, source: &str) -> Failure {
+    let list = register.command("feeds catalogue");
+    Failure::Mistake(format!("`{source}` is no URL, and the catalogue has none of this name; `{list}` lists it"))
+}
+
 /// Writes the feed and says what was written and what comes next.
 pub(super) fn run(place: &Place, args: &AddArgs, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
     let register = Register::open(place)?;
-    let proposal = from_catalogue(&args.source)?.unwrap_or_else(|| from_address(&args.source));
+    let proposal = match from_catalogue(&args.source)? {
+        Some(proposal) => proposal,
+        None if !args.source.contains(['.', ':', '/']) => return Err(unknown(&register, &args.source)),
+        None => from_address(&args.source),
+    };
     let url = new_address(&register, &proposal.url)?;
     let (name, id) = named(&register, args, &proposal, &url)?;
     let group_id = args.group.clone().or_else(|| proposal.group.as_ref().map(|group| group.id.clone()));

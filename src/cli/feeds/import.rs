@@ -179,11 +179,17 @@ impl<'c> Taking<'c> {
     }
 }
 
+/// The address of an outline for people; nothing where it may hold a password.
+fn address(outline: &Outline) -> Option<String> {
+    (!outline.url.contains('@')).then(|| text::clean(&outline.url, opml::MAX_URL))
+}
+
 /// Why an outline was left out, where it is no mere repetition.
 fn bad(outlines: &[Outline], fates: &[Fate], skipped: &[Skipped]) -> Vec<Skipped> {
     let judged = outlines.iter().zip(fates).filter_map(|(outline, fate)| match fate {
         Fate::Bad(why) => {
-            let what = if outline.name.is_empty() { text::clean(&outline.url, 200) } else { outline.name.clone() };
+            let what =
+                if outline.name.is_empty() { address(outline).unwrap_or_default() } else { outline.name.clone() };
             Some(Skipped { line: outline.line, what, why: why.clone() })
         }
         _ => None,
@@ -246,7 +252,7 @@ fn json_lines(outlines: &[Outline], fates: &[Fate], skipped: &[Skipped], out: &m
             Fate::Bad(why) => (None, Some(why.clone())),
         };
         let value = json!({
-            "line": outline.line, "name": outline.name, "url": outline.url,
+            "line": outline.line, "name": outline.name, "url": address(outline),
             "imported": matches!(fate, Fate::New(_)), "feed": feed, "reason": reason,
         });
         lines.push((outline.line, value));

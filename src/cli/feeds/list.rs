@@ -12,6 +12,7 @@ use crate::{
         table::{count, moment, rendered, table, width},
     },
     clock::Clock,
+    compose::words::line,
     model::{
         feed::{Feed, FeedState, FeedStatus},
         settings::Config,
@@ -70,8 +71,8 @@ pub(super) fn state(feed: &Feed, row: Option<&FeedStatus>) -> &'static str {
 fn reason(row: &FeedStatus) -> String {
     let trouble = match row.failures {
         _ if row.cause.is_empty() => None,
-        0 => Some(row.cause.clone()),
-        failures => Some(format!("{}, {}", row.cause, count(failures as usize, "try", "tries"))),
+        0 => Some(line(&row.cause)),
+        failures => Some(format!("{}, {}", line(&row.cause), count(failures as usize, "try", "tries"))),
     };
     let move_of_it = match (&row.moved_to, row.moving.as_ref().filter(|moving| moving.asked_at.is_some())) {
         (_, Some(moving)) => Some(format!("moves to {}: you decide, see `sigtrail check`", moving.to)),

@@ -43,7 +43,7 @@ impl<'p> Register<'p> {
 
     /// Writes another text in its place, if `check` has nothing against it; what is only a warning, and new, is said.
     pub(super) fn write(&self, text: &str) -> Result<(), Failure> {
-        let judged = config::load_with_feeds(&self.place.root, text.to_owned(), Clock::System.now());
+        let judged = config::load_with_feeds(&self.place.root, text, Clock::System.now());
         let (config, warnings) = judged.map_err(|problems| refusal(&problems))?;
         let is_new = |warning: &&Problem| !self.warnings.iter().any(|known| known.message == warning.message);
         let new: Vec<Problem> = warnings.iter().filter(is_new).cloned().collect();

@@ -41,8 +41,7 @@ impl Said {
             Field::Content => (&mut self.content, "content"),
             Field::Published => (&mut self.published, "published"),
             Field::Updated => (&mut self.updated, "updated"),
-            Field::Stated(_) => return None,
-            Field::Link | Field::Author | Field::Category | Field::Wish(_) => return None,
+            Field::Link | Field::Author | Field::Category | Field::Stated(_) | Field::Wish(_) => return None,
         })
     }
 }

@@ -43,7 +43,9 @@ CREATE TABLE feed_state (
     moving_asked  INTEGER,
     moved_to      TEXT,
     moved_at      INTEGER,
-    move_told     INTEGER
+    move_told     INTEGER,
+    -- The days on which it brought new entries: the last one and a bit for each of the 447 before it.
+    active        BLOB
 ) STRICT;
 CREATE INDEX feed_due ON feed_state (next_poll_at) WHERE enabled = 1;
 
@@ -94,6 +96,14 @@ CREATE TABLE entry (
 ) STRICT;
 CREATE INDEX entry_story ON entry (story);
 
+-- The newest other key of an entry whose publisher gave it another id. Its own key stays and comes first.
+CREATE TABLE entry_alias_state (
+    entry INTEGER PRIMARY KEY REFERENCES entry (no),
+    feed  INTEGER NOT NULL,
+    key   BLOB NOT NULL,
+    UNIQUE (feed, key)
+) STRICT;
+
 CREATE TABLE revision (
     entry      INTEGER NOT NULL,
     n          INTEGER NOT NULL,
@@ -114,6 +124,8 @@ CREATE TABLE revision (
     body       TEXT,
     authors    TEXT,
     categories TEXT,
+    -- What changed since the revision before, as JSON.
+    change     TEXT,
     PRIMARY KEY (entry, n)
 ) STRICT;
 CREATE INDEX revision_seen ON revision (seen_at) WHERE title IS NOT NULL OR summary IS NOT NULL OR body IS NOT NULL;
@@ -248,6 +260,15 @@ CREATE TABLE digest_baseline (
     PRIMARY KEY (feed, owner, digest)
 ) STRICT, WITHOUT ROWID;
 
+-- What each digest told its owner for the first time of the health of a feed.
+CREATE TABLE digest_notice (
+    digest INTEGER NOT NULL REFERENCES digest (no),
+    feed   INTEGER NOT NULL REFERENCES feed (no),
+    notice TEXT NOT NULL,
+    state  TEXT NOT NULL,
+    PRIMARY KEY (digest, feed)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE delivery (
     no        INTEGER PRIMARY KEY,
     digest    INTEGER NOT NULL UNIQUE REFERENCES digest (no),
@@ -342,7 +363,7 @@ CREATE TRIGGER revision_stays BEFORE UPDATE ON revision
 WHEN NEW.entry IS NOT OLD.entry OR NEW.n IS NOT OLD.n OR NEW.content IS NOT OLD.content OR NEW.fate IS NOT OLD.fate
     OR NEW.config IS NOT OLD.config OR NEW.seen_at IS NOT OLD.seen_at OR NEW.record IS NOT OLD.record
     OR NEW.title IS NOT NULL OR NEW.summary IS NOT NULL OR NEW.body IS NOT NULL OR NEW.authors IS NOT NULL
-    OR NEW.categories IS NOT NULL OR NEW.guid IS NOT NULL OR NEW.link IS NOT NULL
+    OR NEW.categories IS NOT NULL OR NEW.guid IS NOT NULL OR NEW.link IS NOT NULL OR NEW.change IS NOT NULL
 BEGIN SELECT RAISE (ABORT, 'a revision is never changed, only emptied by retention'); END;
 CREATE TRIGGER revision_is_kept BEFORE DELETE ON revision BEGIN SELECT RAISE (ABORT, 'a revision is never deleted'); END;
 CREATE TRIGGER digest_stays BEFORE UPDATE ON digest BEGIN SELECT RAISE (ABORT, 'a digest is never changed'); END;

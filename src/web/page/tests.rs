@@ -74,6 +74,7 @@ fn page() -> AnswerPage {
             story(3, "Hidden instructions in calendar invitations"),
         ],
         in_digest: 3,
+        told_at: Time::UNIX_EPOCH,
         open: 2,
     }
 }

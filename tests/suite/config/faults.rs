@@ -42,7 +42,15 @@ pub const ERRORS: &[Fault] = &[
         "unknown key `colour` in [[feed]]",
         "the keys are id, name, url",
     ),
-    fault(FEEDS, "baseline = 3", "baseline = 3\n«expect» = \"7d\"", "unknown key `expect` in [[feed]]", "reserved"),
+    fault(FEEDS, "baseline = 3", "baseline = 3\n«headers» = 1", "unknown key `headers` in [[feed]]", "reserved"),
+    fault(
+        FEEDS,
+        "baseline = 3",
+        "baseline = 3\nexpect = «\"1h\"»",
+        "`1h` is no longer than the interval of the polls",
+        "the longest silence that is usual",
+    ),
+    fault(FEEDS, "baseline = 3", "baseline = 3\nexpect = «\"2y\"»", "invalid duration `2y`", "s, m, h, d, w"),
     fault(FEEDS, "baseline = 3", "baseline = 3\n«kind» = \"auto\"", "unknown key `kind` in [[feed]]", "[[group]]"),
     fault(
         FEEDS,

@@ -1,0 +1,85 @@
+//! What a digest says of the health of feeds: what could not be seen, what is seen again, and what of it its owner is
+//! told for the first time. When something is to be told is `health`'s business, how it is said `compose`'s.
+
+use std::collections::HashMap;
+
+use super::story::feed_name;
+use crate::{
+    health,
+    model::{
+        digest::{DigestKind, NotSeen, Notice, SeenAgain},
+        feed::{Feed, FeedState, FeedStatus, Tlp},
+        id::{FeedNo, OwnerId},
+        owner::Owner,
+        settings::Config,
+        time::Time,
+    },
+    route,
+    store::{NoticeRow, Read, StoreError},
+};
+
+/// The health of the feeds as one digest tells it.
+pub(super) struct Notices {
+    /// Every feed that could not be seen or is silent; what is new to the owner first.
+    pub not_seen: Vec<NotSeen>,
+    /// The feeds of the owner that are seen again.
+    pub seen_again: Vec<SeenAgain>,
+    /// What is told for the first time, with the moment since when it is so.
+    pub told: Vec<(NoticeRow, Time)>,
+}
+
+/// What an owner's digest says of the health of these feeds. Everybody reads what could not be seen; a change is
+/// news only for who answers for the feed. An urgent digest tells of no recovery: that can wait.
+pub(super) fn notices(
+    config: &Config,
+    read: &Read<'_>,
+    owner: &Owner,
+    feeds: &[FeedStatus],
+    kind: DigestKind,
+    now: Time,
+) -> Result<Notices, StoreError> {
+    let mut before: HashMap<FeedNo, Vec<(Notice, FeedState)>> = HashMap::new();
+    for row in read.told_notices(&owner.id)? {
+        before.entry(row.feed).or_default().push((row.notice, row.state));
+    }
+    let mut notices = Notices { not_seen: Vec::new(), seen_again: Vec::new(), told: Vec::new() };
+    for status in feeds.iter().filter(|status| status.enabled) {
+        let theirs =
+            config.feed(&status.id).filter(|feed| answers_for(config, feed, now).is_some_and(|id| id == owner.id));
+        let told = before.get(&status.no).map_or(&[][..], Vec::as_slice);
+        let notice = theirs
+            .and_then(|_| health::notice(status, told, now))
+            .filter(|notice| kind == DigestKind::Scheduled || *notice != Notice::Recovery);
+        if let Some(notice) = notice {
+            notices.told.push((NoticeRow { feed: status.no, notice, state: status.state }, status.since));
+        }
+        if notice == Some(Notice::Recovery) {
+            let was = told.last().map_or(FeedState::Broken, |(_, state)| *state);
+            notices.seen_again.push(SeenAgain {
+                feed: feed_name(config, &status.id),
+                was: was.as_str().to_owned(),
+                since: status.since,
+            });
+        }
+        if !status.state.is_seen() {
+            notices.not_seen.push(NotSeen {
+                feed: feed_name(config, &status.id),
+                state: status.state.as_str().to_owned(),
+                cause: status.cause.clone(),
+                since: status.since,
+                tries: status.failures,
+                notice,
+                advice: theirs.and_then(|feed| health::advice(feed, status.state)),
+            });
+        }
+    }
+    notices.not_seen.sort_by_key(|feed| feed.notice.is_none());
+    Ok(notices)
+}
+
+/// Who answers for a feed: the owner of its group, or its own owner where it has none, or whoever stands in. That a
+/// feed is not seen is no secret, whatever the label of its entries.
+fn answers_for(config: &Config, feed: &Feed, now: Time) -> Option<OwnerId> {
+    let group = feed.group.as_ref().and_then(|id| config.group(id));
+    route::stand_in(config, group.map_or(&feed.owner, |group| &group.owner), Tlp::Clear, now)
+}

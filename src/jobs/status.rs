@@ -1,0 +1,189 @@
+//! Status: everything that wants a person's attention, with its reason by name. Reads only; who is asked for it is
+//! the monitoring.
+
+use jiff::SignedDuration;
+
+use crate::{
+    health,
+    model::{
+        feed::{FeedState, FeedStatus},
+        settings::Config,
+        time::Time,
+    },
+    store::{Read, StoreError},
+};
+
+/// For how long feeds may be overdue before nobody is held to be at work.
+const OVERDUE: SignedDuration = SignedDuration::from_hours(2);
+/// For how long a mail may wait.
+const WAITING: SignedDuration = SignedDuration::from_hours(4);
+/// For how long a record may wait for its signature.
+const UNSIGNED: SignedDuration = SignedDuration::from_hours(2);
+
+/// Why a person is asked to look. Names are stable; more may join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// Feeds are overdue: nobody polls.
+    NothingPolled,
+    /// A feed is not there any more.
+    FeedGone,
+    /// A feed does not let us in.
+    FeedRefused,
+    /// A feed gives no answer that means anything.
+    FeedBroken,
+    /// What a feed answers is no feed.
+    NotAFeed,
+    /// A feed asks for fewer requests.
+    FeedThrottled,
+    /// A feed's answer is not to be trusted.
+    FeedSuspicious,
+    /// A feed is silent for too long.
+    FeedStale,
+    /// A mail waits for longer than it should.
+    DeliveryWaiting,
+    /// An owner's newest mail was refused for good, or given up.
+    DeliveryGivenUp,
+    /// Records wait for a signed checkpoint.
+    LogCheckpointOld,
+}
+
+impl Reason {
+    /// Every reason with its name.
+    pub const ALL: [(&'static str, Reason); 11] = [
+        ("nothing-polled", Reason::NothingPolled),
+        ("feed-gone", Reason::FeedGone),
+        ("feed-refused", Reason::FeedRefused),
+        ("feed-broken", Reason::FeedBroken),
+        ("not-a-feed", Reason::NotAFeed),
+        ("feed-throttled", Reason::FeedThrottled),
+        ("feed-suspicious", Reason::FeedSuspicious),
+        ("feed-stale", Reason::FeedStale),
+        ("delivery-waiting", Reason::DeliveryWaiting),
+        ("delivery-given-up", Reason::DeliveryGivenUp),
+        ("log-checkpoint-old", Reason::LogCheckpointOld),
+    ];
+
+    /// The reason's name.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.into_iter().find_map(|(name, reason)| (reason == self).then_some(name)).unwrap_or("nothing-polled")
+    }
+
+    /// The reason that a feed's state is; `None`: the state needs nobody.
+    fn of_state(state: FeedState) -> Option<Reason> {
+        match state {
+            FeedState::New | FeedState::Ok | FeedState::Quiet => None,
+            FeedState::Stale => Some(Reason::FeedStale),
+            FeedState::Suspicious => Some(Reason::FeedSuspicious),
+            FeedState::Refused => Some(Reason::FeedRefused),
+            FeedState::Throttled => Some(Reason::FeedThrottled),
+            FeedState::Gone => Some(Reason::FeedGone),
+            FeedState::Broken => Some(Reason::FeedBroken),
+            FeedState::NotAFeed => Some(Reason::NotAFeed),
+        }
+    }
+}
+
+/// One thing that wants attention.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attention {
+    /// Why.
+    pub reason: Reason,
+    /// The feed, the owner, or `sigtrail` itself.
+    pub subject: String,
+    /// Since when.
+    pub since: Time,
+    /// What it is and what to do, in sentences. Causes in it may hold what a publisher wrote.
+    pub text: String,
+}
+
+/// How everything stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// What wants attention, by reason and subject.
+    pub attention: Vec<Attention>,
+    /// How many feeds are followed.
+    pub feeds: usize,
+    /// How many of them are seen.
+    pub seen: usize,
+    /// The end of the newest poll.
+    pub last_poll_at: Option<Time>,
+}
+
+/// How everything stands now.
+pub fn status(read: &Read<'_>, config: &Config, now: Time) -> Result<Status, StoreError> {
+    let feeds: Vec<FeedStatus> = read.feeds()?.into_iter().filter(|feed| feed.enabled).collect();
+    let last_poll_at = feeds.iter().filter_map(|feed| feed.last_poll_at).max();
+    let mut attention: Vec<Attention> = feeds.iter().filter_map(|feed| of_feed(config, feed)).collect();
+    attention.extend(nothing_polled(&feeds, now));
+    attention.extend(deliveries(read, now)?);
+    attention.extend(checkpoint(read, now)?);
+    attention.sort_by(|a, b| (a.reason, &a.subject).cmp(&(b.reason, &b.subject)));
+    let seen = feeds.iter().filter(|feed| feed.state.is_seen() && feed.state != FeedState::New).count();
+    Ok(Status { attention, feeds: feeds.len(), seen, last_poll_at })
+}
+
+fn of_feed(config: &Config, status: &FeedStatus) -> Option<Attention> {
+    let reason = Reason::of_state(status.state)?;
+    let advice = config.feed(&status.id).and_then(|feed| health::advice(feed, status.state)).unwrap_or_default();
+    let cause = status.cause.trim_end_matches('.');
+    let text = if cause.is_empty() { advice } else { format!("{cause}. {advice}") };
+    Some(Attention { reason, subject: status.id.to_string(), since: status.since, text: text.trim().to_owned() })
+}
+
+/// Feeds that are due for long, all of them: a feed whose poll was claimed is not due.
+fn nothing_polled(feeds: &[FeedStatus], now: Time) -> Option<Attention> {
+    let since = feeds.iter().map(|feed| feed.next_poll_at).min()?;
+    (now.duration_since(since) > OVERDUE).then(|| Attention {
+        reason: Reason::NothingPolled,
+        subject: "sigtrail".to_owned(),
+        since,
+        text: "Feeds are due and nobody polls them. Start the service: `systemctl start sigtrail`, or `sigtrail run`."
+            .to_owned(),
+    })
+}
+
+fn deliveries(read: &Read<'_>, now: Time) -> Result<Vec<Attention>, StoreError> {
+    let before = now.saturating_sub(WAITING).unwrap_or(now);
+    let waiting = read.deliveries_waiting_since(before)?.into_iter().map(|(owner, since, mails)| Attention {
+        reason: Reason::DeliveryWaiting,
+        subject: owner.to_string(),
+        since,
+        text: format!(
+            "{mails} {} for the mail server. Look at it, and at `[mail]` in config/sigtrail.toml.",
+            if mails == 1 { "mail waits" } else { "mails wait" }
+        ),
+    });
+    let lost = read.owners_out_of_reach()?.into_iter().map(|(owner, since, reply)| Attention {
+        reason: Reason::DeliveryGivenUp,
+        subject: owner.to_string(),
+        since,
+        text: format!("The newest mail could not be delivered ({reply}). Correct the address in config/owners.toml."),
+    });
+    Ok(waiting.chain(lost).collect())
+}
+
+fn checkpoint(read: &Read<'_>, now: Time) -> Result<Option<Attention>, StoreError> {
+    let since = read.unsigned_since()?;
+    Ok(since.filter(|since| now.duration_since(*since) > UNSIGNED).map(|since| Attention {
+        reason: Reason::LogCheckpointOld,
+        subject: "sigtrail".to_owned(),
+        since,
+        text: "The evidence log has records that no checkpoint covers. `sigtrail evidence checkpoint` says why."
+            .to_owned(),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_state_that_is_not_seen_is_a_reason_and_no_name_stands_twice() {
+        for (_, state) in FeedState::ALL {
+            assert_eq!(Reason::of_state(state).is_none(), state.is_seen(), "{}", state.as_str());
+        }
+        for (name, reason) in Reason::ALL {
+            assert_eq!(reason.as_str(), name);
+        }
+    }
+}

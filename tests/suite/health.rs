@@ -1,0 +1,420 @@
+//! Health: feeds that die, fall silent, turn empty or are impersonated, and who is told of it, how often, and where.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use sigtrail::{
+    cli,
+    jobs::{
+        self,
+        status::{Reason, Status, status},
+    },
+};
+
+use crate::harness::{
+    feed_server::Answer,
+    smtp_server::{Act, Stage},
+    world::{World, rss},
+};
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+/// A Monday morning in London.
+const MONDAY: &str = "2026-11-16T07:00:00Z";
+
+/// A document with the entries of these numbers, newest first.
+fn numbered(numbers: impl DoubleEndedIterator<Item = usize>) -> String {
+    let items: Vec<(String, String)> = numbers.rev().map(|n| (format!("Bulletin {n}"), format!("b{n}"))).collect();
+    let items: Vec<(&str, &str, &str)> =
+        items.iter().map(|(title, path)| (title.as_str(), path.as_str(), "-")).collect();
+    rss(&items)
+}
+
+fn html(inside: &str) -> Answer {
+    Answer::ok(format!("<!DOCTYPE html><html><head>{inside}</head><body></body></html>")).content_type("text/html")
+}
+
+fn found(world: &mut World) -> Status {
+    let context = world.context();
+    let now = context.now();
+    context.store.read(|read| status(read, &context.config, now)).unwrap()
+}
+
+fn reasons(world: &mut World) -> Vec<(&'static str, String)> {
+    found(world).attention.into_iter().map(|one| (one.reason.as_str(), one.subject)).collect()
+}
+
+/// Lines that were wrapped, joined again.
+fn unwrapped(mail: &str) -> String {
+    mail.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Ticks in steps of so many hours.
+fn run(world: &mut World, hours: i64, step: i64) {
+    for _ in 0..hours / step {
+        world.wait(HOUR * i32::try_from(step).unwrap());
+        world.tick();
+    }
+}
+
+#[test]
+fn p_16_a_feed_that_is_gone_is_named_alarmed_about_after_three_days_and_told_when_it_is_back() {
+    let mut world = World::company(MONDAY).feed("cert", "unmatched = \"none\"");
+    world.publish("cert", &numbered(1..=3));
+    world.tick();
+    world.answer("cert", Answer::status(404));
+    run(&mut world, 24 * 9, 6);
+    let requests = world.server.requests("/cert").len();
+    assert!((8..=11).contains(&requests), "asked once a day: {requests}");
+    let mails = world.mailbox("maria");
+    let subjects: Vec<&str> = mails.iter().filter_map(|mail| mail.lines().next()).collect();
+    assert_eq!(
+        subjects,
+        ["Subject: Blind: Cert is gone since Mon 16 Nov", "Subject: Still blind: Cert is gone since Mon 16 Nov"]
+    );
+    assert!(unwrapped(&mails[0]).contains("New: Cert: gone since Mon 16 Nov"), "{}", mails[0]);
+    assert!(unwrapped(&mails[1]).contains("Please act: Cert: gone since Mon 16 Nov"), "{}", mails[1]);
+    for mail in &mails {
+        let advice = "mend `url` if it moved, or `sigtrail feeds drop cert`.";
+        assert!(unwrapped(mail).contains(advice), "{mail}");
+    }
+    assert_eq!(reasons(&mut world), [("feed-gone", "cert".to_owned())]);
+
+    world.publish("cert", &numbered(1..=3));
+    run(&mut world, 24 * 4, 6);
+    let mails = world.mailbox("maria");
+    assert_eq!(mails.len(), 3);
+    assert!(mails[2].starts_with("Subject: Seen again: Cert ("), "{}", mails[2]);
+    assert!(unwrapped(&mails[2]).contains("; it was gone."), "{}", mails[2]);
+    assert_eq!(reasons(&mut world), []);
+    assert_eq!(world.records_of("feed-state").len(), 2);
+}
+
+#[test]
+fn p_17_a_refusal_is_named_with_its_cause_and_makes_nobody_pretend_to_be_a_browser() {
+    let mut world = World::company(MONDAY).feed("a", "").feed("b", "").feed("c", "").feed("d", "");
+    world.answer("a", Answer::status(403));
+    world.answer("b", Answer::status(403).header("cf-mitigated", "challenge"));
+    world.answer("c", html("<title>Just a moment...</title>"));
+    world.answer("d", html("<title>Access Denied</title> errors.edgesuite.net"));
+    let report = world.tick();
+    for feed in &report.poll.feeds {
+        assert_eq!(feed.state.as_str(), "refused", "{}", feed.feed);
+        assert!(feed.cause.starts_with("refused"), "{}", feed.cause);
+    }
+    let cause = |id: &str| report.poll.feeds.iter().find(|feed| feed.feed.as_str() == id).unwrap().cause.clone();
+    assert!(cause("b").contains("human visitor"), "{}", cause("b"));
+    assert!(cause("c").contains("Cloudflare") && cause("d").contains("Akamai"));
+    run(&mut world, 72, 12);
+    for id in ["a", "b", "c", "d"] {
+        let requests = world.server.requests(&format!("/{id}"));
+        assert!((2..=5).contains(&requests.len()), "{id} is asked once a day: {}", requests.len());
+        for request in requests {
+            let agent = String::from_utf8_lossy(request.header("user-agent").unwrap()).into_owned();
+            assert!(agent.contains("sigtrail") && !agent.contains("Mozilla"), "{agent}");
+        }
+    }
+}
+
+#[test]
+fn p_18_a_login_page_is_no_feed_and_leaves_what_is_known_alone() {
+    let mut world = World::company(MONDAY).feed("cert", "unmatched = \"none\"");
+    world.publish("cert", &numbered(1..=12));
+    world.tick();
+    world.answer("cert", html("<form><input type=\"password\"></form>"));
+    world.wait(HOUR * 2);
+    let report = world.tick();
+    assert_eq!(report.poll.feeds[0].state.as_str(), "not-a-feed");
+    assert_eq!(report.poll.feeds[0].cause, "a login page, not a feed");
+    assert_eq!(world.stories().len(), 12);
+    world.publish("cert", &numbered(1..=13));
+    run(&mut world, 24, 6);
+    assert_eq!(world.stories().len(), 13, "only the new one is new");
+    assert_eq!(reasons(&mut world), []);
+}
+
+#[test]
+fn p_19_an_empty_document_deletes_nothing_is_fetched_again_after_an_hour_and_flagged_the_second_time() {
+    for empty in [Answer::ok(rss(&[])), Answer::ok(rss(&[])).etag("\"empty\"")] {
+        let mut world = World::company(MONDAY).feed("cert", "unmatched = \"none\"\nevery = \"6h\"");
+        world.publish("cert", &numbered(1..=10));
+        world.tick();
+        world.answer("cert", empty);
+        world.wait(HOUR * 7);
+        let first = world.tick();
+        assert!(first.poll.feeds[0].state.is_seen(), "{}", first.poll.feeds[0].state.as_str());
+        let wait = first.poll.feeds[0].next_poll_at.duration_since(world.clock.now());
+        assert!(wait >= HOUR && wait < HOUR * 2, "{wait:#}");
+        world.wait(HOUR * 2);
+        let second = world.tick();
+        assert_eq!(second.poll.feeds[0].state.as_str(), "suspicious");
+        assert!(second.poll.feeds[0].cause.contains("empty"), "{}", second.poll.feeds[0].cause);
+        let wait = second.poll.feeds[0].next_poll_at.duration_since(world.clock.now());
+        assert!(wait >= HOUR * 6, "{wait:#}");
+        assert_eq!(world.stories().len(), 10);
+        assert_eq!(reasons(&mut world), [("feed-suspicious", "cert".to_owned())]);
+        world.publish("cert", &numbered(2..=11));
+        world.wait(HOUR * 7);
+        let third = world.tick();
+        assert_eq!(third.poll.feeds[0].state.as_str(), "ok");
+        assert_eq!(third.poll.sum(|applied| applied.new), 1);
+    }
+}
+
+#[test]
+fn a_feed_that_had_few_entries_may_be_empty() {
+    let mut world = World::company(MONDAY).feed("cert", "unmatched = \"none\"");
+    world.publish("cert", &numbered(1..=9));
+    world.tick();
+    world.answer("cert", Answer::ok(rss(&[])));
+    run(&mut world, 12, 2);
+    assert_eq!(reasons(&mut world), []);
+}
+
+#[test]
+fn errors_of_a_converter_are_neither_stored_nor_mailed_and_are_the_cause() {
+    let mut world = World::company(MONDAY).feed("bridge", "owner = \"maria\"\nunmatched = \"owner\"\nbaseline = 0");
+    world.publish("bridge", &numbered(1..=3));
+    world.tick();
+    let error = ("Bridge returned error 500! (20779)", "x1", "Exception");
+    world.publish("bridge", &rss(&[error]));
+    world.wait(HOUR * 2);
+    let report = world.tick();
+    assert_eq!(report.poll.feeds[0].state.as_str(), "suspicious");
+    assert!(report.poll.feeds[0].cause.contains("\"Bridge returned error 500! (20779)\""));
+    world.publish("bridge", &rss(&[error, ("Bulletin 4", "b4", "-")]));
+    world.wait(HOUR * 3);
+    let report = world.tick();
+    assert_eq!(report.poll.feeds[0].state.as_str(), "suspicious");
+    assert_eq!(report.poll.sum(|applied| applied.new), 1, "the entry beside the error is an entry");
+    run(&mut world, 48, 12);
+    let titles: Vec<String> = world
+        .stories()
+        .iter()
+        .flat_map(|story| &story.sources)
+        .filter_map(|source| source.entry.entry.title.clone())
+        .collect();
+    assert_eq!(titles.len(), 4, "{titles:?}");
+    assert!(titles.iter().all(|title| !title.contains("Bridge")), "{titles:?}");
+    for mail in world.mailbox("maria") {
+        assert!(!mail.contains(". Bridge returned error"), "{mail}");
+    }
+    world.publish("bridge", &numbered(1..=4));
+    world.wait(HOUR * 3);
+    assert_eq!(world.tick().poll.feeds[0].state.as_str(), "ok");
+}
+
+#[test]
+fn the_owner_of_the_group_is_told_and_nobody_else() {
+    let group = "owner = \"maria\"\nunmatched = \"none\"\ngroup = \"certs\"\n[[group]]\nid = \"certs\"\nname = \"Certs\"\n\
+                 owner = \"jon\"\nreason = \"first word\"";
+    let mut world = World::company(MONDAY).feed("cert", group);
+    world.answer("cert", Answer::status(403));
+    run(&mut world, 48, 6);
+    assert_eq!(world.mailbox("jon").len(), 1, "{:?}", world.mailbox("jon"));
+    assert!(world.mailbox("maria").is_empty(), "{:?}", world.mailbox("maria"));
+}
+
+#[test]
+fn what_a_digest_told_that_never_left_is_told_again() {
+    let mut world = World::company(MONDAY).feed("cert", "unmatched = \"none\"");
+    world.answer("cert", Answer::status(403));
+    world.smtp.script(Stage::Rcpt, Act::reply(550, "5.1.1 no such user"));
+    run(&mut world, 60, 6);
+    let mails = world.mailbox("maria");
+    assert_eq!(mails.len(), 1, "the first was refused, the second told it: {mails:?}");
+    assert!(unwrapped(&mails[0]).contains("New: Cert: refused"), "{}", mails[0]);
+}
+
+/// How a feed of the sixty days behaves: on which days it publishes, and when it falls silent.
+struct Habit {
+    id: &'static str,
+    more: &'static str,
+    publishes: fn(usize) -> bool,
+    silent_from: usize,
+}
+
+const HEALTHY: usize = 1_000;
+
+/// Day 0 is a Monday.
+const HABITS: [Habit; 9] = [
+    Habit { id: "daily", more: "", publishes: |_| true, silent_from: HEALTHY },
+    Habit { id: "weekdays", more: "", publishes: |day| day % 7 < 5, silent_from: HEALTHY },
+    Habit { id: "weekly", more: "", publishes: |day| day % 7 == 1, silent_from: HEALTHY },
+    Habit { id: "bursty", more: "", publishes: |day| [0, 1, 2, 6, 7].contains(&(day % 9)), silent_from: HEALTHY },
+    // A holiday of three days in the fifth week.
+    Habit { id: "archive", more: "", publishes: |day| day % 7 < 5 && !(30..33).contains(&day), silent_from: HEALTHY },
+    Habit { id: "daily-dies", more: "", publishes: |_| true, silent_from: 35 },
+    Habit { id: "weekdays-die", more: "", publishes: |day| day % 7 < 5, silent_from: 38 },
+    Habit { id: "weekly-dies", more: "expect = \"10d\"", publishes: |day| day % 7 == 1, silent_from: 30 },
+    Habit { id: "bursts-die", more: "", publishes: |day| [0, 1, 2, 6, 7].contains(&(day % 9)), silent_from: 37 },
+];
+
+#[test]
+fn p_20_in_sixty_days_each_feed_that_falls_silent_is_told_once_and_no_healthy_one_is() {
+    let mut world = World::company("2026-08-03T05:00:00Z");
+    for habit in &HABITS {
+        world = world.feed(habit.id, &format!("unmatched = \"none\"\nevery = \"11h\"\n{}", habit.more));
+    }
+    let mut published: BTreeMap<&str, usize> = BTreeMap::new();
+    for day in 0..60 {
+        for habit in HABITS.iter().filter(|habit| day == 0 || (day < habit.silent_from && (habit.publishes)(day))) {
+            let newest = published.entry(habit.id).or_insert(10);
+            *newest += 1;
+            world.publish(habit.id, &numbered(*newest - 10..=*newest));
+        }
+        for _ in 0..2 {
+            world.tick();
+            world.wait(HOUR * 12);
+        }
+    }
+    let told = world.mailbox("maria").iter().map(|mail| unwrapped(mail)).collect::<Vec<_>>().join("\n");
+    for habit in &HABITS {
+        let mut name = habit.id.replace('-', " ");
+        name.get_mut(..1).unwrap().make_ascii_uppercase();
+        let lines = told.matches(&format!("New: {name}: stale since")).count();
+        assert_eq!(lines, usize::from(habit.silent_from != HEALTHY), "{name}: {told}");
+    }
+    assert_eq!(told.matches("New: ").count(), 4, "{told}");
+    assert!(!told.contains("Please act"), "{told}");
+    assert!(told.contains("Subject: Silent: Weekly dies since "), "{told}");
+    assert_eq!(world.records_of("feed-state").len(), 4, "a weekend is no evidence");
+    let mut stale: Vec<(&str, String)> = HABITS
+        .iter()
+        .filter(|habit| habit.silent_from != HEALTHY)
+        .map(|habit| ("feed-stale", habit.id.to_owned()))
+        .collect();
+    stale.sort();
+    assert_eq!(reasons(&mut world), stale);
+
+    let context = world.context();
+    let mut out = Vec::new();
+    let code = cli::status::print(&context.store, &context.config, (context.now(), None), false, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert_eq!(code, 4);
+    assert!(
+        text.contains("`expect` allows 10 days") && text.contains("4 things want attention: 5 of 9 feeds seen"),
+        "{text}"
+    );
+
+    world.publish("daily-dies", &numbered(60..=70));
+    world.tick();
+    run(&mut world, 96, 12);
+    let told = world.mailbox("maria").iter().map(|mail| unwrapped(mail)).collect::<Vec<_>>().join("\n");
+    assert_eq!(told.matches("Daily dies: seen again since").count(), 1, "{told}");
+    assert!(told.contains("it was silent."), "{told}");
+}
+
+#[test]
+fn status_names_each_reason_and_is_well_when_nothing_wants_attention() {
+    let mut world = World::company(MONDAY).feed("cert", "owner = \"maria\"\nunmatched = \"owner\"");
+    world.publish("cert", &numbered(1..=3));
+    world.smtp.down();
+    world.tick();
+    assert_eq!(reasons(&mut world), []);
+    let context = world.context();
+    let mut out = Vec::new();
+    assert_eq!(cli::status::print(&context.store, &context.config, (context.now(), None), true, &mut out).unwrap(), 0);
+    assert!(out.is_empty(), "no attention, no line");
+    cli::status::print(&context.store, &context.config, (context.now(), None), false, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert!(text.starts_with("All is well: 1 of 1 feed seen, newest poll "), "{text}");
+
+    world.wait(HOUR * 5);
+    let sigtrail = || "sigtrail".to_owned();
+    assert_eq!(reasons(&mut world), [("nothing-polled", sigtrail()), ("delivery-waiting", "maria".to_owned())]);
+    world.publish("cert", &numbered(1..=4));
+    jobs::poll::poll(&world.context(), None, &mut |_| {}).unwrap();
+    world.wait(HOUR * 3);
+    let names: Vec<&str> = found(&mut world).attention.iter().map(|one| one.reason.as_str()).collect();
+    assert!(names.contains(&"log-checkpoint-old"), "{names:?}");
+    world.smtp.up();
+    world.smtp.script_times(Stage::Rcpt, 8, Act::reply(550, "5.1.1 no such user"));
+    world.tick();
+    assert_eq!(reasons(&mut world), [("delivery-given-up", "maria".to_owned())]);
+    for (state, name) in [
+        (Answer::status(404), "feed-gone"),
+        (Answer::status(403), "feed-refused"),
+        (Answer::status(500), "feed-broken"),
+        (Answer::status(429), "feed-throttled"),
+        (html("<title>Hello</title>"), "not-a-feed"),
+    ] {
+        world.answer("cert", state);
+        let context = world.context();
+        jobs::poll::poll(&context, Some(&["cert".into()]), &mut |_| {}).unwrap();
+        let names: Vec<&str> = found(&mut world).attention.iter().map(|one| one.reason.as_str()).collect();
+        assert!(names.contains(&name), "{name}: {names:?}");
+    }
+    assert_eq!(Reason::ALL.len(), 11);
+}
+
+/// Texts that want out of an error message: markup, control sequences, forged lines, turned text.
+const HOSTILE: [&str; 20] = [
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "&lt;img src=x onerror=alert(1)&gt;",
+    "\"&gt;&lt;a href=https://evil.example&gt;click&lt;/a&gt;",
+    "' onmouseover='alert(1)",
+    "&#27;[31mred&#27;[0m",
+    "&#27;]8;;https://evil.example&#7;link&#27;]8;;&#7;",
+    "\u{1b}[2J\u{1b}[H",
+    "a&#13;&#10;Bcc: somebody@evil.example",
+    "a\nERROR sigtrail: forged",
+    "\u{202e}txt.exe",
+    "\u{2066}turned\u{2069}",
+    "\u{200b}zero\u{200d}width\u{feff}",
+    "&amp;lt;b&amp;gt;twice&amp;lt;/b&amp;gt;",
+    "javascript:alert(1)",
+    "{{7*7}}{% raw %}",
+    "%s%n%x",
+    "&lt;/title&gt;&lt;/head&gt;&lt;body&gt;",
+    "&lt;!--",
+    "&#0;&#8;&#127;&#x85;&#x2028;",
+    "=cmd|' /C calc'!A0",
+];
+
+#[test]
+fn h_47_hostile_text_in_errors_is_inert_in_mail_terminal_and_json() {
+    let mut world = World::company(MONDAY);
+    for (n, text) in HOSTILE.iter().enumerate() {
+        let id = format!("feed{n}");
+        world = world.feed(&id, "unmatched = \"none\"");
+        if n % 2 == 0 {
+            world.answer(&id, html(&format!("<title>{text}</title>")));
+        } else {
+            world.answer(&id, Answer::ok(rss(&[(&format!("Bridge returned error {text}!"), "x", "-")])));
+        }
+    }
+    let report = world.tick();
+    assert!(report.poll.feeds.iter().all(|feed| !feed.state.is_seen()));
+    run(&mut world, 48, 12);
+
+    let is_calm = |c: char| {
+        c == '\n' || !(c.is_control() || "\u{202e}\u{2066}\u{2069}\u{200b}\u{200d}\u{feff}\u{2028}".contains(c))
+    };
+    let (context, mut shown) = (world.context(), Vec::new());
+    for json in [false, true] {
+        for width in [None, Some(80)] {
+            cli::status::print(&context.store, &context.config, (context.now(), width), json, &mut shown).unwrap();
+        }
+    }
+    let mut shown = String::from_utf8(shown).unwrap();
+    let mut listed = Vec::new();
+    cli::poll::write_feeds(&report.poll, &mut listed).unwrap();
+    shown.push_str(&String::from_utf8(listed).unwrap());
+    for line in shown.lines() {
+        assert!(line.chars().all(is_calm), "{line:?}");
+        assert!(!line.starts_with("ERROR") && !line.starts_with("Bcc"), "{line:?}");
+    }
+
+    let mails = world.smtp.mailbox("maria@example.com");
+    assert_eq!(mails.len(), 1);
+    let message = mail_parser::MessageParser::default().parse(&mails[0].raw).unwrap();
+    let (text, html) = (message.body_text(0).unwrap(), message.body_html(0).unwrap());
+    assert!(text.contains("could not be seen"), "{text}");
+    assert!(text.replace("\r\n", "\n").chars().all(is_calm), "{text:?}");
+    for markup in ["<script", "<img", "<a href=https://evil", "href=\"https://evil", "</body><body>"] {
+        assert!(!html.contains(markup), "{markup}: {html}");
+    }
+    assert_eq!(html.matches("<title").count(), 1);
+    assert_eq!(html.matches("</title>").count(), 1);
+    assert_eq!(message.headers_raw().filter(|(name, _)| name.eq_ignore_ascii_case("bcc")).count(), 0);
+}
