@@ -20,7 +20,7 @@ use crate::{
     },
     route,
     schedule::Schedule,
-    store::{ListedRow, NewDigest, NoticeRow, PendingRow, Read, StoreError, StoryRow, Write},
+    store::{ListedRow, NewDigest, NoticeRow, PendingRow, Read, StoreError, StoryRow, WithheldRow, Write},
     token::{self, LinkKey, Scope},
 };
 
@@ -273,14 +273,7 @@ fn gather(
         feeds_total: feeds.iter().filter(|feed| feed.enabled).count(),
         baselines: notes,
         held,
-        restricted: withheld
-            .iter()
-            .map(|row| Restricted {
-                feed: feed_name(config, &row.feed),
-                tlp: config.feed(&row.feed).map_or_else(String::new, |feed| feed.tlp.to_string()),
-                ask: config.owner(&row.ask).map_or_else(|| row.ask.to_string(), |owner| owner.name.clone()),
-            })
-            .collect(),
+        restricted: withheld.iter().map(|row| restricted(config, row)).collect(),
         owns: owned(config, owner),
         answer_all_url,
         checkpoint: checkpoint.as_ref().map(|stored| stored.note.clone()),
@@ -307,6 +300,14 @@ fn gather(
         is_full,
         checkpoint: checkpoint.map(|stored| stored.size),
     })
+}
+
+fn restricted(config: &Config, row: &WithheldRow) -> Restricted {
+    Restricted {
+        feed: feed_name(config, &row.feed),
+        tlp: config.feed(&row.feed).map_or_else(String::new, |feed| feed.tlp.to_string()),
+        ask: config.owner(&row.ask).map_or_else(|| row.ask.to_string(), |owner| owner.name.clone()),
+    }
 }
 
 /// The stories that wait for an owner, in their order.

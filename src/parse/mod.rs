@@ -78,7 +78,7 @@ enum Step {
     /// To the end.
     Done(Box<Document>),
     /// It is plain Atom now, which holds everything.
-    Plain(xml::Plain),
+    Plain(Box<xml::Plain>),
 }
 
 fn first_step(decoded: Decoded<'_>, hint: &Hint<'_>) -> Result<Step, ParseError> {
@@ -86,7 +86,7 @@ fn first_step(decoded: Decoded<'_>, hint: &Hint<'_>) -> Result<Step, ParseError>
     match text.as_bytes().first() {
         None => Err(ParseError::Empty),
         Some(b'{' | b'[') => json::parse(text, decoded.notes, hint).map(|document| Step::Done(Box::new(document))),
-        Some(_) => xml::plain(&decoded.text, decoded.notes, hint).map(Step::Plain),
+        Some(_) => xml::plain(&decoded.text, decoded.notes, hint).map(|plain| Step::Plain(Box::new(plain))),
     }
 }
 

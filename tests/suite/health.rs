@@ -86,7 +86,8 @@ fn p_16_a_feed_that_is_gone_is_named_alarmed_about_after_three_days_and_told_whe
     assert!(mails[2].starts_with("Subject: Seen again: Cert ("), "{}", mails[2]);
     assert!(unwrapped(&mails[2]).contains("; it was gone."), "{}", mails[2]);
     assert_eq!(reasons(&mut world), []);
-    assert_eq!(world.records_of("feed-state").len(), 2);
+    // Gone, an alarm after three days, and seen again.
+    assert_eq!(world.records_of("feed-state").len(), 3);
 }
 
 #[test]

@@ -112,7 +112,7 @@ fn h_40_a_feed_with_another_feeds_ids_and_links_neither_hides_nor_replaces_its_e
 
 #[test]
 fn h_41_a_hundred_items_whose_ids_change_at_each_of_a_hundred_polls_are_a_hundred_items() {
-    let mut world = World::company(FRIDAY).feed("cert", "");
+    let mut world = World::company(FRIDAY).feed("cert", "every = \"1h\"");
     let document = |poll: usize| {
         let item = |n: usize| {
             (format!("{poll}-{n}"), format!("https://cert.example/{n}"), format!("Advisory {n}"), format!("Text {n}."))
@@ -409,7 +409,7 @@ fn arrived(records: &[Value]) -> (BTreeSet<String>, BTreeSet<String>) {
 /// One step of a series: what was stated to be new or edited and what was found.
 fn play(real: &Path, step: &Value) -> Vec<String> {
     let read = |name: &str| fs::read(real.join(step[name].as_str().unwrap())).unwrap();
-    let mut world = World::company(FRIDAY).feed("series", "unmatched = \"none\"");
+    let mut world = World::company(FRIDAY).feed("series", "unmatched = \"none\"\nevery = \"1h\"");
     world.answer("series", Answer::ok(read("older")));
     world.tick();
     let older = world.records_of("entry-received");
