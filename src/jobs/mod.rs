@@ -1,6 +1,7 @@
 //! Floor 3, the verbs: load, decide, commit. One file per verb; here is what they all need, and `tick`.
 
 pub mod acknowledge;
+mod arrival;
 pub mod checkpoint;
 pub mod deliver;
 pub mod digest;

@@ -14,7 +14,11 @@ use std::{
 use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
 
-use super::{Context, Fault, flood};
+use super::{
+    Context, Fault,
+    arrival::{self, Arrival, Unreadable},
+    flood,
+};
 use crate::{
     clock::Stopwatch,
     evidence::event::Event,
@@ -31,7 +35,6 @@ use crate::{
     },
     moves::{self, Source},
     plan::{self, Answer, Arrived, Judged, Lookup},
-    reader,
     store::{AppliedPoll, PollCommit, Write},
     story, tag,
 };
@@ -240,28 +243,13 @@ fn understand(context: &Context, feed: &Feed, place: usize, outcome: FetchOutcom
 fn understand_document(context: &Context, feed: &Feed, fetched: Fetched) -> (Answer, Vec<String>) {
     let (sha256, bytes) = (hex(&Sha256::digest(&fetched.bytes)), fetched.bytes.len());
     let url = fetched.final_url.to_string();
-    let head = fetched.bytes.get(..health::PAGE_HEAD).unwrap_or(&fetched.bytes).to_vec();
-    let final_url = fetched.final_url.clone();
-    let mut document = match reader::read(fetched.bytes, fetched.charset, Some(fetched.final_url)) {
-        Ok(document) => document,
-        Err(error) => {
-            let (state, cause) = match fetched.cut {
-                Some(cut) => (FeedState::Broken, format!("{cut}; nothing of it could be read: {error}")),
-                None => health::page(&head).unwrap_or_else(|| (FeedState::NotAFeed, error.to_string())),
-            };
+    let arrival = match arrival::read(fetched.bytes, fetched.charset, &fetched.final_url, fetched.cut) {
+        Ok(arrival) => arrival,
+        Err(Unreadable { state, cause, .. }) => {
             return (Answer::Failed { state, status: Some(200), reached: true, cause }, Vec::new());
         }
     };
-    let converter_error = health::take_converter_errors(&mut document.entries, &final_url);
-    if let (Some(cause), true) = (&converter_error, document.entries.is_empty()) {
-        return (
-            Answer::Failed { state: FeedState::Suspicious, status: Some(200), reached: true, cause: cause.clone() },
-            Vec::new(),
-        );
-    }
-    let mut warnings = document.warnings;
-    let partial = document.partial || fetched.cut.is_some();
-    warnings.extend(fetched.cut);
+    let Arrival { document, converter_error } = arrival;
     let from_feed = tag::feed_tags(&context.config, feed);
     let fingerprints: Vec<Fingerprint> = document.entries.iter().map(identity::fingerprint).collect();
     let keys = story::keys_in_document(&document.entries, &fingerprints);
@@ -287,14 +275,14 @@ fn understand_document(context: &Context, feed: &Feed, fetched: Fetched) -> (Ans
         sha256,
         bytes,
         url,
-        partial,
+        partial: document.partial,
         validators: fetched.validators,
         is_delta: fetched.is_delta,
         wishes: document.hints.wishes,
         sight: Sight { converter_error, ..Sight::default() },
         room: fetched.room,
     };
-    (Answer::Document(Box::new(arrived)), warnings)
+    (Answer::Document(Box::new(arrived)), document.warnings)
 }
 
 /// Commits what was understood, in batches that are bounded in number and in time. What got no connection waits for the

@@ -9,6 +9,7 @@ use std::{
 use jiff::SignedDuration;
 use url::Url;
 
+use super::arrival::{self, Unreadable};
 use crate::{
     catalogue::{self, Listed},
     clock::Stopwatch,
@@ -25,8 +26,6 @@ use crate::{
         time::Time,
     },
     outlook::{self, Outlook},
-    parse::ParseError,
-    reader::{self, ReadError},
     repair,
     tag::Matcher,
     text::clean,
@@ -286,23 +285,14 @@ fn understand(fetched: Fetched, hints: CacheHints, asked: &Candidate, watch: Sto
     let took = watch.elapsed();
     let Fetched { bytes, wire_bytes, cut, charset, validators, final_url, moved_permanently, .. } = fetched;
     let kept = bytes.clone();
-    let mut document = match reader::read(bytes, charset.clone(), Some(final_url.clone())) {
-        Ok(document) => document,
-        Err(ReadError::Parse(ParseError::WebPage)) => {
+    let document = match arrival::read(bytes, charset.clone(), &final_url, cut) {
+        Ok(arrival) => arrival.document,
+        Err(Unreadable { state, cause, is_page: true }) => {
             let html = repair::decode(&kept, charset.as_deref()).text.into_owned();
-            return (FeedState::NotAFeed, ParseError::WebPage.to_string(), Given::Page(html, final_url));
+            return (state, cause, Given::Page(html, final_url));
         }
-        Err(error) => {
-            return match cut {
-                Some(cut) => {
-                    (FeedState::Broken, format!("{cut}; nothing of it could be read: {error}"), Given::Nothing)
-                }
-                None => (FeedState::NotAFeed, error.to_string(), Given::Nothing),
-            };
-        }
+        Err(Unreadable { state, cause, .. }) => return (state, cause, Given::Nothing),
     };
-    document.partial |= cut.is_some();
-    document.warnings.extend(cut);
     let said = match document.entries.len() {
         1 => "a feed with 1 entry".to_owned(),
         number => format!("a feed with {number} entries"),

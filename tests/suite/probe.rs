@@ -169,12 +169,28 @@ fn what_cannot_be_read_is_weather_and_said_first() {
         (&false.into(), &"refused".into(), &"refused (403)".into())
     );
     let told = said(root, &["feeds", "test", "page"]);
-    assert!(told.starts_with("cannot be read: this is a web page, not a feed\ntried     "), "{told}");
+    assert!(told.starts_with("cannot be read: this is a web page, not a feed (\"News\")\ntried     "), "{told}");
     let gone = tested(root, &world.server.url("/gone"));
     assert_eq!((&gone["state"], &gone["toml"]), (&"gone".into(), &Value::Null));
     let kept = tested(root, "nvd");
     assert_eq!(kept["ok"], false);
     assert!(kept["instead"].as_str().unwrap().contains("cisa-kev"), "{kept}");
+}
+
+#[test]
+fn a_challenge_and_a_converters_error_are_told_as_a_poll_would_tell_them() {
+    let world = World::company(NOW).feed("guarded", "").feed("bridge", "");
+    let guarded = "<!doctype html><html><title>Just a moment...</title><a href='/feed.xml'>feed</a></html>";
+    world.answer("guarded", Answer::ok(guarded).header("content-type", "text/html"));
+    world.answer("bridge", Answer::ok(rss(&[("Bridge returned error 500! (20414)", "b1", "Something failed.")])));
+    world.config();
+    let line = tested(world.root.path(), "guarded");
+    assert_eq!((&line["ok"], &line["state"]), (&false.into(), &"refused".into()), "{line}");
+    assert!(line["error"].as_str().unwrap().contains("Cloudflare"), "{line}");
+    assert_eq!(world.server.requests("/feed.xml").len(), 0, "a page that keeps us out is not searched");
+    let line = tested(world.root.path(), "bridge");
+    assert_eq!((&line["ok"], &line["state"]), (&false.into(), &"suspicious".into()), "{line}");
+    assert!(line["error"].as_str().unwrap().contains("Bridge returned error 500!"), "{line}");
 }
 
 #[test]
@@ -229,7 +245,7 @@ fn usual_addresses_are_tried_where_a_page_names_none_and_their_number_is_bounded
     let lost = probed(&world, &world.server.url("/many"));
     assert!(!lost.is_good() && lost.tries.len() == MOST_TRIES);
     assert_eq!(targets(&world.server).len() - before, MOST_TRIES);
-    assert_eq!(lost.trouble().unwrap().said, "this is a web page, not a feed");
+    assert_eq!(lost.trouble().unwrap().said, "this is a web page, not a feed (\"News\")");
 }
 
 #[test]
