@@ -184,17 +184,42 @@ fn with_plain_hyphens(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.replace(is_hyphen, "-"))
 }
 
+/// How many bytes are looked at together: a loop of known length without a way out, which becomes one of vectors.
+const STRIDE: usize = 64;
+
+/// The place at or after `from` of the next letter that is followed by what may stand behind an identifier's head.
+fn next_turn(bytes: &[u8], from: usize) -> Option<usize> {
+    let is_turn = |(letter, next): (&u8, &u8)| {
+        letter.is_ascii_alphabetic() & ((*next == b'-') | (*next == b'#') | (*next == b':') | next.is_ascii_digit())
+    };
+    let mut at = from;
+    loop {
+        let (letters, nexts) = (bytes.get(at..)?, bytes.get(at + 1..)?);
+        if let (Some(letters), Some(nexts)) = (letters.first_chunk::<STRIDE>(), nexts.first_chunk::<STRIDE>())
+            && !letters.iter().zip(nexts).map(is_turn).fold(false, |any, one| any | one)
+        {
+            at += STRIDE;
+            continue;
+        }
+        let found = letters.iter().zip(nexts).take(STRIDE).position(is_turn);
+        match found {
+            Some(offset) => return Some(at + offset),
+            None if nexts.len() < STRIDE => return None,
+            None => at += STRIDE,
+        }
+    }
+}
+
 /// The next token at or after `from` that begins like an identifier: where it begins and of which family.
 fn next_head(text: &str, from: usize) -> Option<(usize, usize)> {
     let bytes = text.as_bytes();
     let mut at = from;
     loop {
-        let offset = bytes.get(at..)?.iter().position(|byte| matches!(byte, b'-' | b'#' | b':' | b'0'..=b'9'))?;
-        let separator = at + offset;
-        at = separator + 1;
+        let separator = next_turn(bytes, at)? + 1;
+        at = separator;
         let letters = bytes.get(..separator)?.iter().rev().take(MAX_HEAD + 1).take_while(|b| b.is_ascii_alphabetic());
         let start = separator - letters.count();
-        if start < from || start == separator || is_inside_word(text, start) {
+        if start < from || is_inside_word(text, start) {
             continue;
         }
         if let Some(family) = text.get(start..separator).and_then(family_of) {

@@ -63,10 +63,6 @@ pub fn keys(entry: &Entry, fingerprint: &Fingerprint) -> StoryKeys {
     let mut own = title.clone();
     append(&mut own, entry.guid.as_deref());
     append(&mut own, entry.link.as_deref());
-    let mut twins = Vec::new();
-    for text in [&entry.summary, &entry.body].into_iter().flatten() {
-        twins.extend(declared_twin(text).filter(|id| !own.contains(id)));
-    }
     let mut mentions = own.clone();
     append(&mut mentions, entry.summary.as_deref());
     append(&mut mentions, entry.body.as_deref());
@@ -78,9 +74,11 @@ pub fn keys(entry: &Entry, fingerprint: &Fingerprint) -> StoryKeys {
         joining.extend(mentions.iter().filter(|id| !own.contains(id) && !is_twin(id)).cloned());
     }
     if !is_round_up && !own.is_empty() {
-        twins.dedup();
-        twins.retain(|id| !joining.contains(id));
-        joining.append(&mut twins);
+        for twin in [&entry.summary, &entry.body].into_iter().flatten().filter_map(|text| declared_twin(text)) {
+            if !own.contains(&twin) && !joining.contains(&twin) {
+                joining.push(twin);
+            }
+        }
     }
     let mut joins: Vec<StoryKey> = joining.into_iter().map(StoryKey::Advisory).collect();
     joins.extend(fingerprint.link.as_deref().and_then(link_key));
