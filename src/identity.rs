@@ -26,6 +26,7 @@ mod group;
 mod renamed;
 
 use std::{
+    cell::OnceCell,
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet, HashSet},
 };
@@ -246,23 +247,23 @@ impl Fields {
         }
     }
 
-    /// A field whose white space does not matter. Words cannot hold the separator, so no length is needed.
+    /// A field whose white space does not matter: its words, each with a space behind it. Words cannot hold the
+    /// separator, so no length is needed.
     fn words(&mut self, text: Option<&str>) {
         let Some(text) = text else { return self.0.update([0]) };
-        let mut line = Vec::with_capacity(text.len() + 3);
-        line.push(2);
-        let mut append = |word: &[u8]| {
-            line.extend_from_slice(word);
-            line.push(b' ');
-        };
+        let mut line = Vec::with_capacity(text.len() + 2);
         if text.is_ascii() {
             // The same words, found in a fraction of the time.
-            let is_space = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
-            text.as_bytes().split(is_space).filter(|word| !word.is_empty()).for_each(append);
+            line.extend(text.bytes().map(|byte| if matches!(byte, b'\t'..=b'\r') { b' ' } else { byte }));
+            one_space_between(&mut line);
         } else {
-            text.split_whitespace().for_each(|word| append(word.as_bytes()));
+            for word in text.split_whitespace() {
+                line.extend_from_slice(word.as_bytes());
+                line.push(b' ');
+            }
         }
         line.push(b'\n');
+        self.0.update([2]);
         self.0.update(&line);
     }
 
@@ -279,6 +280,30 @@ impl Fields {
     }
 }
 
+/// Leaves one space behind each word and none before the first.
+fn one_space_between(line: &mut Vec<u8>) {
+    let is_double = |(one, next): (&u8, &u8)| (*one == b' ') & (*next == b' ');
+    if line.first() == Some(&b' ')
+        || line.iter().zip(line.iter().skip(1)).map(is_double).fold(false, |any, one| any | one)
+    {
+        line.dedup_by(|next, one| is_double((one, next)));
+        if line.first() == Some(&b' ') {
+            line.remove(0);
+        }
+    }
+    if line.last().is_some_and(|last| *last != b' ') {
+        line.push(b' ');
+    }
+}
+
+/// The keys of an item that set it apart from others of its id.
+#[derive(Debug, Clone)]
+struct Extended {
+    by_link: Option<Key>,
+    by_title: Option<Key>,
+    by_content: Key,
+}
+
 /// An item of the document with every key that it may have.
 #[derive(Debug, Clone)]
 struct Item<'e> {
@@ -290,9 +315,8 @@ struct Item<'e> {
     link: Option<String>,
     content: [u8; 32],
     plain: Key,
-    by_link: Option<Key>,
-    by_title: Option<Key>,
-    by_content: Key,
+    /// Made when one of them is asked for: most items need none.
+    extended: OnceCell<Extended>,
 }
 
 impl<'e> Item<'e> {
@@ -302,35 +326,57 @@ impl<'e> Item<'e> {
         let link = fingerprint.link.clone().filter(|link| !link.is_empty());
         let title = entry.title.as_deref().map(str::trim).filter(|title| !title.is_empty()).map(str::to_owned);
         let paper = guid.or(entry.link.as_deref()).and_then(arxiv::paper);
-        let mut base = match (&paper, guid, link.as_deref()) {
+        let plain = match (&paper, guid, link.as_deref()) {
             (Some(paper), ..) => keyed("arxiv", &[&paper.number]),
             (None, Some(guid), _) => keyed("guid", &[guid]),
             (None, None, Some(link)) => keyed("link", &[link]),
             (None, None, None) => dated(entry, title.as_deref()),
         };
-        let extend = |by: &str, with: &str| {
-            let mut fields = Fields::new(by);
-            fields.0.update(base.0);
-            fields.field(Some(with));
-            fields.key()
-        };
-        let by_link = guid.and(link.as_deref()).map(|link| extend("and-link", link));
-        let by_title = title.as_deref().map(|title| extend("and-title", title));
-        let mut fields = Fields::new("and-content");
-        fields.0.update(base.0);
-        fields.0.update(content);
-        let by_content = fields.key();
-        if guid.is_none() && link.is_none() && title.is_none() {
-            // Nothing names it but what it says.
-            base = by_content;
-        }
+        let is_named = guid.is_some() || link.is_some() || title.is_some();
         let version = paper.map(|paper| paper.version);
-        Item { index, entry, version, title, link, content, plain: base, by_link, by_title, by_content }
+        let mut item = Item { index, entry, version, title, link, content, plain, extended: OnceCell::new() };
+        if !is_named {
+            // Nothing names it but what it says.
+            item.plain = item.by_content();
+        }
+        item
+    }
+
+    fn extended(&self) -> &Extended {
+        self.extended.get_or_init(|| {
+            let extend = |by: &str, with: &str| {
+                let mut fields = Fields::new(by);
+                fields.0.update(self.plain.0);
+                fields.field(Some(with));
+                fields.key()
+            };
+            let has_guid = self.entry.guid.as_deref().is_some_and(|guid| !guid.trim().is_empty());
+            let mut fields = Fields::new("and-content");
+            fields.0.update(self.plain.0);
+            fields.0.update(self.content);
+            Extended {
+                by_link: self.link.as_deref().filter(|_| has_guid).map(|link| extend("and-link", link)),
+                by_title: self.title.as_deref().map(|title| extend("and-title", title)),
+                by_content: fields.key(),
+            }
+        })
+    }
+
+    fn by_link(&self) -> Option<Key> {
+        self.extended().by_link
+    }
+
+    fn by_title(&self) -> Option<Key> {
+        self.extended().by_title
+    }
+
+    fn by_content(&self) -> Key {
+        self.extended().by_content
     }
 
     /// Its extended keys, the one that survives most edits first.
-    fn extended(&self) -> impl Iterator<Item = Key> + '_ {
-        [self.by_link, self.by_title, Some(self.by_content)].into_iter().flatten()
+    fn extended_keys(&self) -> impl Iterator<Item = Key> + '_ {
+        [self.by_link(), self.by_title(), Some(self.by_content())].into_iter().flatten()
     }
 
     /// The everyday case, which needs no table: an item that is alone under its id and new, or known and the same.

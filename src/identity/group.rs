@@ -19,7 +19,7 @@ pub(super) struct Group<'e> {
 impl<'e> Group<'e> {
     pub(super) fn new(mut items: Vec<Item<'e>>) -> Group<'e> {
         // An order of their own, so that the document's order decides nothing.
-        items.sort_by_key(|item| item.by_content);
+        items.sort_by_key(Item::by_content);
         let mut links = HashMap::new();
         let mut titles = HashMap::new();
         for item in &items {
@@ -59,7 +59,7 @@ impl<'e> Group<'e> {
         if is_settled {
             return Ok(());
         }
-        for key in self.items.iter().flat_map(Item::extended).collect::<BTreeSet<Key>>() {
+        for key in self.items.iter().flat_map(Item::extended_keys).collect::<BTreeSet<Key>>() {
             if let Some(found) = known(&key)? {
                 self.known.insert(key, found);
             }
@@ -78,7 +78,7 @@ impl<'e> Group<'e> {
     /// Gives every item the first of its free known keys for which `is_same` holds.
     fn claim(&mut self, is_same: impl Fn(&Group<'e>, &Item<'e>, &Known) -> bool) {
         for item in std::mem::take(&mut self.items) {
-            let claim = item.extended().chain([item.plain]).find_map(|key| {
+            let claim = item.extended_keys().chain([item.plain]).find_map(|key| {
                 let known = self.known.get(&key).filter(|_| !self.claimed.contains(&key))?;
                 is_same(self, &item, known).then(|| (key, known.clone()))
             });
@@ -92,13 +92,13 @@ impl<'e> Group<'e> {
     /// Gives the items that are left keys of their own.
     fn name_the_new(&mut self) {
         for item in std::mem::take(&mut self.items) {
-            let by_link = item.by_link.filter(|_| self.has_own_link(&item));
-            let by_title = item.by_title.filter(|_| self.has_own_title(&item));
+            let by_link = item.by_link().filter(|_| self.has_own_link(&item));
+            let by_title = item.by_title().filter(|_| self.has_own_title(&item));
             let key = [Some(item.plain), by_link, by_title]
                 .into_iter()
                 .flatten()
                 .find(|key| !self.claimed.contains(key) && !self.known.contains_key(key))
-                .unwrap_or(item.by_content);
+                .unwrap_or_else(|| item.by_content());
             self.settle(&item, key, None);
         }
     }
