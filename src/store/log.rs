@@ -15,7 +15,7 @@ use super::StoreError;
 use crate::{
     evidence::{
         event::Event,
-        merkle::{Edge, Hash, consistency, inclusion, leaf_hash},
+        merkle::{Edge, Hash, consistency, inclusion, leaf_hash, node_hash},
         note::{self, Checkpoint, VerifierKey},
         record,
     },
@@ -24,8 +24,11 @@ use crate::{
 
 /// The log's tables, with the triggers that keep records, nodes and checkpoints as they were written.
 ///
-/// Level 0 of the tree is `record.leaf_hash`; `log_node` has the complete subtrees from level 1 on.
+/// Level 0 of the tree is `record.leaf_hash`; `log_node` has the complete subtrees of every fourth level from there on.
 pub const TABLES: &str = include_str!("migrations/0001_log.sql");
+
+/// Every level of the tree that is a multiple of this is kept; a node of another one is a few hashes away.
+const KEPT_LEVELS: u8 = 4;
 
 /// Why the log cannot be written, read or signed.
 #[derive(Debug, thiserror::Error)]
@@ -91,7 +94,11 @@ impl<'t> Appender<'t> {
             self.insert_personal.execute(params![row, personal.field, person, personal.salt, personal.text])?;
         }
         let nodes = &mut self.nodes;
-        self.edge.push(made.leaf_hash, &mut |level, index, hash| nodes.push((level, index, hash)));
+        self.edge.push(made.leaf_hash, &mut |level, index, hash| {
+            if level.is_multiple_of(KEPT_LEVELS) {
+                nodes.push((level, index, hash));
+            }
+        });
         Ok(index)
     }
 
@@ -155,8 +162,13 @@ fn checked_size(conn: &Connection) -> Result<u64, LogError> {
     }
 }
 
-/// The hash of the complete subtree `index` of `level`; level 0 is the leaves.
+/// The hash of the complete subtree `index` of `level`; level 0 is the leaves. Where the level is not kept, it is
+/// computed from the next lower one that is: at most eight rows.
 pub fn node(conn: &Connection, level: u8, index: u64) -> Result<Hash, LogError> {
+    if !level.is_multiple_of(KEPT_LEVELS) {
+        let (left, right) = (node(conn, level - 1, 2 * index)?, node(conn, level - 1, 2 * index + 1)?);
+        return Ok(node_hash(&left, &right));
+    }
     let row = sql_integer(index)?;
     let hash = if level == 0 {
         let mut select = conn.prepare_cached("SELECT leaf_hash FROM record WHERE idx = ?1")?;
@@ -433,7 +445,7 @@ mod tests {
     fn the_tree_over_the_log_is_the_tree_over_its_records() {
         let conn = log_of(0);
         let mut edge = Edge::default();
-        for (size, step) in [(1, 1), (2, 1), (7, 5), (8, 1), (21, 13)] {
+        for (size, step) in [(1, 1), (2, 1), (7, 5), (8, 1), (21, 13), (300, 279)] {
             grow(&conn, step);
             let mut select = conn.prepare("SELECT bytes FROM record WHERE idx >= ?1 ORDER BY idx").unwrap();
             let rows = select.query_map([size - i64::try_from(step).unwrap()], |row| row.get::<_, Vec<u8>>(0)).unwrap();
@@ -442,35 +454,35 @@ mod tests {
             }
             assert_eq!(root_at(&conn, edge.size()).unwrap(), edge.root());
         }
-        assert_eq!(size(&conn).unwrap(), 21);
+        assert_eq!(size(&conn).unwrap(), 300);
         assert_eq!(origin(&conn).unwrap().as_deref(), Some(ORIGIN));
     }
 
     #[test]
     fn e_01_records_nodes_and_checkpoints_cannot_be_changed_nor_removed() {
-        let mut conn = log_of(5);
+        let mut conn = log_of(21);
         checkpoint(&mut conn, &key(), ORIGIN).unwrap();
         for sql in [
             "UPDATE record SET bytes = x'00' WHERE idx = 3",
             "DELETE FROM record WHERE idx = 4",
-            "INSERT INTO record VALUES (6, x'00', zeroblob(32))",
+            "INSERT INTO record VALUES (22, x'00', zeroblob(32))",
             "INSERT OR REPLACE INTO record VALUES (3, x'00', zeroblob(32))",
             "INSERT INTO record (bytes, leaf_hash) VALUES (x'00', zeroblob(32))",
             "UPDATE log_node SET hash = zeroblob(32)",
             "DELETE FROM log_node",
-            "INSERT OR REPLACE INTO log_node VALUES (1, 0, zeroblob(32))",
-            "UPDATE log_head SET size = 4",
-            "UPDATE log_head SET size = 6",
+            "INSERT OR REPLACE INTO log_node VALUES (4, 0, zeroblob(32))",
+            "UPDATE log_head SET size = 20",
+            "UPDATE log_head SET size = 22",
             "DELETE FROM log_head",
             "INSERT OR REPLACE INTO log_head VALUES (1, 0)",
             "UPDATE checkpoint SET note = ''",
             "DELETE FROM checkpoint",
-            "INSERT INTO checkpoint VALUES (6, zeroblob(32), '')",
+            "INSERT INTO checkpoint VALUES (22, zeroblob(32), '')",
             "UPDATE personal SET text = ''; INSERT INTO personal VALUES (0, 'x', NULL, x'00', '')",
         ] {
             assert!(conn.execute_batch(sql).is_err(), "{sql}");
         }
-        conn.execute_batch("INSERT OR REPLACE INTO checkpoint VALUES (5, zeroblob(32), '')").unwrap();
+        conn.execute_batch("INSERT OR REPLACE INTO checkpoint VALUES (21, zeroblob(32), '')").unwrap();
         self_check(&conn, None, &verifier()).unwrap();
         assert_eq!(checkpoint(&mut conn, &key(), ORIGIN).unwrap(), newest_checkpoint(&conn).unwrap().unwrap().note);
     }
@@ -543,21 +555,21 @@ mod tests {
     #[test]
     fn e_20_a_tree_that_changed_in_the_store_is_not_signed() {
         let damage = [
-            "UPDATE record SET leaf_hash = zeroblob(32) WHERE idx = 6",
-            "UPDATE log_node SET hash = zeroblob(32) WHERE level = 3",
-            "UPDATE log_node SET hash = zeroblob(32) WHERE level = 2 AND idx = 0",
-            "DELETE FROM log_node WHERE level = 3",
-            "DELETE FROM record WHERE idx = 5",
-            "DELETE FROM record WHERE idx = 8",
-            "UPDATE log_head SET size = 8",
+            "UPDATE record SET leaf_hash = zeroblob(32) WHERE idx = 36",
+            "UPDATE log_node SET hash = zeroblob(32) WHERE level = 4 AND idx = 1",
+            "UPDATE log_node SET hash = zeroblob(32) WHERE level = 4 AND idx = 0",
+            "DELETE FROM log_node WHERE level = 4 AND idx = 1",
+            "DELETE FROM record WHERE idx = 25",
+            "DELETE FROM record WHERE idx = 39",
+            "UPDATE log_head SET size = 38",
         ];
         for sql in damage {
-            let mut conn = log_of(4);
+            let mut conn = log_of(20);
             checkpoint(&mut conn, &key(), ORIGIN).unwrap();
-            grow(&conn, 5);
+            grow(&conn, 20);
             tamper(&conn, sql);
             broken(checkpoint(&mut conn, &key(), ORIGIN));
-            assert_eq!(newest_checkpoint(&conn).unwrap().unwrap().size, 4, "{sql}");
+            assert_eq!(newest_checkpoint(&conn).unwrap().unwrap().size, 20, "{sql}");
         }
     }
 

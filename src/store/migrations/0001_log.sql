@@ -14,9 +14,9 @@ BEGIN SELECT RAISE(ABORT, 'a record is never changed'); END;
 CREATE TRIGGER record_remains BEFORE DELETE ON record
 BEGIN SELECT RAISE(ABORT, 'a record is never removed'); END;
 
--- Complete subtrees from level 1 on; level 0 is record.leaf_hash.
+-- Complete subtrees of every fourth level from level 4 on; level 0 is record.leaf_hash, and what lies between is computed.
 CREATE TABLE log_node (
-    level INTEGER NOT NULL CHECK (level BETWEEN 1 AND 63),
+    level INTEGER NOT NULL CHECK (level BETWEEN 4 AND 60 AND level % 4 = 0),
     idx   INTEGER NOT NULL CHECK (idx >= 0),
     hash  BLOB NOT NULL CHECK (length(hash) = 32),
     PRIMARY KEY (level, idx)
