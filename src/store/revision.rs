@@ -11,9 +11,6 @@ use crate::{
     plan::{Fate, Stored},
 };
 
-/// The most other entries of a story that are asked whether a change is news.
-const MAX_OTHERS: usize = 50;
-
 fn known_row(row: &Row<'_>) -> rusqlite::Result<Known> {
     Ok(Known {
         entry: EntryNo(row.get(0)?),
@@ -77,27 +74,10 @@ impl Read<'_> {
     pub fn stored_version(&self, entry: EntryNo) -> Result<Option<Stored>, StoreError> {
         let Some(row) = self.entry(entry)? else { return Ok(None) };
         let is_baseline = row.fate == Fate::Baseline.as_str();
-        Ok(Some(Stored { version: self.version(row)?, is_baseline }))
+        Ok(Some(Stored { story: row.story, version: self.version(row)?, is_baseline }))
     }
 
-    /// The other entries of an entry's story, from whichever feeds, as far as fifty.
-    pub fn versions_beside(&self, entry: EntryNo) -> Result<Vec<Version>, StoreError> {
-        let mut query = self.tx.prepare_cached(
-            "SELECT other.no FROM entry JOIN entry AS other ON other.story = entry.story AND other.no <> entry.no
-             WHERE entry.no = ?1 ORDER BY other.no LIMIT ?2",
-        )?;
-        let others: Vec<EntryNo> =
-            query.query_map(params![entry.0, MAX_OTHERS], |row| Ok(EntryNo(row.get(0)?)))?.collect::<Result<_, _>>()?;
-        let mut versions = Vec::new();
-        for other in others {
-            if let Some(row) = self.entry(other)? {
-                versions.push(self.version(row)?);
-            }
-        }
-        Ok(versions)
-    }
-
-    fn version(&self, row: EntryRow) -> Result<Version, StoreError> {
+    pub(super) fn version(&self, row: EntryRow) -> Result<Version, StoreError> {
         let tags = self.tags(row.no, row.revision)?;
         Ok(Version { entry: row.entry, marks: row.marks, tags })
     }
