@@ -56,6 +56,11 @@ impl Read<'_> {
         Ok(!is_known)
     }
 
+    /// Whether any digest that left or may leave told this owner of this story.
+    pub(super) fn is_told(&self, story: StoryNo, owner: &OwnerId) -> Result<bool, StoreError> {
+        Ok(self.last_telling(story, owner)?.is_some())
+    }
+
     fn last_telling(&self, story: StoryNo, owner: &OwnerId) -> Result<Option<Telling>, StoreError> {
         let telling = self
             .tx

@@ -286,6 +286,26 @@ fn one_change_in_two_feeds_is_told_once() {
 }
 
 #[test]
+fn an_update_that_waits_and_becomes_urgent_says_what_changed() {
+    let mut world = World::company(FRIDAY)
+        .stack("[[route]]\nwhen = { severity = \"critical\" }\nto = [\"maria\"]\nurgent = true")
+        .feed("cert", "");
+    let document = |more: &str| rss(&[("Quillgate flaw", "q1", &format!("{FLAW} {more}"))]);
+    world.publish("cert", &document("Severity: medium."));
+    world.tick();
+    for more in ["Severity: medium. Fixed in 9.1.4.", "Severity: critical. Fixed in 9.1.4."] {
+        world.publish("cert", &document(more));
+        world.wait(HOUR * 2);
+        world.tick();
+    }
+    let mails = world.mailbox("maria");
+    assert_eq!(mails.len(), 2, "{}", mails.join("\n====\n"));
+    let mail = words(&mails[1]);
+    assert!(mail.contains("Updated: severity critical, was medium. Quillgate VPN is yours."), "{mail}");
+    assert!(mail.contains("What changed:"), "{mail}");
+}
+
+#[test]
 fn what_nobody_was_told_hides_no_news() {
     let vendor = |more: &str| rss(&[("Quillgate CVE-2099-10001", "v1", &format!("{FLAW} {more}"))]);
     let other = ("Something else", "j0", "Nothing of interest.");
