@@ -141,7 +141,7 @@ pub fn entries<E>(
             Found::New => (None, None),
             Found::Changed { entry: known, revision } => {
                 let version = revisions::version(&entry, &judged);
-                (Some((known, revision)), revisions::revised(&version, known, stored.stored)?)
+                (Some((known, revision)), revisions::revised((&version, &judged), known, stored.stored)?)
             }
         };
         let is_baseline = match (&revised, revises) {
@@ -181,7 +181,10 @@ impl EntryPlan {
         EntryPlan { fate, assigned: judgement.assignments, withheld: judgement.restricted, ..self }
     }
 
-    fn revising(self, revises: Option<(EntryNo, u32)>, revised: Option<Revised>) -> EntryPlan {
+    fn revising(mut self, revises: Option<(EntryNo, u32)>, revised: Option<Revised>) -> EntryPlan {
+        if revised.as_ref().is_some_and(|revised| !revised.is_same_subject) {
+            self.judged.story.joins.clear();
+        }
         let (change, news) = revised.map(|revised| (revised.change, revised.news)).unzip();
         EntryPlan { revises, change, news: news.flatten(), ..self }
     }

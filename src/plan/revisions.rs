@@ -3,14 +3,16 @@
 
 use std::collections::{BTreeMap, btree_map};
 
-use super::{EntryPlan, Fate};
+use super::{EntryPlan, Fate, Judged};
 use crate::{
     change::{self, Change, Heard, Version},
+    identity,
     model::{
         entry::Entry,
         id::{EntryNo, OwnerId, StoryNo},
         settings::Config,
     },
+    story,
 };
 
 /// From so many rewritten entries of one document on, if they are most of it, the publisher has changed how entries are
@@ -37,6 +39,8 @@ pub struct Revised {
     pub news: Option<News>,
     /// Whether it stays in the baseline.
     pub stays_baseline: bool,
+    /// Whether it is about what it was about before.
+    pub is_same_subject: bool,
 }
 
 /// A change that is told again to whom it is new.
@@ -69,20 +73,22 @@ impl<E> Ear<'_, E> {
 
 /// Compares a changed entry with its stored version. `None`: nothing is stored of it.
 pub(super) fn revised<E>(
-    now: &Version,
+    (now, judged): (&Version, &Judged),
     entry: EntryNo,
     stored: &dyn Fn(EntryNo) -> Result<Option<Stored>, E>,
 ) -> Result<Option<Revised>, E> {
     let Some(before) = stored(entry)? else { return Ok(None) };
     let change = change::between(&before.version, now);
+    let said = &before.version.entry;
+    let is_same_subject = story::is_same_subject(&story::keys(said, &identity::fingerprint(said)), &judged.story);
     let stays_baseline = before.is_baseline && !change.is_worse();
     let is_news = change.is_material() && !stays_baseline;
     let news = is_news.then(|| News { entry, story: before.story, change: change.clone() });
-    Ok(Some(Revised { change, news, stays_baseline }))
+    Ok(Some(Revised { change, news, stays_baseline, is_same_subject }))
 }
 
 /// The version that an entry is with these findings.
-pub(super) fn version(entry: &Entry, judged: &super::Judged) -> Version {
+pub(super) fn version(entry: &Entry, judged: &Judged) -> Version {
     Version { entry: entry.clone(), marks: judged.marks, tags: judged.tags.clone() }
 }
 
@@ -129,7 +135,7 @@ mod tests {
         identity::{self, Key, Known, Shelves, fingerprint},
         marks::marks,
         model::feed::{Feed, Unmatched},
-        plan::{self, Judged, Lookup},
+        plan::{self, Lookup},
         route,
         story::StoryKeys,
     };

@@ -312,6 +312,7 @@ impl Write<'_> {
                 .tx
                 .prepare_cached("SELECT story FROM entry WHERE no = ?1")?
                 .query_row([entry.0], |row| row.get(0))?;
+            self.keep_keys(&plan.judged.story, StoryNo(story))?;
             return Ok(Some((entry, revision, StoryNo(story))));
         }
         let story = self.story_for(&plan.judged.story, no, now)?;

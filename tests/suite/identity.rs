@@ -11,6 +11,7 @@ use sigtrail::{
         acknowledgement::{Answer as Said, Disposition, Via},
         id::{DigestNo, OwnerId, StoryNo},
     },
+    store::StoryRow,
 };
 
 use crate::harness::{
@@ -404,6 +405,24 @@ fn a_catalogue_that_says_of_a_told_story_that_it_is_exploited_is_news() {
     world.wait_until(TUESDAY);
     world.tick();
     assert_eq!(world.mailbox("maria").len(), 2);
+}
+
+#[test]
+fn an_entry_that_gets_its_cve_by_a_revision_is_joined_by_that_cve() {
+    let mut world = World::company(FRIDAY).feed("vendor", "").feed("cisa", "owner = \"maria\"\nunmatched = \"owner\"");
+    let other = ("Something else", "c0", "Nothing of interest.");
+    world.publish("vendor", &rss(&[("Quillgate flaw", "v1", FLAW)]));
+    world.publish("cisa", &rss(&[other]));
+    world.tick();
+    world.publish("vendor", &rss(&[("Quillgate flaw CVE-2099-10001", "v1", FLAW)]));
+    world.wait_until(MONDAY);
+    world.tick();
+    world.publish("cisa", &rss(&[other, ("Advice on CVE-2099-10001", "c1", "Update.")]));
+    world.wait_until(TUESDAY);
+    world.tick();
+    let of = |story: &StoryRow| story.sources.iter().map(|one| one.feed_id.to_string()).collect::<Vec<_>>().join(" ");
+    assert_eq!(world.stories().iter().map(of).collect::<BTreeSet<_>>(), ["cisa", "vendor cisa"].map(Into::into).into());
+    assert_eq!(world.mailbox("maria").len(), 2, "once when it came and once when it got its CVE");
 }
 
 #[test]
