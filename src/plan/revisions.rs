@@ -159,8 +159,8 @@ mod tests {
             .zip(entries.iter().zip(fingerprints))
             .map(|((no, identified), (entry, fingerprint))| {
                 let (title, content) = (entry.title.clone(), fingerprint.content);
-                let known = Known { entry: EntryNo(no), revision: 1, content, title, link: None, is_alias: false };
-                (identified.key, known)
+                let (guid, entry, link) = (entry.guid.clone(), EntryNo(no), None);
+                (identified.key, Known { entry, revision: 1, content, guid, title, link, is_alias: false })
             })
             .collect()
     }

@@ -16,8 +16,9 @@ fn known_row(row: &Row<'_>) -> rusqlite::Result<Known> {
         entry: EntryNo(row.get(0)?),
         revision: row.get(1)?,
         content: row.get(2)?,
-        title: row.get(3)?,
-        link: row.get(4)?,
+        guid: row.get(3)?,
+        title: row.get(4)?,
+        link: row.get(5)?,
         is_alias: false,
     })
 }
@@ -28,7 +29,7 @@ impl Read<'_> {
         let known = self
             .tx
             .prepare_cached(
-                "SELECT entry.no, n, content, title, link FROM entry JOIN revision ON revision.entry = entry.no
+                "SELECT entry.no, n, content, guid, title, link FROM entry JOIN revision ON revision.entry = entry.no
                  WHERE feed = ?1 AND key = ?2 ORDER BY n DESC LIMIT 1",
             )?
             .query_row(params![feed.0, key.0], known_row)
@@ -41,7 +42,7 @@ impl Read<'_> {
         let known = self
             .tx
             .prepare_cached(
-                "SELECT entry, n, content, title, link FROM entry_alias_state JOIN revision USING (entry)
+                "SELECT entry, n, content, guid, title, link FROM entry_alias_state JOIN revision USING (entry)
                  WHERE feed = ?1 AND key = ?2 ORDER BY n DESC LIMIT 1",
             )?
             .query_row(params![feed.0, key.0], known_row)
@@ -61,7 +62,7 @@ impl Read<'_> {
     /// The newest entries of a feed, at most `limit`.
     pub fn recent_entries(&self, feed: FeedNo, limit: usize) -> Result<Vec<Known>, StoreError> {
         let mut query = self.tx.prepare_cached(
-            "SELECT newest.no, n, content, title, link FROM
+            "SELECT newest.no, n, content, guid, title, link FROM
                  (SELECT no FROM entry WHERE feed = ?1 ORDER BY no DESC LIMIT ?2) AS newest
              JOIN revision ON revision.entry = newest.no
                  AND n = (SELECT max(n) FROM revision AS last WHERE last.entry = newest.no)",
