@@ -57,7 +57,7 @@ impl Shelf {
             // A first version has no older key; looking for one would make large documents slow.
             let of_entry = || self.rows.iter().find(|(_, known)| known.entry == no).map(|(key, _)| *key);
             let old = if revision > 1 { of_entry() } else { None };
-            let known = Known { entry: no, revision, content, title, link, is_alias: false };
+            let known = Known { entry: no, revision, content, title, link, traces: None, is_alias: false };
             self.rows.insert(old.unwrap_or(fate.key), known);
         }
         fates
