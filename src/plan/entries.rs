@@ -74,6 +74,8 @@ pub struct EntryPlan {
     pub assigned: Vec<Assigned>,
     /// Who may not see it.
     pub withheld: Vec<Withheld>,
+    /// Whether it was of the baseline until now: then it is treated like a new one.
+    pub left_baseline: bool,
     /// What changed, where it is a revision.
     pub change: Option<Change>,
     /// The part of the change that may be told again; taken when it is decided who is told.
@@ -168,6 +170,7 @@ impl EntryPlan {
             fate: Fate::Baseline,
             assigned: Vec::new(),
             withheld: Vec::new(),
+            left_baseline: false,
             change: None,
             news: None,
             updates: Vec::new(),
@@ -182,8 +185,9 @@ impl EntryPlan {
     }
 
     fn revising(self, revises: Option<(EntryNo, u32)>, revised: Option<Revised>) -> EntryPlan {
+        let left_baseline = revised.as_ref().is_some_and(|revised| revised.leaves_baseline);
         let (change, news) = revised.map(|revised| (revised.change, revised.news)).unzip();
-        EntryPlan { revises, change, news, ..self }
+        EntryPlan { revises, left_baseline, change, news, ..self }
     }
 }
 

@@ -27,17 +27,17 @@ pub fn may_be_flood(plans: &EntryPlans) -> bool {
 }
 
 fn new_ones(plans: &EntryPlans) -> usize {
-    plans.entries.iter().filter(|plan| plan.revises.is_none()).count()
+    plans.entries.iter().filter(|plan| plan.is_as_new()).count()
 }
 
-/// Holds the new entries of a flood. The first few of those that are exploited and surely about a component go
+/// Holds the new entries of a flood, and those that left the baseline. The first few of those that are exploited and surely about a component go
 /// where they would.
 pub fn hold_flood(plans: &mut EntryPlans, usual: usize) {
     if !may_be_flood(plans) || !flood::is_flood(new_ones(plans), usual) {
         return;
     }
     let mut sent = 0;
-    for plan in plans.entries.iter_mut().filter(|plan| plan.revises.is_none()) {
+    for plan in plans.entries.iter_mut().filter(|plan| plan.is_as_new()) {
         let must_go_out = plan.fate == Fate::Assigned && flood::must_go_out(&plan.judged.tags, plan.judged.marks);
         if must_go_out && sent < flood::MOST_SENT {
             sent += 1;
@@ -65,7 +65,12 @@ pub fn keep_back<E>(plans: &mut EntryPlans, held: impl Fn(EntryNo) -> Result<Opt
 }
 
 impl EntryPlan {
-    fn end_at(&mut self, fate: Fate) {
+    /// Whether nobody could have been told of it before.
+    fn is_as_new(&self) -> bool {
+        self.revises.is_none() || self.left_baseline
+    }
+
+    pub(super) fn end_at(&mut self, fate: Fate) {
         self.fate = fate;
         self.assigned.clear();
         self.withheld.clear();

@@ -3,7 +3,7 @@
 
 use super::{EntryPlan, Fate};
 use crate::{
-    change::{self, Change, Version},
+    change::{self, Change, Kind, Version},
     model::{
         entry::Entry,
         id::{EntryNo, OwnerId},
@@ -11,8 +11,8 @@ use crate::{
     },
 };
 
-/// From so many rewritten entries of one document on, if they are most of it, the publisher has changed how entries are
-/// written, not what they say.
+/// Where more entries of one document than this changed in one kind, and they are most of it, the publisher has changed
+/// how entries are written, not what they say.
 const MASS_EDIT: usize = 20;
 
 /// An entry as it is stored.
@@ -33,6 +33,8 @@ pub struct Revised {
     pub news: Change,
     /// Whether it stays in the baseline.
     pub stays_baseline: bool,
+    /// Whether it was of the baseline and is not any more.
+    pub leaves_baseline: bool,
 }
 
 /// Compares a changed entry with its stored version; `others` gives the other entries of its story and is asked only
@@ -51,7 +53,8 @@ pub(super) fn revised<E>(
     } else {
         Change::default()
     };
-    Ok(Some(Revised { change, news, stays_baseline }))
+    let leaves_baseline = before.is_baseline && !stays_baseline;
+    Ok(Some(Revised { change, news, stays_baseline, leaves_baseline }))
 }
 
 /// The version that an entry is with these findings.
@@ -59,13 +62,16 @@ pub(super) fn version(entry: &Entry, judged: &super::Judged) -> Version {
     Version { entry: entry.clone(), marks: judged.marks, tags: judged.tags.clone() }
 }
 
-/// Puts into every plan whom the change is told to, and how. Where nearly everything was rewritten at once, that alone is no news.
+/// Puts into every plan whom the change is told to, and how. What nearly everything has at once is no news, and takes
+/// nothing out of the baseline.
 pub(super) fn tell(config: &Config, plans: &mut [EntryPlan], total: usize) {
-    let rewritten = plans.iter().filter(|plan| plan.news.as_ref().is_some_and(|news| news.rewritten)).count();
-    let is_mass_edit = rewritten > MASS_EDIT && rewritten * 2 > total;
+    let edits = mass_edits(plans, total);
     for plan in plans {
-        let Some(mut news) = plan.news.take() else { continue };
-        news.rewritten &= !is_mass_edit;
+        if plan.left_baseline && plan.change.as_ref().is_some_and(|change| !change.clone().without(&edits).is_worse()) {
+            plan.stay_in_baseline();
+            continue;
+        }
+        let Some(news) = plan.news.take().map(|news| news.without(&edits)) else { continue };
         if !news.is_material() {
             continue;
         }
@@ -84,7 +90,22 @@ pub(super) fn tell(config: &Config, plans: &mut [EntryPlan], total: usize) {
     }
 }
 
+/// The kinds of change that most of a document has at once.
+fn mass_edits(plans: &[EntryPlan], total: usize) -> Vec<Kind> {
+    let has = |plan: &&EntryPlan, kind| plan.change.as_ref().is_some_and(|change| change.has(kind));
+    let is_mass = |kind: &Kind| {
+        let changed = plans.iter().filter(|plan| has(plan, *kind)).count();
+        changed > MASS_EDIT && changed * 2 > total
+    };
+    Kind::ALL.into_iter().filter(is_mass).collect()
+}
+
 impl EntryPlan {
+    fn stay_in_baseline(&mut self) {
+        self.end_at(Fate::Baseline);
+        self.left_baseline = false;
+    }
+
     /// The sentence that tells this owner of the change once more.
     pub fn update_for(&self, owner: &OwnerId) -> Option<&str> {
         self.updates.iter().find_map(|(told, sentence)| (told == owner).then_some(sentence.as_str()))

@@ -92,12 +92,12 @@ impl Read<'_> {
             "SELECT first_seen_at, count(*) FROM entry
              LEFT JOIN held_state ON held_state.entry = entry.no
              LEFT JOIN flood_decision ON flood_decision.flood = held_state.flood
-             WHERE feed = ?1 AND (held_state.entry IS NULL OR decision = 'all')
+             WHERE feed = ?1 AND (held_state.entry IS NULL OR decision = 'all' OR first_seen_at <= ?3)
              GROUP BY first_seen_at ORDER BY first_seen_at DESC LIMIT ?2",
         )?;
         let baseline = baseline_at.map_or(i64::MIN, millis);
         let mut history = History::default();
-        let mut rows = query.query(params![feed.0, POLLS])?;
+        let mut rows = query.query(params![feed.0, POLLS, baseline])?;
         while let Some(row) = rows.next()? {
             let (at, entries): (i64, usize) = (row.get(0)?, row.get(1)?);
             if at > baseline {
