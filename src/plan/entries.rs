@@ -2,7 +2,7 @@
 
 use super::{
     Judged,
-    flood::Flood,
+    flood::{Flood, HeldBack},
     revisions::{self, Revised, Stored},
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
         stack::TagKind,
         time::Time,
     },
-    route::{self, Assigned, Withheld},
+    route::{self, Assigned, Judgement, Withheld},
 };
 
 /// What becomes of one entry.
@@ -76,6 +76,8 @@ pub struct EntryPlan {
     pub withheld: Vec<Withheld>,
     /// Whether it was of the baseline until now: then it is treated like a new one.
     pub left_baseline: bool,
+    /// Where it is, if a flood brought it.
+    pub held_back: Option<HeldBack>,
     /// What changed, where it is a revision.
     pub change: Option<Change>,
     /// The part of the change that may be told again; taken when it is decided who is told.
@@ -171,6 +173,7 @@ impl EntryPlan {
             assigned: Vec::new(),
             withheld: Vec::new(),
             left_baseline: false,
+            held_back: None,
             change: None,
             news: None,
             updates: Vec::new(),
@@ -178,10 +181,18 @@ impl EntryPlan {
         }
     }
 
-    fn routed(self, config: &Config, feed: &Feed, now: Time) -> EntryPlan {
+    fn routed(mut self, config: &Config, feed: &Feed, now: Time) -> EntryPlan {
         let judgement = route::route(config, feed, &self.judged.tags, &self.judged.marks, now);
-        let fate = Fate::from(judgement.fate);
-        EntryPlan { fate, assigned: judgement.assignments, withheld: judgement.restricted, ..self }
+        self.go(judgement);
+        self
+    }
+
+    /// Gives it to whom this judgement names.
+    pub(super) fn go(&mut self, judgement: Judgement) {
+        self.fate = Fate::from(judgement.fate);
+        self.assigned = judgement.assignments;
+        self.withheld = judgement.restricted;
+        self.is_listed_again &= matches!(self.fate, Fate::Listed(_));
     }
 
     fn revising(self, revises: Option<(EntryNo, u32)>, revised: Option<Revised>) -> EntryPlan {
