@@ -446,7 +446,7 @@ fn commit(
         arrived.sight.is_hollow =
             plans.total == 0 && !arrived.is_delta && write.read().has_brought(no, health::KNOWN_WELL)?;
     }
-    flood::hold(&write.read(), (no, &before), &mut plans)?;
+    flood::hold(&write.read(), (&context.config, feed), &before, &mut plans, now)?;
     let mut update = plan::feed_update(&context.config, feed, &before, &answer, &hints, now);
     // That nothing changed since an empty document says as little as that document.
     let says_nothing = matches!(answer, Answer::NotModified(_)) && update.status.empties > 0;

@@ -126,6 +126,9 @@ CREATE TABLE revision (
     categories TEXT,
     -- What changed since the revision before, as JSON.
     change     TEXT,
+    -- What is left of title and link when retention has removed the texts.
+    title_trace BLOB,
+    link_trace  BLOB,
     PRIMARY KEY (entry, n)
 ) STRICT;
 CREATE INDEX revision_seen ON revision (seen_at) WHERE title IS NOT NULL OR summary IS NOT NULL OR body IS NOT NULL;
@@ -411,6 +414,8 @@ WHEN NEW.entry IS NOT OLD.entry OR NEW.n IS NOT OLD.n OR NEW.content IS NOT OLD.
     OR NEW.config IS NOT OLD.config OR NEW.seen_at IS NOT OLD.seen_at OR NEW.record IS NOT OLD.record
     OR NEW.title IS NOT NULL OR NEW.summary IS NOT NULL OR NEW.body IS NOT NULL OR NEW.authors IS NOT NULL
     OR NEW.categories IS NOT NULL OR NEW.guid IS NOT NULL OR NEW.link IS NOT NULL OR NEW.change IS NOT NULL
+    OR (OLD.title_trace IS NOT NULL AND NEW.title_trace IS NOT OLD.title_trace)
+    OR (OLD.link_trace IS NOT NULL AND NEW.link_trace IS NOT OLD.link_trace)
 BEGIN SELECT RAISE (ABORT, 'a revision is never changed, only emptied by retention'); END;
 CREATE TRIGGER revision_is_kept BEFORE DELETE ON revision BEGIN SELECT RAISE (ABORT, 'a revision is never deleted'); END;
 CREATE TRIGGER digest_stays BEFORE UPDATE ON digest BEGIN SELECT RAISE (ABORT, 'a digest is never changed'); END;
