@@ -268,6 +268,8 @@ fn understand_document(context: &Context, feed: &Feed, fetched: Fetched) -> (Ans
             Judged { fingerprint, tags, marks: marks::marks(entry), story }
         })
         .collect();
+    // What cut it is noted last.
+    let cut = document.partial.then(|| document.warnings.last().cloned().unwrap_or_default());
     let arrived = Arrived {
         format: document.format,
         entries: document.entries,
@@ -279,7 +281,7 @@ fn understand_document(context: &Context, feed: &Feed, fetched: Fetched) -> (Ans
         validators: fetched.validators,
         is_delta: fetched.is_delta,
         wishes: document.hints.wishes,
-        sight: Sight { converter_error, ..Sight::default() },
+        sight: Sight { converter_error, cut, ..Sight::default() },
         room: fetched.room,
     };
     (Answer::Document(Box::new(arrived)), document.warnings)

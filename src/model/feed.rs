@@ -329,6 +329,8 @@ pub struct FeedStatus {
     pub alarm_at: Option<Time>,
     /// Documents in a row that were empty though there had been entries.
     pub empties: u32,
+    /// Documents in a row that could be read only in part.
+    pub cuts: u32,
     /// The days on which it brought new entries.
     pub active: ActiveDays,
     /// A move that is being watched.
@@ -365,6 +367,7 @@ impl FeedStatus {
             gone_at: None,
             alarm_at: None,
             empties: 0,
+            cuts: 0,
             active: ActiveDays::default(),
             moving: None,
             moved_to: None,

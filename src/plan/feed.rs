@@ -70,7 +70,7 @@ pub fn feed_update(
             keep_document(&mut status, arrived, now);
             let standing = health::standing(feed, &status, Some(&arrived.sight), now);
             in_doubt = standing.in_doubt;
-            status.empties = standing.empties;
+            (status.empties, status.cuts) = (standing.empties, standing.cuts);
             (standing.state, standing.cause, None)
         }
         Answer::NotModified(validators) => {

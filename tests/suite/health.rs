@@ -162,6 +162,42 @@ fn p_19_an_empty_document_deletes_nothing_is_fetched_again_after_an_hour_and_fla
 }
 
 #[test]
+fn h_16_a_document_that_is_cut_at_every_poll_is_named_from_the_second_time_on_and_is_no_quiet_poll() {
+    let mut world = World::company(MONDAY).feed("cert", "unmatched = \"none\"");
+    let whole = numbered(1..=10);
+    let cut = Answer::ok(whole.get(..whole.len() / 2).unwrap()).etag("\"cut\"");
+    world.answer("cert", cut);
+    let report = world.tick();
+    assert_eq!(report.poll.feeds[0].state.as_str(), "ok", "it may be a mistake of a minute");
+    world.wait(HOUR * 2);
+    let report = world.tick();
+    assert_eq!(report.poll.feeds[0].state.as_str(), "suspicious");
+    let cause = "read only in part: the document breaks off; what was complete is kept; entries may be missing";
+    assert_eq!(report.poll.feeds[0].cause, cause);
+    assert_eq!(reasons(&mut world), [("feed-suspicious", "cert".to_owned())]);
+    run(&mut world, 48, 12);
+    assert!(world.mailbox("maria").iter().any(|mail| unwrapped(mail).contains("read only in part")));
+    assert!(world.records_of("quiet-polls").is_empty(), "what is missing from it may be news");
+    world.publish("cert", &whole);
+    run(&mut world, 24, 12);
+    assert_eq!(reasons(&mut world), []);
+}
+
+#[test]
+fn a_document_that_is_not_to_be_believed_is_no_quiet_poll() {
+    let error = rss(&[("Bridge returned error 500! (20779)", "x1", "Exception"), ("Bulletin 1", "b1", "-")]);
+    for doubtful in [rss(&[]), error] {
+        let mut world = World::company(MONDAY).feed("cert", "unmatched = \"none\"");
+        world.publish("cert", &numbered(1..=10));
+        world.tick();
+        world.answer("cert", Answer::ok(doubtful).etag("\"doubtful\""));
+        run(&mut world, 48, 6);
+        assert_eq!(reasons(&mut world), [("feed-suspicious", "cert".to_owned())]);
+        assert!(world.records_of("quiet-polls").is_empty());
+    }
+}
+
+#[test]
 fn a_feed_that_had_few_entries_may_be_empty() {
     let mut world = World::company(MONDAY).feed("cert", "unmatched = \"none\"");
     world.publish("cert", &numbered(1..=9));

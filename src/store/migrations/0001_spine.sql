@@ -37,6 +37,7 @@ CREATE TABLE feed_state (
     gone_at       INTEGER,
     alarm_at      INTEGER,
     empties       INTEGER NOT NULL DEFAULT 0,
+    cuts          INTEGER NOT NULL DEFAULT 0,
     moving_to     TEXT,
     moving_since  INTEGER,
     moving_times  INTEGER NOT NULL DEFAULT 0,
