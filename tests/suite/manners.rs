@@ -143,6 +143,25 @@ fn p_08_a_retry_after_of_ten_years_is_cut_to_seven_days_and_that_is_said() {
 }
 
 #[test]
+fn p_08_a_retry_after_beside_a_document_a_304_or_on_the_way_to_one_puts_a_poll_off_by_a_day_at_the_most() {
+    let mut world = World::company(START).feed("fine", "").feed("elsewhere", "");
+    world.answer("fine", Answer::ok(document()).etag("\"1\"").header("Retry-After", "604800"));
+    world.answer("elsewhere", Answer::redirect(302, "/there").header("Retry-After", "604800"));
+    world.answer("there", Answer::ok(document()).etag("\"1\""));
+    for _ in 0..2 {
+        let report = world.tick();
+        assert_eq!(report.poll.feeds.len(), 2);
+        for id in ["fine", "elsewhere"] {
+            let feed = status(&mut world, id);
+            assert_eq!(feed.state, FeedState::Ok);
+            let why = "the publisher asks for 7d (Retry-After), of which 1d are honoured";
+            assert_eq!(feed.next_poll_why, why, "{id}");
+        }
+        world.wait(HOUR * 25);
+    }
+}
+
+#[test]
 fn p_09_a_server_that_asks_for_fewer_requests_and_does_not_say_how_many_gets_fewer_and_fewer() {
     let mut world = World::company(START).feed("busy", "");
     world.answer("busy", Answer::status(429));
