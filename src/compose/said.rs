@@ -344,7 +344,8 @@ fn not_seen(feed: &NotSeen, content: &DigestContent, judge: &Judge) -> String {
         None => "",
     };
     let name = cut(&feed.feed, MAX_NAME);
-    let opening = format!("{call}{name}: {} since {}{tries}", line(state), since(feed.since, content));
+    let longer = feed.unseen_since.map(|at| format!(", not seen since {}", since(at, content))).unwrap_or_default();
+    let opening = format!("{call}{name}: {} since {}{tries}{longer}", line(state), since(feed.since, content));
     let mut words =
         if cause.is_empty() || cause == state { format!("{opening}.") } else { format!("{opening}; {cause}.") };
     if let Some(advice) = &feed.advice {

@@ -60,8 +60,13 @@ fn trouble(content: &DigestContent) -> Option<String> {
         "suspicious" => " is in doubt",
         _ => " is broken",
     };
+    // What another trouble began is told as long as it lasts.
+    let (does, since) = match newest.unseen_since.filter(|_| alarm.is_some()) {
+        Some(unseen_since) => (" is not seen", unseen_since),
+        None => (does, newest.since),
+    };
     let others = others(content.not_seen.len());
-    let since = moment(newest.since, &content.timezone, "%a %-d %b");
+    let since = moment(since, &content.timezone, "%a %-d %b");
     let tail = format!("{does} since {since}{others}");
     let room = MAX_SUBJECT.saturating_sub(call.len() + tail.chars().count());
     Some(format!("{call}{}{tail}", cut(&newest.feed, room)))

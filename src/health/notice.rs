@@ -42,7 +42,7 @@ fn is_alarming(status: &FeedStatus, now: Time) -> bool {
             .gone_at
             .zip(status.last_poll_at)
             .is_some_and(|(first, last)| last.duration_since(first) >= GONE_AFTER);
-    status.alarm_at.is_some() || is_gone || now.duration_since(status.since) >= ALARM_AFTER
+    status.alarm_at.is_some() || is_gone || now.duration_since(status.in_trouble_since()) >= ALARM_AFTER
 }
 
 /// What a person can do about a feed in this state; `None`: nothing.
@@ -104,6 +104,15 @@ mod tests {
         assert_eq!(told(&status(Broken, 1), &[(Trouble, Broken), (Recovery, Ok)]), Some(Trouble));
         assert_eq!(told(&status(Ok, 1), &[]), None);
         assert_eq!(told(&status(FeedState::New, 1), &[]), None);
+    }
+
+    #[test]
+    fn an_alarm_counts_from_when_the_feed_was_seen_last_whatever_came_since() {
+        let mut feed = status(FeedState::Broken, 1);
+        let told_of = [(Notice::Trouble, FeedState::Gone), (Notice::Trouble, FeedState::Broken)];
+        assert_eq!(told(&feed, &told_of), None);
+        feed.unseen_since = Some(status(FeedState::Gone, 72).since);
+        assert_eq!(told(&feed, &told_of), Some(Notice::Alarm));
     }
 
     #[test]

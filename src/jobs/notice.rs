@@ -51,7 +51,7 @@ pub(super) fn notices(
             .and_then(|_| health::notice(status, told, now))
             .filter(|notice| kind == DigestKind::Scheduled || *notice != Notice::Recovery);
         if let Some(notice) = notice {
-            notices.told.push((NoticeRow { feed: status.no, notice, state: status.state }, status.since));
+            notices.told.push((NoticeRow { feed: status.no, notice, state: status.state }, status.in_trouble_since()));
         }
         if notice == Some(Notice::Recovery) {
             let was = told.last().map_or(FeedState::Broken, |(_, state)| *state);
@@ -67,7 +67,8 @@ pub(super) fn notices(
                 state: status.state.as_str().to_owned(),
                 cause: status.cause.clone(),
                 since: status.since,
-                tries: status.failures,
+                unseen_since: status.unseen_since.filter(|since| *since < status.since),
+                tries: status.failures_alike,
                 notice,
                 advice: theirs.and_then(|feed| health::advice(feed, status.state)),
             });

@@ -126,7 +126,9 @@ pub struct NotSeen {
     pub cause: String,
     /// Since when.
     pub since: Time,
-    /// How many tries failed since then.
+    /// Since when it is not seen, where that is longer: another trouble came before this one.
+    pub unseen_since: Option<Time>,
+    /// How many tries failed since it is so.
     pub tries: u32,
     /// Whether this is the first time that the owner is told of it; `None`: it was told before, or to somebody else.
     pub notice: Option<Notice>,

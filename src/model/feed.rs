@@ -311,6 +311,10 @@ pub struct FeedStatus {
     pub cause: String,
     /// Failed polls in a row.
     pub failures: u32,
+    /// How many of them, the last ones, put it in the state that it is in: each kind of failure has its own back-off.
+    pub failures_alike: u32,
+    /// Since when it has not answered with anything that could be read, whatever came instead; `None`: it answers.
+    pub unseen_since: Option<Time>,
     /// The last poll that ended.
     pub last_poll_at: Option<Time>,
     /// The last poll that brought a new entry.
@@ -325,7 +329,7 @@ pub struct FeedStatus {
     pub wishes: Wishes,
     /// When the first 410 of an unbroken row of them came.
     pub gone_at: Option<Time>,
-    /// When its absence became an alarm: not found for 72 hours, or gone (410) twice, a day or more apart.
+    /// When its absence became an alarm: not found, and not seen for 72 hours, or gone (410) twice, a day or more apart.
     pub alarm_at: Option<Time>,
     /// Documents in a row that were empty though there had been entries.
     pub empties: u32,
@@ -358,6 +362,8 @@ impl FeedStatus {
             since: now,
             cause: String::new(),
             failures: 0,
+            failures_alike: 0,
+            unseen_since: None,
             last_poll_at: None,
             last_entry_at: None,
             full_fetch_at: None,
@@ -374,6 +380,11 @@ impl FeedStatus {
             moved_at: None,
             move_told: None,
         }
+    }
+
+    /// Since when it is not seen, through every kind of failure; since when it is in its state where it answers.
+    pub fn in_trouble_since(&self) -> Time {
+        self.unseen_since.unwrap_or(self.since)
     }
 
     /// Whether its publisher said 410 twice, a day or more apart: it is looked at once a week from then on.

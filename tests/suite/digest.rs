@@ -209,6 +209,7 @@ fn not_seen(feed: &str, state: &str, cause: &str, tries: u32) -> NotSeen {
         state: state.to_owned(),
         cause: cause.to_owned(),
         since: "2026-11-18T06:10:00Z".parse().unwrap(),
+        unseen_since: None,
         tries,
         notice: None,
         advice: None,

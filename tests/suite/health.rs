@@ -91,6 +91,25 @@ fn p_16_a_feed_that_is_gone_is_named_alarmed_about_after_three_days_and_told_whe
 }
 
 #[test]
+fn p_16_a_feed_that_fails_in_another_way_each_time_is_alarmed_about_after_three_days_as_well() {
+    let mut world = World::company(MONDAY).feed("cert", "unmatched = \"none\"");
+    world.publish("cert", &numbered(1..=3));
+    world.tick();
+    let kinds = [404, 500, 429];
+    world.server.script("/cert", (0..60).map(|n| Answer::status(kinds[n % 3])));
+    run(&mut world, 24 * 4, 6);
+    let mails = world.mailbox("maria");
+    let alarms: Vec<&String> = mails.iter().filter(|mail| mail.starts_with("Subject: Still blind: ")).collect();
+    assert_eq!(alarms.len(), 1, "{mails:?}");
+    assert!(alarms[0].starts_with("Subject: Still blind: Cert is not seen since Mon 16 Nov\n"), "{}", alarms[0]);
+    let words = unwrapped(alarms[0]);
+    assert!(words.contains("Please act: Cert: ") && words.contains(", not seen since Mon 16 Nov 1"), "{words}");
+    world.publish("cert", &numbered(1..=3));
+    run(&mut world, 24, 6);
+    assert_eq!(reasons(&mut world), []);
+}
+
+#[test]
 fn p_17_a_refusal_is_named_with_its_cause_and_makes_nobody_pretend_to_be_a_browser() {
     let mut world = World::company(MONDAY).feed("a", "").feed("b", "").feed("c", "").feed("d", "");
     world.answer("a", Answer::status(403));

@@ -174,6 +174,19 @@ fn p_09_a_server_that_asks_for_fewer_requests_and_does_not_say_how_many_gets_few
     assert_eq!(asked(&world, "busy"), 6);
 }
 
+#[test]
+fn each_kind_of_failure_begins_its_own_back_off() {
+    let mut world = World::company(START).feed("cert", "");
+    let answers = [500, 500, 500, 429, 429, 500].map(Answer::status);
+    world.server.script("/cert", answers);
+    for hours in [1, 2, 4, 2, 4, 1] {
+        world.tick();
+        let wait = status(&mut world, "cert").next_poll_at.duration_since(world.clock.now());
+        assert!(wait >= HOUR * hours && wait < HOUR * hours + MINUTE * 30, "{hours}: {wait}");
+        world.wait(wait);
+    }
+}
+
 /// A document with these wishes, and how long they make it wait from a Friday at 08:00 GMT with an interval of one hour.
 const WISHES: [(&str, i64); 24] = [
     ("", 60),
@@ -320,7 +333,7 @@ fn p_16_a_feed_that_is_not_found_is_looked_for_daily_and_becomes_an_alarm_after_
     assert!(status(&mut world, "cert").alarm_at.is_some());
     let mails = world.mailbox("maria").join("\n");
     let words = mails.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words.contains("not found for three days and more (404)"), "{mails}");
+    assert!(words.contains("not found (404), and not seen for three days and more"), "{mails}");
     world.answer("cert", Answer::ok(document()).etag("\"1\""));
     tick_for(&mut world, HOUR * 25, HOUR * 5);
     let feed = status(&mut world, "cert");

@@ -81,7 +81,7 @@ pub(super) fn state(feed: &Feed, row: Option<&FeedStatus>) -> &'static str {
 }
 
 fn reason(row: &FeedStatus) -> String {
-    let trouble = match row.failures {
+    let trouble = match row.failures_alike {
         _ if row.cause.is_empty() => None,
         0 => Some(line(&row.cause)),
         failures => Some(format!("{}, {}", line(&row.cause), count(failures as usize, "try", "tries"))),

@@ -24,6 +24,8 @@ CREATE TABLE feed_state (
     since         INTEGER NOT NULL,
     cause         TEXT NOT NULL DEFAULT '',
     failures      INTEGER NOT NULL DEFAULT 0,
+    failures_alike INTEGER NOT NULL DEFAULT 0,
+    unseen_since  INTEGER,
     last_poll_at  INTEGER,
     last_entry_at INTEGER,
     full_fetch_at INTEGER,
