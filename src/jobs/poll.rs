@@ -339,22 +339,13 @@ fn is_cut_off(
     feeds: usize,
     report: &mut PollReport,
 ) -> Result<bool, Fault> {
-    let now = context.now();
-    let lost = context.reach.lock().unwrap_or_else(PoisonError::into_inner).after(hosts, now);
-    let Some(lost) = lost else {
-        let is_back = hosts.values().any(|reached| *reached);
-        if is_back && context.store.read(|read| read.network_lost_at())?.is_some() {
-            context.store.write(|write| write.network_is_there())?;
-        }
-        return Ok(false);
-    };
-    if feeds == 0 {
-        // One that is reached beside many that are not does not end it.
+    if hosts.is_empty() {
         return Ok(false);
     }
-    let (since, begins) = context.store.write(|write| write.network_lost(feeds, lost, now))?;
-    report.lost_network = begins;
-    Ok(now.duration_since(since) <= LONGEST_OUTAGE)
+    let now = context.now();
+    let outage = context.store.write(|write| write.see_network(hosts, feeds, now))?;
+    report.lost_network = outage.is_some_and(|outage| outage.begins);
+    Ok(outage.is_some_and(|outage| now.duration_since(outage.since) <= LONGEST_OUTAGE))
 }
 
 fn commit_batch(

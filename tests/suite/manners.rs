@@ -543,6 +543,22 @@ fn p_28_an_outage_of_our_own_counts_against_no_feed_and_is_recorded_once() {
 }
 
 #[test]
+fn p_28_an_outage_is_recognised_by_ticks_of_a_timer_that_ask_one_host_each() {
+    let (mut world, servers) = hosts(6);
+    world.tick();
+    drop(servers);
+    world.wait(HOUR * 2);
+    for n in 0..6 {
+        // A process of its own for each.
+        let context = world.restart().clone();
+        poll::poll(&context, Some(&[format!("f{n}").as_str().into()]), &mut |_| {}).unwrap();
+        world.wait(MINUTE);
+    }
+    assert_eq!(world.records_of("no-network").len(), 1);
+    assert_eq!(status(&mut world, "f5").state, FeedState::Ok);
+}
+
+#[test]
 fn p_28_a_few_hosts_that_are_gone_are_no_outage_of_ours() {
     let (mut world, mut servers) = hosts(8);
     world.tick();

@@ -58,10 +58,12 @@ CREATE TABLE clock_state (
     seen_at INTEGER NOT NULL
 ) STRICT;
 
--- Present while this machine reaches nearly none of the hosts that it asks.
+-- Since when this machine reaches nearly none of the hosts that it asks, and which it could connect to lately, as JSON: a
+-- `tick` that asks one host must know how those before it fared.
 CREATE TABLE network_state (
     one     INTEGER PRIMARY KEY CHECK (one = 1),
-    lost_at INTEGER NOT NULL
+    lost_at INTEGER,
+    reach   TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE quiet_poll_state (
