@@ -1,7 +1,8 @@
 //! The subject: what it is and how bad in the first 33 characters, 60 in all, the date last.
 
 use super::{
-    said::{blind, label},
+    said::label,
+    seen::seen,
     words::{cut, grouped, moment},
 };
 use crate::model::{
@@ -94,8 +95,8 @@ fn quiet(content: &DigestContent) -> String {
         return format!("Decide: {} entries of {} held", grouped(flood.entries as u64), flood.feed);
     }
     let also: usize = content.also_published.iter().map(|feed| feed.lines.len() + feed.more).sum();
-    if blind(content).0 > 0 {
-        let seen = content.feeds_total.saturating_sub(blind(content).0);
+    let seen = seen(content);
+    if seen < content.feeds_total {
         format!("Nothing for you, {} of {} feeds seen", grouped(seen as u64), grouped(content.feeds_total as u64))
     } else if also > 0 {
         format!("Nothing to answer, {} also published", grouped(also as u64))

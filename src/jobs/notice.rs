@@ -7,7 +7,7 @@ use super::story::feed_name;
 use crate::{
     health,
     model::{
-        digest::{DigestKind, NotSeen, Notice, SeenAgain},
+        digest::{DigestKind, NotSeen, Notice, SeenAgain, Unasked},
         feed::{Feed, FeedState, FeedStatus, Tlp},
         id::{FeedNo, OwnerId},
         owner::Owner,
@@ -76,6 +76,15 @@ pub(super) fn notices(
     }
     notices.not_seen.sort_by_key(|feed| feed.notice.is_none());
     Ok(notices)
+}
+
+/// The feeds that are not told of as blind and were not seen either.
+pub(super) fn unasked(read: &Read<'_>, feeds: &[FeedStatus]) -> Result<Unasked, StoreError> {
+    let is_told = |feed: &FeedStatus| !feed.state.is_seen() && feed.state != FeedState::Stale;
+    let feeds = || feeds.iter().filter(|feed| feed.enabled && !is_told(feed));
+    let cut_off = feeds().filter(|feed| feed.is_unasked()).count();
+    let new = feeds().filter(|feed| feed.state == FeedState::New && !feed.is_unasked()).count();
+    Ok(Unasked { cut_off, no_network_since: read.network_lost_at()?, new })
 }
 
 /// Who answers for a feed: the owner of its group, or its own owner where it has none, or whoever stands in. That a

@@ -9,6 +9,7 @@ use url::Url;
 use super::{
     days::ActiveDays,
     id::{DigestNo, FeedId, FeedNo, GroupId, OwnerId, TopicId},
+    outcome::NO_NETWORK,
     time::Time,
 };
 
@@ -315,7 +316,7 @@ pub struct FeedStatus {
     pub failures_alike: u32,
     /// Since when it has not answered with anything that could be read, whatever came instead; `None`: it answers.
     pub unseen_since: Option<Time>,
-    /// The last poll that ended.
+    /// The last poll that ended, and not for want of a network.
     pub last_poll_at: Option<Time>,
     /// The last poll that brought a new entry.
     pub last_entry_at: Option<Time>,
@@ -380,6 +381,16 @@ impl FeedStatus {
             moved_at: None,
             move_told: None,
         }
+    }
+
+    /// Whether it could not be asked at the last try, because this machine had no network.
+    pub fn is_unasked(&self) -> bool {
+        self.cause == NO_NETWORK
+    }
+
+    /// Whether the last try saw it, and there is nothing to say to a person about it.
+    pub fn is_seen(&self) -> bool {
+        self.state.is_seen() && self.state != FeedState::New && !self.is_unasked()
     }
 
     /// Since when it is not seen, through every kind of failure; since when it is in its state where it answers.

@@ -8,7 +8,7 @@ use crate::{
     health,
     model::{
         feed::{Feed, FeedState, FeedStatus, Validators, Wishes},
-        outcome::CacheHints,
+        outcome::{CacheHints, NO_NETWORK},
         settings::Config,
         time::Time,
     },
@@ -17,9 +17,6 @@ use crate::{
 
 /// The longest that a feed goes without a whole document: conditional requests cannot see a publisher's mistake.
 const FULL_FETCH_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
-
-/// What stands as the cause of a feed that was not reached because nobody was.
-const NO_NETWORK: &str = "this machine had no network at the last try";
 
 /// The longest cause, in bytes.
 const MAX_CAUSE: usize = 500;
@@ -63,7 +60,8 @@ pub fn feed_update(
     hints: &CacheHints,
     now: Time,
 ) -> FeedUpdate {
-    let mut status = FeedStatus { attempt: 0, last_poll_at: Some(now), ..before.clone() };
+    let last_poll_at = if matches!(answer, Answer::NoNetwork) { before.last_poll_at } else { Some(now) };
+    let mut status = FeedStatus { attempt: 0, last_poll_at, ..before.clone() };
     let mut in_doubt = false;
     let (state, cause, http_status) = match answer {
         Answer::Document(arrived) => {

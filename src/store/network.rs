@@ -64,7 +64,12 @@ impl Write<'_> {
                 known.or(Some(now))
             }
             // One host that is reached beside many that are not does not end it.
-            None if round.values().any(|reached| *reached) => None,
+            None if round.values().any(|reached| *reached) => {
+                if let Some(since) = known {
+                    self.record(Event::NetworkBack { since }, now)?;
+                }
+                None
+            }
             _ => known,
         };
         self.tx

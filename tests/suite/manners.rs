@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, net::Ipv4Addr};
 use jiff::SignedDuration;
 use sigtrail::{
     cadence::{self, Rhythm},
-    jobs::{poll, wake::Watchman},
+    jobs::{self, poll, wake::Watchman},
     model::{
         feed::{FeedState, FeedStatus},
         outcome::CacheHints,
@@ -540,6 +540,47 @@ fn p_28_an_outage_of_our_own_counts_against_no_feed_and_is_recorded_once() {
     assert!(world.records_of("feed-state").is_empty());
     tick_for(&mut world, HOUR * 5, MINUTE * 30);
     assert_eq!(status(&mut world, "f1").state, FeedState::Broken, "after six hours it is blindness, whoever's fault");
+}
+
+#[test]
+fn p_28_while_there_is_no_network_nobody_is_told_that_all_feeds_were_seen_and_its_end_is_recorded() {
+    let (world, servers) = hosts(6);
+    let mut world = world.feed("here", "");
+    world.publish("here", &document());
+    world.tick();
+    world.wait_until("2026-11-19T07:30:00Z");
+    world.tick();
+    let last_poll_at = status(&mut world, "f1").last_poll_at;
+    drop(servers);
+    world.publish("here", &rss(&[("Quillgate advisory", "q1", "Text."), ("Fernwald is out", "q2", "Text.")]));
+    world.wait_until("2026-11-20T07:45:00Z");
+    world.tick();
+    assert_eq!(status(&mut world, "f1").last_poll_at, last_poll_at, "nobody answered");
+    let (context, now) = (world.context(), world.clock.now());
+    let found = context.store.read(|read| jobs::status::status(read, &context.config, now)).unwrap();
+    let [one] = found.attention.as_slice() else { panic!("{:?}", found.attention) };
+    assert_eq!((one.reason.as_str(), one.subject.as_str(), one.since), ("no-network", "sigtrail", now));
+    assert!(one.text.contains("6 feeds could not be asked"), "{}", one.text);
+    assert_eq!((found.seen, found.feeds), (1, 7));
+
+    world.wait_until("2026-11-20T08:01:00Z");
+    world.tick();
+    let mail = world.mailbox("maria").pop().unwrap();
+    let words = mail.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        words.contains("1 of 7 feeds was seen. No network since Fri 20 Nov 07:45: 6 feeds could not be asked."),
+        "{mail}"
+    );
+    assert!(words.starts_with("Subject: Nothing for you, 1 of 7 feeds seen"), "{mail}");
+
+    world.wait(HOUR * 2);
+    let context = world.context();
+    poll::poll(&context, Some(&["here".into()]), &mut |_| {}).unwrap();
+    let records = world.records_of("network-back");
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0]["fields"]["since"], "2026-11-20T07:45:00.000Z");
+    poll::poll(&context, Some(&["here".into()]), &mut |_| {}).unwrap();
+    assert_eq!(world.records_of("network-back").len(), 1, "said once");
 }
 
 #[test]
