@@ -62,6 +62,8 @@ pub fn feed_update(
 ) -> FeedUpdate {
     let last_poll_at = if matches!(answer, Answer::NoNetwork) { before.last_poll_at } else { Some(now) };
     let mut status = FeedStatus { attempt: 0, last_poll_at, ..before.clone() };
+    // One that lies ahead was noted by a clock that was ahead; a feed that died then would stand as `ok` until it comes.
+    status.last_entry_at = status.last_entry_at.map(|at| at.min(now));
     let mut in_doubt = false;
     let (state, cause, http_status) = match answer {
         Answer::Document(arrived) => {

@@ -379,6 +379,52 @@ fn p_25_a_clock_that_is_set_causes_no_burst_and_no_stall() {
 }
 
 #[test]
+fn p_25_a_clock_that_is_set_makes_no_feed_silent_and_no_absence_longer() {
+    let mut world = World::company(START).feed("cert", "expect = \"3d\"").feed("gone", "");
+    world.publish("cert", &document());
+    world.publish("gone", &document());
+    let context = world.context();
+    let mut watchman = Watchman::default();
+    watchman.look(&context).unwrap();
+    poll::poll(&context, None, &mut |_| {}).unwrap();
+    world.answer("gone", Answer::status(404));
+    let ages = |world: &mut World| {
+        let (now, feed) = (world.clock.now(), status(world, "gone"));
+        let moments = [Some(feed.since), feed.unseen_since, feed.last_entry_at, feed.full_fetch_at, feed.last_poll_at];
+        moments.map(|at| now.duration_since(at.unwrap()).as_mins())
+    };
+    let all = || Some(["cert", "gone"].map(Into::into));
+    world.wait(HOUR * 2);
+    poll::poll(&context, all().as_ref().map(|ids| ids.as_slice()), &mut |_| {}).unwrap();
+    watchman.look(&context).unwrap();
+    let before = ages(&mut world);
+    for days in [100, -100, 3_650, -3_650] {
+        world.clock.set_by(HOUR * 24 * days);
+        watchman.look(&context).unwrap();
+        assert_eq!(ages(&mut world), before, "{days}");
+        poll::poll(&context, all().as_ref().map(|ids| ids.as_slice()), &mut |_| {}).unwrap();
+        let (cert, gone) = (status(&mut world, "cert"), status(&mut world, "gone"));
+        assert_eq!((cert.state, gone.alarm_at), (FeedState::Ok, None), "{days}: {}", cert.cause);
+    }
+}
+
+#[test]
+fn p_25_a_clock_that_was_wrong_for_a_moment_at_the_start_makes_no_feed_silent() {
+    let mut world = World::company(START).feed("cert", "expect = \"3d\"");
+    world.publish("cert", &document());
+    world.tick();
+    let known = status(&mut world, "cert");
+    world.clock.set_by(-HOUR * 24 * 3_650);
+    let context = world.restart().clone();
+    let mut watchman = Watchman::default();
+    watchman.look(&context).unwrap();
+    world.clock.set_by(HOUR * 24 * 3_650);
+    watchman.look(&context).unwrap();
+    let feed = status(&mut world, "cert");
+    assert_eq!((feed.last_entry_at, feed.since), (known.last_entry_at, known.since), "they were right");
+}
+
+#[test]
 fn p_25_a_tick_finds_a_clock_that_was_set_back_and_polls_within_one_interval() {
     let mut world = World::company(START).feed("a", "").feed("b", "every = \"6h\"");
     world.publish("a", &document());
