@@ -70,7 +70,7 @@ pub(super) fn notices(
                 unseen_since: status.unseen_since.filter(|since| *since < status.since),
                 tries: status.failures_alike,
                 notice,
-                advice: theirs.and_then(|feed| health::advice(feed, status.state)),
+                advice: theirs.and_then(|feed| health::advice(feed, status)),
             });
         }
     }

@@ -128,7 +128,7 @@ pub fn status(read: &Read<'_>, config: &Config, now: Time) -> Result<Status, Sto
 
 fn of_feed(config: &Config, status: &FeedStatus) -> Option<Attention> {
     let reason = Reason::of_state(status.state)?;
-    let advice = config.feed(&status.id).and_then(|feed| health::advice(feed, status.state)).unwrap_or_default();
+    let advice = config.feed(&status.id).and_then(|feed| health::advice(feed, status)).unwrap_or_default();
     let cause = status.cause.trim_end_matches('.');
     let text = if cause.is_empty() { advice } else { format!("{cause}. {advice}") };
     Some(Attention { reason, subject: status.id.to_string(), since: status.since, text: text.trim().to_owned() })

@@ -2,12 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use clap::Parser as _;
 use jiff::SignedDuration;
 use sigtrail::{
-    cli,
+    cli::{self, args::Args},
+    health,
     jobs::{
         self,
         status::{Reason, Status, status},
+    },
+    model::{
+        feed::{FeedState, FeedStatus},
+        id::FeedNo,
+        outcome::NO_AUTHORITIES,
     },
 };
 
@@ -74,7 +81,7 @@ fn p_16_a_feed_that_is_gone_is_named_alarmed_about_after_three_days_and_told_whe
     assert!(unwrapped(&mails[0]).contains("New: Cert: gone since Mon 16 Nov"), "{}", mails[0]);
     assert!(unwrapped(&mails[1]).contains("Please act: Cert: gone since Mon 16 Nov"), "{}", mails[1]);
     for mail in &mails {
-        let advice = "mend `url` if it moved, or `sigtrail feeds drop cert`.";
+        let advice = "mend `url` if it moved, or `sigtrail feeds drop cert --reason \"...\"`.";
         assert!(unwrapped(mail).contains(advice), "{mail}");
     }
     assert_eq!(reasons(&mut world), [("feed-gone", "cert".to_owned())]);
@@ -360,6 +367,59 @@ fn p_20_in_sixty_days_each_feed_that_falls_silent_is_told_once_and_no_healthy_on
     assert!(told.contains("it was silent."), "{told}");
 }
 
+/// Whether every command that a text advises can be typed as it stands; how many there are.
+fn typeable(text: &str) -> usize {
+    let commands: Vec<&str> = text.split('`').filter(|words| words.starts_with("sigtrail ")).collect();
+    for command in &commands {
+        let parsed = Args::try_parse_from(command.split(' '));
+        assert!(parsed.is_ok(), "{command}: {}", parsed.unwrap_err());
+    }
+    commands.len()
+}
+
+#[test]
+fn every_command_that_is_advised_can_be_typed_as_it_stands() {
+    let mut world = World::company(MONDAY).feed("cert", "");
+    let config = world.context().config;
+    let feed = config.feed(&"cert".into()).unwrap();
+    let mut commands = 0;
+    for (_, state) in FeedState::ALL {
+        for cause in ["", "refused by our own rules: its address is not public"] {
+            let unpolled = FeedStatus::unpolled(FeedNo(1), "cert".into(), world.clock.now());
+            let status = FeedStatus { state, cause: cause.to_owned(), ..unpolled };
+            commands += typeable(&health::advice(feed, &status).unwrap_or_default());
+        }
+    }
+    assert!(commands >= 10, "{commands}");
+}
+
+#[test]
+fn advice_is_about_the_cause() {
+    let mut world = World::company(MONDAY).feed("inside", "").feed("port", "").feed("cut", "");
+    let whole = numbered(1..=10);
+    world.answer("cut", Answer::ok(whole.get(..whole.len() / 2).unwrap()));
+    world.answer("inside", Answer::redirect(302, "http://127.0.0.9/inside"));
+    world.answer("port", Answer::redirect(302, "http://127.0.0.2:9/port"));
+    world.edit("settings", "allow_ports = []", &format!("allow_ports = [80, {}]", world.server.port()));
+    world.tick();
+    let context = world.context();
+    jobs::poll::poll(&context, Some(&["cut".into()]), &mut |_| {}).unwrap();
+    let told: Vec<(String, String)> =
+        found(&mut world).attention.into_iter().map(|one| (one.subject, one.text)).collect();
+    for (feed, words) in [
+        ("inside", "If sigtrail shall ask there, name its address in `allow_addresses`"),
+        ("port", "If sigtrail shall ask there, name its port in `allow_ports`"),
+        ("cut", "raise `max_wire`, `max_decoded` or `timeout`"),
+    ] {
+        let (_, text) = told.iter().find(|(subject, _)| subject == feed).unwrap();
+        assert!(text.contains(words) && !text.contains("Ask the publisher to let"), "{text}");
+    }
+    let unpolled = FeedStatus::unpolled(FeedNo(1), "cut".into(), world.clock.now());
+    let status = FeedStatus { state: FeedState::Broken, cause: format!("TLS: {NO_AUTHORITIES}"), ..unpolled };
+    let advice = health::advice(context.config.feed(&"cut".into()).unwrap(), &status).unwrap();
+    assert!(advice.contains("Install ca-certificates on this machine") && !advice.contains("`url`"), "{advice}");
+}
+
 #[test]
 fn status_names_each_reason_and_is_well_when_nothing_wants_attention() {
     let mut world = World::company(MONDAY).feed("cert", "owner = \"maria\"\nunmatched = \"owner\"");
@@ -381,8 +441,10 @@ fn status_names_each_reason_and_is_well_when_nothing_wants_attention() {
     world.publish("cert", &numbered(1..=4));
     jobs::poll::poll(&world.context(), None, &mut |_| {}).unwrap();
     world.wait(HOUR * 3);
-    let names: Vec<&str> = found(&mut world).attention.iter().map(|one| one.reason.as_str()).collect();
+    let attention = found(&mut world).attention;
+    let names: Vec<&str> = attention.iter().map(|one| one.reason.as_str()).collect();
     assert!(names.contains(&"log-checkpoint-old"), "{names:?}");
+    assert_eq!(attention.iter().map(|one| typeable(&one.text)).sum::<usize>(), 1, "{attention:?}");
     world.smtp.up();
     world.smtp.script_times(Stage::Rcpt, 8, Act::reply(550, "5.1.1 no such user"));
     world.tick();
