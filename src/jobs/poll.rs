@@ -268,6 +268,8 @@ fn understand_document(context: &Context, feed: &Feed, fetched: Fetched) -> (Ans
             Judged { fingerprint, tags, marks: marks::marks(entry), story }
         })
         .collect();
+    // What cut it is noted last.
+    let cut = document.partial.then(|| document.warnings.last().cloned().unwrap_or_default());
     let arrived = Arrived {
         format: document.format,
         entries: document.entries,
@@ -279,7 +281,7 @@ fn understand_document(context: &Context, feed: &Feed, fetched: Fetched) -> (Ans
         validators: fetched.validators,
         is_delta: fetched.is_delta,
         wishes: document.hints.wishes,
-        sight: Sight { converter_error, ..Sight::default() },
+        sight: Sight { converter_error, cut, ..Sight::default() },
         room: fetched.room,
     };
     (Answer::Document(Box::new(arrived)), document.warnings)
@@ -337,22 +339,13 @@ fn is_cut_off(
     feeds: usize,
     report: &mut PollReport,
 ) -> Result<bool, Fault> {
-    let now = context.now();
-    let lost = context.reach.lock().unwrap_or_else(PoisonError::into_inner).after(hosts, now);
-    let Some(lost) = lost else {
-        let is_back = hosts.values().any(|reached| *reached);
-        if is_back && context.store.read(|read| read.network_lost_at())?.is_some() {
-            context.store.write(|write| write.network_is_there())?;
-        }
-        return Ok(false);
-    };
-    if feeds == 0 {
-        // One that is reached beside many that are not does not end it.
+    if hosts.is_empty() {
         return Ok(false);
     }
-    let (since, begins) = context.store.write(|write| write.network_lost(feeds, lost, now))?;
-    report.lost_network = begins;
-    Ok(now.duration_since(since) <= LONGEST_OUTAGE)
+    let now = context.now();
+    let outage = context.store.write(|write| write.see_network(hosts, feeds, now))?;
+    report.lost_network = outage.is_some_and(|outage| outage.begins);
+    Ok(outage.is_some_and(|outage| now.duration_since(outage.since) <= LONGEST_OUTAGE))
 }
 
 fn commit_batch(

@@ -25,6 +25,8 @@ const UNSIGNED: SignedDuration = SignedDuration::from_hours(2);
 pub enum Reason {
     /// Feeds are overdue: nobody polls.
     NothingPolled,
+    /// This machine reaches nearly none of the hosts that it asks.
+    NoNetwork,
     /// A feed is not there any more.
     FeedGone,
     /// A feed does not let us in.
@@ -49,8 +51,9 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason with its name.
-    pub const ALL: [(&'static str, Reason); 11] = [
+    pub const ALL: [(&'static str, Reason); 12] = [
         ("nothing-polled", Reason::NothingPolled),
+        ("no-network", Reason::NoNetwork),
         ("feed-gone", Reason::FeedGone),
         ("feed-refused", Reason::FeedRefused),
         ("feed-broken", Reason::FeedBroken),
@@ -115,16 +118,17 @@ pub fn status(read: &Read<'_>, config: &Config, now: Time) -> Result<Status, Sto
     let last_poll_at = feeds.iter().filter_map(|feed| feed.last_poll_at).max();
     let mut attention: Vec<Attention> = feeds.iter().filter_map(|feed| of_feed(config, feed)).collect();
     attention.extend(nothing_polled(&feeds, now));
+    attention.extend(no_network(read.network_lost_at()?, &feeds));
     attention.extend(deliveries(read, now)?);
     attention.extend(checkpoint(read, now)?);
     attention.sort_by(|a, b| (a.reason, &a.subject).cmp(&(b.reason, &b.subject)));
-    let seen = feeds.iter().filter(|feed| feed.state.is_seen() && feed.state != FeedState::New).count();
+    let seen = feeds.iter().filter(|feed| feed.is_seen()).count();
     Ok(Status { attention, feeds: feeds.len(), seen, last_poll_at })
 }
 
 fn of_feed(config: &Config, status: &FeedStatus) -> Option<Attention> {
     let reason = Reason::of_state(status.state)?;
-    let advice = config.feed(&status.id).and_then(|feed| health::advice(feed, status.state)).unwrap_or_default();
+    let advice = config.feed(&status.id).and_then(|feed| health::advice(feed, status)).unwrap_or_default();
     let cause = status.cause.trim_end_matches('.');
     let text = if cause.is_empty() { advice } else { format!("{cause}. {advice}") };
     Some(Attention { reason, subject: status.id.to_string(), since: status.since, text: text.trim().to_owned() })
@@ -139,6 +143,25 @@ fn nothing_polled(feeds: &[FeedStatus], now: Time) -> Option<Attention> {
         since,
         text: "Feeds are due and nobody polls them. Start the service: `systemctl start sigtrail`, or `sigtrail run`."
             .to_owned(),
+    })
+}
+
+/// A time without a network, for as long as no poll ended it.
+fn no_network(lost_at: Option<Time>, feeds: &[FeedStatus]) -> Option<Attention> {
+    let unasked = feeds.iter().filter(|feed| feed.is_unasked()).count();
+    let since = lost_at?;
+    Some(Attention {
+        reason: Reason::NoNetwork,
+        subject: "sigtrail".to_owned(),
+        since,
+        text: format!(
+            "Nearly no host can be connected to{}. Look at this machine's network, its name servers and its firewall.",
+            match unasked {
+                0 => String::new(),
+                1 => ", and 1 feed could not be asked".to_owned(),
+                n => format!(", and {n} feeds could not be asked"),
+            }
+        ),
     })
 }
 
