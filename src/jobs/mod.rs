@@ -16,6 +16,7 @@ pub mod purge;
 pub mod start;
 pub mod status;
 mod story;
+pub mod under_way;
 pub mod wake;
 
 use std::sync::{Arc, Mutex};
@@ -56,6 +57,8 @@ pub struct Context {
     pub evidence_key: Arc<EvidenceKey>,
     /// Which hosts could be connected to lately; a reload keeps it.
     pub reach: Arc<Mutex<Reach>>,
+    /// Which feeds are being asked; a reload keeps it.
+    pub under_way: under_way::UnderWay,
     /// Whether the verb at work shall come to an end soon.
     pub stop: Stop,
     /// Where it shows that it goes on.

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use super::{Context, Fault, Pulse, Stop, checkpoint};
+use super::{Context, Fault, Pulse, Stop, checkpoint, under_way::UnderWay};
 use crate::{
     clock::Clock,
     evidence::event::Event,
@@ -43,6 +43,7 @@ pub fn start(config: Config, state: &Path, around: Surroundings) -> Result<(Cont
         link_key: Arc::new(link_key),
         evidence_key: Arc::new(evidence_key),
         reach: Arc::default(),
+        under_way: UnderWay::default(),
         stop: Stop::default(),
         pulse: Pulse::default(),
         store,
@@ -78,6 +79,7 @@ pub fn look(config: Config, state: &Path, around: Surroundings) -> Result<Contex
         link_key: Arc::new(LinkKey::new(key::link_key(state)?)),
         evidence_key: Arc::new(evidence_key),
         reach: Arc::default(),
+        under_way: UnderWay::default(),
         stop: Stop::default(),
         pulse: Pulse::default(),
         store,

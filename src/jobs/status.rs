@@ -114,7 +114,7 @@ pub fn status(read: &Read<'_>, config: &Config, now: Time) -> Result<Status, Sto
     let feeds: Vec<FeedStatus> = read.feeds()?.into_iter().filter(|feed| feed.enabled).collect();
     let last_poll_at = feeds.iter().filter_map(|feed| feed.last_poll_at).max();
     let mut attention: Vec<Attention> = feeds.iter().filter_map(|feed| of_feed(config, feed)).collect();
-    attention.extend(nothing_polled(&feeds, now));
+    attention.extend(nothing_polled(&feeds, last_poll_at, now));
     attention.extend(deliveries(read, now)?);
     attention.extend(checkpoint(read, now)?);
     attention.sort_by(|a, b| (a.reason, &a.subject).cmp(&(b.reason, &b.subject)));
@@ -130,10 +130,10 @@ fn of_feed(config: &Config, status: &FeedStatus) -> Option<Attention> {
     Some(Attention { reason, subject: status.id.to_string(), since: status.since, text: text.trim().to_owned() })
 }
 
-/// Feeds that are due for long, all of them: a feed whose poll was claimed is not due.
-fn nothing_polled(feeds: &[FeedStatus], now: Time) -> Option<Attention> {
+/// A feed that is due for long, while no other one was polled: what waits behind a slow host waits alone.
+fn nothing_polled(feeds: &[FeedStatus], last_poll_at: Option<Time>, now: Time) -> Option<Attention> {
     let since = feeds.iter().map(|feed| feed.next_poll_at).min()?;
-    (now.duration_since(since) > OVERDUE).then(|| Attention {
+    (now.duration_since(since.max(last_poll_at.unwrap_or(since))) > OVERDUE).then(|| Attention {
         reason: Reason::NothingPolled,
         subject: "sigtrail".to_owned(),
         since,
