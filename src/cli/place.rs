@@ -46,15 +46,12 @@ impl Place {
 
     /// The checked configuration; its warnings go to standard error.
     pub fn config(&self) -> Result<Config, Failure> {
-        let color = color_on(&std::io::stderr());
-        match config::load(&self.root) {
-            Ok((config, warnings)) => {
-                // Warnings are no reason to stop, and standard error may be closed.
-                let _ = write!(std::io::stderr(), "{}", config::render(&warnings, &config.files, color));
-                Ok(config)
-            }
-            Err(problems) => Err(Failure::Configuration(config::render(&problems.problems, &problems.files, color))),
-        }
+        let (config, warnings) = config::load(&self.root)?;
+        let mut stderr = std::io::stderr();
+        let said = config::render(&warnings, &config.files, color_on(&stderr));
+        // Warnings are no reason to stop, and standard error may be closed.
+        let _ = stderr.write_all(said.as_bytes());
+        Ok(config)
     }
 
     /// A store for commands that read, or write beside a daemon; never makes one.

@@ -7,8 +7,8 @@ use tracing::{error, info, warn};
 
 use super::{parts::Parts, serve::Page};
 use crate::{
-    cli::{Failure, Place},
-    config::{self, Problem, Problems, Severity, counted},
+    cli::Place,
+    config::{self, Problem, Severity, counted},
     difference::Difference,
     fetch::Resolver,
     jobs::{Context, start},
@@ -21,13 +21,6 @@ pub(super) enum Reloaded {
     InForce(Box<Context>, String),
     /// The old one stays, and why.
     Refused(Box<Context>, String),
-}
-
-/// The configuration for a start, with the warnings about it.
-pub(super) fn read(place: &Place) -> Result<(Config, Vec<Problem>), Failure> {
-    config::load(&place.root).map_err(|Problems { problems, files }| {
-        Failure::Configuration(config::render(&problems, &files, crate::cli::color_on(&std::io::stderr())))
-    })
 }
 
 /// Reads the configuration again and puts it in force as a whole, or names everything that is wrong with it and changes
