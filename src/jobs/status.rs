@@ -25,6 +25,8 @@ const UNSIGNED: SignedDuration = SignedDuration::from_hours(2);
 pub enum Reason {
     /// Feeds are overdue: nobody polls.
     NothingPolled,
+    /// The files say otherwise than the configuration that is in force.
+    ConfigurationNotInForce,
     /// A feed is not there any more.
     FeedGone,
     /// A feed does not let us in.
@@ -49,8 +51,9 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason with its name.
-    pub const ALL: [(&'static str, Reason); 11] = [
+    pub const ALL: [(&'static str, Reason); 12] = [
         ("nothing-polled", Reason::NothingPolled),
+        ("configuration-not-in-force", Reason::ConfigurationNotInForce),
         ("feed-gone", Reason::FeedGone),
         ("feed-refused", Reason::FeedRefused),
         ("feed-broken", Reason::FeedBroken),
@@ -107,6 +110,14 @@ pub struct Status {
     pub seen: usize,
     /// The end of the newest poll.
     pub last_poll_at: Option<Time>,
+}
+
+impl Status {
+    /// Adds what the store does not know.
+    pub fn add(&mut self, attention: Attention) {
+        self.attention.push(attention);
+        self.attention.sort_by(|a, b| (a.reason, &a.subject).cmp(&(b.reason, &b.subject)));
+    }
 }
 
 /// How everything stands now.
