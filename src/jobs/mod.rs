@@ -8,7 +8,6 @@ pub mod digest;
 pub mod drop;
 pub mod flood;
 mod notice;
-mod notices;
 pub mod poll;
 pub mod probe;
 pub mod pulse;

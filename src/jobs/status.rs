@@ -10,6 +10,7 @@ use crate::{
         settings::Config,
         time::Time,
     },
+    moves,
     store::{Read, StoreError},
 };
 
@@ -41,6 +42,8 @@ pub enum Reason {
     FeedSuspicious,
     /// A feed is silent for too long.
     FeedStale,
+    /// A feed moves, and nobody has said yet whether that is right.
+    MoveAsked,
     /// A mail waits for longer than it should.
     DeliveryWaiting,
     /// An owner's newest mail was refused for good, or given up.
@@ -51,7 +54,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason with its name.
-    pub const ALL: [(&'static str, Reason); 12] = [
+    pub const ALL: [(&'static str, Reason); 13] = [
         ("nothing-polled", Reason::NothingPolled),
         ("configuration-not-in-force", Reason::ConfigurationNotInForce),
         ("feed-gone", Reason::FeedGone),
@@ -61,6 +64,7 @@ impl Reason {
         ("feed-throttled", Reason::FeedThrottled),
         ("feed-suspicious", Reason::FeedSuspicious),
         ("feed-stale", Reason::FeedStale),
+        ("move-asked", Reason::MoveAsked),
         ("delivery-waiting", Reason::DeliveryWaiting),
         ("delivery-given-up", Reason::DeliveryGivenUp),
         ("log-checkpoint-old", Reason::LogCheckpointOld),
@@ -125,6 +129,7 @@ pub fn status(read: &Read<'_>, config: &Config, now: Time) -> Result<Status, Sto
     let feeds: Vec<FeedStatus> = read.feeds()?.into_iter().filter(|feed| feed.enabled).collect();
     let last_poll_at = feeds.iter().filter_map(|feed| feed.last_poll_at).max();
     let mut attention: Vec<Attention> = feeds.iter().filter_map(|feed| of_feed(config, feed)).collect();
+    attention.extend(feeds.iter().filter_map(|feed| move_asked(config, feed)));
     attention.extend(nothing_polled(&feeds, last_poll_at, now));
     attention.extend(deliveries(read, now)?);
     attention.extend(checkpoint(read, now)?);
@@ -139,6 +144,14 @@ fn of_feed(config: &Config, status: &FeedStatus) -> Option<Attention> {
     let cause = status.cause.trim_end_matches('.');
     let text = if cause.is_empty() { advice } else { format!("{cause}. {advice}") };
     Some(Attention { reason, subject: status.id.to_string(), since: status.since, text: text.trim().to_owned() })
+}
+
+/// A question about a move that is open.
+fn move_asked(config: &Config, status: &FeedStatus) -> Option<Attention> {
+    let moving = status.moving.as_ref()?;
+    let (since, feed) = (moving.asked_at?, config.feed(&status.id)?);
+    let text = format!("Its publisher {}: {}", moves::question(&feed.url, &moving.to), moving.to);
+    Some(Attention { reason: Reason::MoveAsked, subject: status.id.to_string(), since, text })
 }
 
 /// A feed that is due for long, while no other one was polled: what waits behind a slow host waits alone.
