@@ -182,7 +182,10 @@ mod tests {
             .map(|((no, identified), (entry, fingerprint))| {
                 let (title, content) = (entry.title.clone(), fingerprint.content);
                 let (guid, entry, link) = (entry.guid.clone(), EntryNo(no), None);
-                (identified.key, Known { entry, revision: 1, content, guid, title, link, traces: None, is_alias: false })
+                (
+                    identified.key,
+                    Known { entry, revision: 1, content, guid, title, link, traces: None, is_alias: false },
+                )
             })
             .collect()
     }

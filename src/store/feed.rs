@@ -9,7 +9,7 @@ use crate::{
     evidence::event::Event,
     model::{
         days::ActiveDays,
-        feed::{FeedState, FeedStatus, Moving, Tlp, Validators},
+        feed::{Feed, FeedState, FeedStatus, Moving, Tlp, Validators},
         id::{DigestNo, FeedId, FeedNo},
         outcome::OUR_RULES,
         settings::Config,
@@ -105,6 +105,17 @@ impl Read<'_> {
         Ok(rows)
     }
 
+    /// Every enabled feed that is due, by identifier.
+    pub fn feeds_due(&self, now: Time) -> Result<Vec<FeedStatus>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM feed JOIN feed_state ON feed_state.feed = feed.no
+             WHERE enabled = 1 AND next_poll_at <= ?1 ORDER BY feed.id"
+        );
+        let mut query = self.tx.prepare_cached(&sql)?;
+        let rows = query.query_map([millis(now)], feed_status)?.collect::<Result<_, _>>()?;
+        Ok(rows)
+    }
+
     /// Where one feed stands.
     pub fn feed_status(&self, feed: FeedNo) -> Result<Option<FeedStatus>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM feed JOIN feed_state ON feed_state.feed = feed.no WHERE feed.no = ?1");
@@ -190,23 +201,23 @@ impl Read<'_> {
 
 impl Write<'_> {
     /// Claims feeds for a poll before any request leaves: moves their next poll on, so that a kill in between
-    /// causes no early one. `only`: these feeds, due or not; else every enabled feed that is due.
+    /// causes no early one. `only`: these feeds, due or not; else every enabled feed that is due and `may_ask`.
     pub fn claim_polls(
         &mut self,
         only: Option<&[FeedId]>,
         config: &Config,
+        may_ask: &dyn Fn(&FeedStatus, &Feed) -> bool,
         now: Time,
     ) -> Result<Vec<FeedStatus>, StoreError> {
         self.see_clock(now)?;
         self.bring_polls_back(config, now)?;
-        let rows = self.read().feeds()?;
+        let rows = if only.is_some() { self.read().feeds()? } else { self.read().feeds_due(now)? };
         let mut claimed = Vec::new();
         for row in rows {
-            let wanted = match only {
-                Some(ids) => ids.contains(&row.id),
-                None => row.next_poll_at <= now,
-            };
-            let Some(feed) = config.feed(&row.id).filter(|_| wanted && row.enabled) else { continue };
+            let Some(feed) = config.feed(&row.id).filter(|_| row.enabled) else { continue };
+            if !only.map_or_else(|| may_ask(&row, feed), |ids| ids.contains(&row.id)) {
+                continue;
+            }
             let has_crashed_us = row.attempt >= MOST_UNFINISHED;
             if has_crashed_us {
                 self.call_broken(&row, now)?;

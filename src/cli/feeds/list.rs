@@ -5,10 +5,12 @@ use std::{collections::HashMap, io::Write};
 use jiff::tz::TimeZone;
 use serde_json::json;
 
+use super::register::talk;
 use crate::{
     cli::{
         failure::Failure,
         place::Place,
+        standing::Standing,
         table::{count, moment, rendered, table, width},
     },
     clock::Clock,
@@ -29,15 +31,18 @@ pub(super) fn run(place: &Place, json: bool, out: &mut dyn Write) -> Result<u8, 
     let by_id: HashMap<&str, &FeedStatus> = rows.iter().map(|row| (row.id.as_str(), row)).collect();
     let counts: HashMap<_, usize> = counts.into_iter().collect();
     let feeds = config.feeds.iter().map(|feed| (feed, by_id.get(feed.id.as_str()).copied()));
+    let now = Clock::System.now();
+    let pending = store.read(|read| Standing::of(place, &config, read, now))?;
+    let pending = pending.filter(Standing::is_pending).map(|standing| standing.words());
     if json {
         for (feed, row) in feeds {
             let entries = row.and_then(|row| counts.get(&row.no)).copied().unwrap_or(0);
             let held = row.and_then(|row| held.get(&row.no)).copied().unwrap_or(0);
             writeln!(out, "{}", json_line(feed, row, (entries, held)))?;
         }
+        pending.iter().for_each(|words| talk(words));
         return Ok(0);
     }
-    let now = Clock::System.now();
     let mut shown = table(&["FEED", "STATE", "SINCE", "LAST ENTRY", "NEXT", "OWNER", "REASON"], width());
     for (feed, row) in feeds {
         shown.add_row(cells(feed, row, now));
@@ -54,6 +59,7 @@ pub(super) fn run(place: &Place, json: bool, out: &mut dyn Write) -> Result<u8, 
             )?;
         }
     }
+    pending.map_or(Ok(()), |words| writeln!(out, "{words}"))?;
     Ok(0)
 }
 
