@@ -94,7 +94,8 @@ pub enum EditError {
 
 /// The text with a group and feeds more.
 ///
-/// A feed stands behind the last feed of its group, else behind the group itself; everything else comes to the end.
+/// A feed stands behind the last feed of its group, else behind the group itself; everything else comes to the end, first
+/// what has no heading, which would seem to stand under the heading before it.
 pub fn insert(text: &str, group: Option<&NewGroup>, feeds: &[NewFeed]) -> Result<String, EditError> {
     let known = blocks(text)?;
     let style = Style::of(text, &known);
@@ -104,7 +105,8 @@ pub fn insert(text: &str, group: Option<&NewGroup>, feeds: &[NewFeed]) -> Result
     }
     let mut heading: Option<&str> = None;
     let ends = ends_of_groups(&known);
-    for feed in feeds {
+    let (without, under): (Vec<&NewFeed>, Vec<&NewFeed>) = feeds.iter().partition(|feed| feed.heading.is_none());
+    for feed in without.into_iter().chain(under) {
         let end = feed.group.as_deref().and_then(|group| ends.get(group)).copied().unwrap_or(text.len());
         let piece = pieces.entry(end).or_default();
         if end == text.len() && feed.heading.is_some() && feed.heading.as_deref() != heading {
@@ -350,6 +352,8 @@ mod tests {
         let text = insert("", Some(&group), &[feed("T", Some("tarn"))]).unwrap();
         assert!(text.starts_with("[[group]]\nid = \"tarn\"\nname = \"Tarn\"\nowner = \"jon\"\n\n[[feed]]\n"), "{text}");
         let under = |name| NewFeed { heading: Some("Blogs".into()), ..feed(name, None) };
+        let text = added("# Mine.\n", &[under("A"), under("B"), feed("Of no folder", None)]);
+        assert!(text.starts_with("# Mine.\n\n[[feed]]\nname = \"Of no folder\"\n"), "{text}");
         let text = added("# Mine.\n", &[under("A"), under("B")]);
         assert!(text.starts_with("# Mine.\n\n# ---- Blogs\n\n[[feed]]\n"), "{text}");
         assert_eq!(text.matches("Blogs").count(), 1);
