@@ -285,15 +285,44 @@ fn a_list_is_imported_with_the_lines_of_what_was_left_out() {
     assert!(register.starts_with(REGISTER));
     assert_eq!(
         register.strip_prefix(REGISTER).unwrap(),
-        "\n# ---- Vendors\n\n[[feed]]\nname = \"Quillgate\"\nurl = \"https://quillgate.example/psirt.xml\"\nowner = \"maria\"\n\
-         \n[[feed]]\nid = \"quillgate-2\"\nname = \"Quillgate\"\nurl = \"https://quillgate.example/blog.xml\"\nowner = \"maria\"\n\
-         \n[[feed]]\nid = \"jp-example\"\nname = \"\u{65e5}\u{672c}\"\nurl = \"https://jp.example/\"\nowner = \"maria\"\n"
+        "\n[[feed]]\nid = \"jp-example\"\nname = \"\u{65e5}\u{672c}\"\nurl = \"https://jp.example/\"\nowner = \"maria\"\n\
+         \n# ---- Vendors\n\n[[feed]]\nname = \"Quillgate\"\nurl = \"https://quillgate.example/psirt.xml\"\nowner = \"maria\"\n\
+         \n[[feed]]\nid = \"quillgate-2\"\nname = \"Quillgate\"\nurl = \"https://quillgate.example/blog.xml\"\nowner = \"maria\"\n"
     );
     // The same list again brings nothing, and is no mistake.
     let output = site.command(&["--json", "feeds", "import", &path]);
     assert_eq!(output.status.code(), Some(0));
     assert!(lines(&output).iter().all(|line| line["imported"] == false));
     assert_eq!(site.read("feeds.toml"), register);
+}
+
+#[test]
+fn the_address_of_an_imported_feed_is_shown_unless_it_holds_a_password() {
+    let site = site();
+    site.write(
+        "list.opml",
+        &opml(
+            "<outline text=\"At\" xmlUrl=\"https://video.example/@tarn/feed\"/>\n\
+             <outline text=\"Secret\" xmlUrl=\"https://me:hunter2@video.example/feed\"/>\n\
+             <outline text=\"Wrapped\" xmlUrl=\"feed:https://me:hunter2@video.example/feed\"/>",
+        ),
+    );
+    let path = site.path("list.opml").display().to_string();
+    let output = site.command(&["--json", "feeds", "import", &path]);
+    let urls: Vec<Value> = lines(&output).iter().map(|line| line["url"].clone()).collect();
+    assert_eq!(urls, ["https://video.example/@tarn/feed".into(), Value::Null, Value::Null]);
+}
+
+#[test]
+fn a_drop_leaves_a_feed_that_is_switched_off_by_comments() {
+    let site = site();
+    let off = "# [[feed]]\n# name = \"For later\"\n# url = \"https://later.example/\"\n";
+    site.write("feeds.toml", &format!("{REGISTER}{off}"));
+    done(&site, &["feeds", "drop", "marrow", "--reason", "Dead"]);
+    assert!(site.read("feeds.toml").ends_with(&format!("# ---- Makers\n{off}")), "{}", site.read("feeds.toml"));
+    site.write("feeds.toml", &REGISTER.replace("# All of it.\n", off));
+    done(&site, &["feeds", "drop", "tarn-advisories", "--reason", "Dead", "--group", "keep"]);
+    assert!(site.read("feeds.toml").contains(off), "{}", site.read("feeds.toml"));
 }
 
 #[test]

@@ -179,9 +179,13 @@ impl<'c> Taking<'c> {
     }
 }
 
-/// The address of an outline for people; nothing where it may hold a password.
+/// The address of an outline for people; nothing where it holds a password, or may hold one and cannot be read.
 fn address(outline: &Outline) -> Option<String> {
-    (!outline.url.contains('@')).then(|| text::clean(&outline.url, opml::MAX_URL))
+    let is_open = match Url::parse(&outline.url) {
+        Ok(url) if url.has_host() => url.username().is_empty() && url.password().is_none(),
+        _ => !outline.url.contains('@'),
+    };
+    is_open.then(|| text::clean(&outline.url, opml::MAX_URL))
 }
 
 /// Why an outline was left out, where it is no mere repetition.
