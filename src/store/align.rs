@@ -53,7 +53,7 @@ impl Write<'_> {
                 None => self.insert_feed(feed, now)?,
             };
             self.tx
-                .prepare_cached("UPDATE feed_state SET enabled = ?2, tlp = ?3 WHERE feed = ?1")?
+                .prepare_cached("UPDATE feed_state SET enabled = ?2, tlp = ?3, drop_record = NULL WHERE feed = ?1")?
                 .execute(params![no, feed.enabled, feed.tlp.as_str()])?;
         }
         Ok(())

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Read, StoreError, Write};
+use super::{Read, StoreError, Write, signed, unsigned};
 use crate::{
     cadence,
     evidence::event::Event,
@@ -125,6 +125,16 @@ impl Read<'_> {
         Ok(word.map_or(Tlp::Red, |word| label(&word)))
     }
 
+    /// The record that says why a feed was dropped; `None` where there is none, or a configuration has it again.
+    pub fn drop_record(&self, feed: &FeedId) -> Result<Option<u64>, StoreError> {
+        let record: Option<Option<i64>> = self
+            .tx
+            .prepare_cached("SELECT drop_record FROM feed_state JOIN feed ON feed.no = feed_state.feed WHERE id = ?1")?
+            .query_row([feed.as_str()], |row| row.get(0))
+            .optional()?;
+        Ok(record.flatten().map(unsigned))
+    }
+
     /// How many entries each feed has brought, by its number.
     pub fn entries_by_feed(&self) -> Result<Vec<(FeedNo, usize)>, StoreError> {
         let mut query = self.tx.prepare_cached("SELECT feed, count(*) FROM entry GROUP BY feed")?;
@@ -186,6 +196,15 @@ impl Read<'_> {
 }
 
 impl Write<'_> {
+    /// Notes which record says why a feed was dropped.
+    pub fn set_drop_record(&mut self, feed: &FeedId, record: u64) -> Result<(), StoreError> {
+        self.tx.execute(
+            "UPDATE feed_state SET drop_record = ?2 WHERE feed = (SELECT no FROM feed WHERE id = ?1)",
+            params![feed.as_str(), signed(record)],
+        )?;
+        Ok(())
+    }
+
     /// Claims feeds for a poll before any request leaves: moves their next poll on, so that a kill in between
     /// causes no early one. `only`: these feeds, due or not; else every enabled feed that is due.
     pub fn claim_polls(

@@ -223,6 +223,24 @@ fn a_feed_that_was_taken_out_by_hand_may_be_given_its_reason_later() {
     let (out, talk) = done(&site, &["feeds", "drop", "marrow", "--reason", "Dead"]);
     assert!(out.starts_with("recorded as record ") && talk.contains("has no feed `marrow` any more"), "{out}{talk}");
     assert_eq!(site.read("feeds.toml"), kept);
+    // Saying it again makes no second drop; the group of a feed that is not there goes by hand.
+    let again = ["feeds", "drop", "marrow", "--reason", "Dead for good"];
+    let record = out.split([' ', ';']).nth(3).unwrap();
+    let (said, _) = done(&site, &again);
+    assert_eq!(said, format!("recorded already as record {record}; nothing was written\n"));
+    done(&site, &["tick"]);
+    assert!(done(&site, &again).0.starts_with("recorded already"), "also when the configuration was loaded");
+    let said = refused(&site, &[&again[..], &["--group", "drop"]].concat());
+    assert!(said.contains("no group can go with it"), "{said}");
+    let drops = "SELECT count(*) FROM record WHERE bytes LIKE '%feed-dropped%'";
+    assert_eq!(site.number(drops), 1);
+    // Once it was configured again, a drop is a new one.
+    site.write("feeds.toml", &REGISTER.replace("owner = \"maria\"\n", "owner = \"maria\"\nenabled = false\n"));
+    site.write("feeds.toml", &site.read("feeds.toml").replace("#every = \"2h\"", "enabled = false"));
+    done(&site, &["tick"]);
+    site.write("feeds.toml", kept);
+    assert!(done(&site, &again).0.starts_with("recorded as record "));
+    assert_eq!(site.number(drops), 2);
     let said = refused(&site, &["feeds", "drop", "marow", "--reason", "Dead"]);
     assert!(said.contains("no feed `marow` in feeds.toml; there is tarn-advisories"), "{said}");
 }
