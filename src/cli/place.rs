@@ -70,6 +70,13 @@ impl Place {
         }
     }
 
+    /// The store, for a command that stays who it is: nothing where there is none, or it cannot be read, or as root on a
+    /// state of another user.
+    pub fn store_as_it_is(&self, config: &Config) -> Option<Store> {
+        let state = self.state(Some(config));
+        if user::is_guest_at(&state) { None } else { Store::open(&state, Clock::System).ok() }
+    }
+
     /// The whole machinery, with the instance lock, for commands that do the work.
     pub fn start(&self, config: Config) -> Result<(Context, InstanceLock), Failure> {
         let state = self.state(Some(&config));

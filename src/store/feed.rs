@@ -107,6 +107,13 @@ impl Read<'_> {
         Ok(self.tx.prepare_cached(&sql)?.query_row([feed.0], feed_status).optional()?)
     }
 
+    /// Every feed that the store knows, those that were dropped included, with the address that it had last.
+    pub fn known_feeds(&self) -> Result<Vec<(FeedId, String)>, StoreError> {
+        let mut query = self.tx.prepare_cached("SELECT id, url FROM feed")?;
+        let rows = query.query_map([], |row| Ok((FeedId::new(row.get::<_, String>(0)?), row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// The address that a feed is asked at: where it moved to, else the one that it was aligned to last.
     pub fn feed_address(&self, feed: FeedNo) -> Result<Option<String>, StoreError> {
         let mut query = self.tx.prepare_cached(

@@ -134,6 +134,10 @@ fn what_check_would_refuse_is_refused_before_anything_is_written() {
         (&["https://tarn.example/all.xml"][..], "`tarn-advisories` has this URL already (feeds.toml, line 12)"),
         (&["https://TARN.example:443/all.xml"], "`tarn-advisories` has this URL already"),
         (
+            &["http://tarn.example/all.xml/?utm_source=x"],
+            "`tarn-advisories` is at https://tarn.example/all.xml already",
+        ),
+        (
             &[url, "--id", "marrow"],
             "there is a feed `marrow` already (feeds.toml, line 21); --id gives this one another",
         ),
@@ -329,6 +333,49 @@ fn the_address_of_an_imported_feed_is_shown_unless_it_holds_a_password() {
     let output = site.command(&["--json", "feeds", "import", &path]);
     let urls: Vec<Value> = lines(&output).iter().map(|line| line["url"].clone()).collect();
     assert_eq!(urls, ["https://video.example/@tarn/feed".into(), Value::Null, Value::Null]);
+}
+
+#[test]
+fn a_name_that_is_made_up_is_not_that_of_a_feed_whose_history_the_state_keeps() {
+    let site = site();
+    let off = REGISTER
+        .replace("#every = \"2h\"", "enabled = false")
+        .replace("owner = \"maria\"\n", "owner = \"maria\"\nenabled = false\n");
+    let old =
+        "\n[[feed]]\nname = \"quillgate.example\"\nurl = \"https://quillgate.example/old.xml\"\nowner = \"maria\"\n";
+    site.write("feeds.toml", &format!("{off}{old}enabled = false\n"));
+    done(&site, &["tick"]);
+    site.write("feeds.toml", REGISTER);
+    let (out, _) = done(&site, &["feeds", "add", "https://quillgate.example/news.xml"]);
+    assert!(out.contains("feed quillgate-example-news, owner maria\n"), "{out}");
+    site.write("feeds.toml", REGISTER);
+    site.write(
+        "list.opml",
+        &opml("<outline text=\"quillgate.example\" xmlUrl=\"https://quillgate.example/news.xml\"/>"),
+    );
+    done(&site, &["feeds", "import", &site.path("list.opml").display().to_string()]);
+    assert!(site.read("feeds.toml").contains("id = \"quillgate-example-2\"\n"), "{}", site.read("feeds.toml"));
+    // The feed itself comes back under its own name.
+    site.write("feeds.toml", REGISTER);
+    let (out, _) = done(&site, &["feeds", "add", "https://quillgate.example/old.xml"]);
+    assert!(out.contains("feed quillgate-example, owner maria\n"), "{out}");
+}
+
+#[test]
+fn an_import_says_who_answers_and_what_of_the_list_the_register_cannot_take() {
+    let site = site();
+    let outline = |number: usize, more: &str| {
+        format!("<outline text=\"F{number}\" xmlUrl=\"https://f{number}.example/\" {more}/>\n")
+    };
+    let lines = outline(1, "sigtrail:group=\"gone\" sigtrail:owner=\"jon\"")
+        + &outline(2, "sigtrail:group=\"lost\" sigtrail:owner=\"eve\"")
+        + &outline(3, "sigtrail:group=\"gone\" sigtrail:owner=\"jon\"")
+        + &outline(4, "sigtrail:group=\"tarn\"");
+    site.write("list.opml", &opml(&lines));
+    let (_, talk) = done(&site, &["feeds", "import", &site.path("list.opml").display().to_string()]);
+    assert!(talk.contains("3 feeds name groups that feeds.toml does not have: gone, lost\n"), "{talk}");
+    assert!(talk.contains("1 feed names owners that nobody in config/owners.toml is: eve\n"), "{talk}");
+    assert!(talk.contains("owner: maria, the fallback; --owner names another\n"), "{talk}");
 }
 
 #[test]

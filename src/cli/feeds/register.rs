@@ -1,6 +1,6 @@
 //! The register's file on disk, and the one way in which commands change it: judged whole, then written whole.
 
-use std::io::Write as _;
+use std::{collections::HashMap, io::Write as _};
 
 use crate::{
     cli::{
@@ -10,7 +10,7 @@ use crate::{
     clock::Clock,
     config::{self, Problem, Problems, ReplaceError},
     lock::InstanceLock,
-    model::{feed::Group, id::OwnerId, settings::Config},
+    model::{id::OwnerId, settings::Config},
     register::{Kind, blocks},
     store,
 };
@@ -57,13 +57,12 @@ impl<'p> Register<'p> {
         })
     }
 
-    /// Who answers where nobody is named, and why: the group's owner, the only owner, or the fallback.
-    pub(super) fn default_owner(&self, group: Option<&Group>) -> (OwnerId, &'static str) {
-        match (group, self.config.owners.as_slice()) {
-            (Some(group), _) => (group.owner.clone(), "who answers for the group"),
-            (None, [only]) => (only.id.clone(), "the only owner"),
-            _ => (self.config.fallback.clone(), "the fallback"),
-        }
+    /// The identifiers that the state knows with their addresses, as far as it may be looked into: a feed that was dropped
+    /// keeps its history under its own.
+    pub(super) fn remembered(&self) -> HashMap<String, String> {
+        let store = self.place.store_as_it_is(&self.config);
+        let known = store.and_then(|store| store.read(|read| read.known_feeds()).ok()).unwrap_or_default();
+        known.into_iter().map(|(id, url)| (id.to_string(), url)).collect()
     }
 
     /// The owner of this identifier, or who there is.
