@@ -3,6 +3,7 @@
 use std::{io, path::PathBuf};
 
 use crate::{
+    config::ReplaceError,
     jobs::Fault,
     key::KeyError,
     lock::LockError,
@@ -35,6 +36,9 @@ pub enum Failure {
         /// What the system said.
         error: io::Error,
     },
+    /// A file of the configuration was not replaced.
+    #[error("{0}{hint}", hint = replace_hint(.0))]
+    Replace(#[from] ReplaceError),
     /// The service cannot begin or go on.
     #[error("{0}")]
     Service(String),
@@ -50,8 +54,9 @@ impl Failure {
             Failure::Mistake(_) | Failure::Configuration(_) => 2,
             Failure::Broken(_) => 3,
             Failure::Running(_) => 75,
-            Failure::File { error, .. } if is_mistake(error) => 2,
-            Failure::File { .. } => 74,
+            Failure::Replace(ReplaceError::Changed(_) | ReplaceError::ReadOnly(_)) => 2,
+            Failure::File { error, .. } | Failure::Replace(ReplaceError::File { error, .. }) if is_mistake(error) => 2,
+            Failure::File { .. } | Failure::Replace(_) => 74,
             Failure::Fault(fault) => fault_code(fault),
             Failure::Service(_) | Failure::Output(_) => 1,
         }
@@ -75,6 +80,13 @@ fn hint(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::PermissionDenied => "; run this as the user whom it belongs to, or name another folder",
         _ => "",
+    }
+}
+
+fn replace_hint(error: &ReplaceError) -> &'static str {
+    match error {
+        ReplaceError::File { error, .. } => hint(error),
+        ReplaceError::Changed(_) | ReplaceError::ReadOnly(_) => "",
     }
 }
 

@@ -59,6 +59,17 @@ pub fn blocks(text: &str) -> Result<Vec<Block>, Unreadable> {
     Ok(blocks)
 }
 
+/// The line, from 1, of feeds or groups that are written as one value, `feed = [{...}]`: no `[[feed]]` can follow it.
+pub fn written_as_value(text: &str, kind: Kind) -> Result<Option<usize>, Unreadable> {
+    let tree = DeTable::parse(text).map_err(|error| Unreadable(error.message().to_owned()))?;
+    let key = if kind == Kind::Feed { "feed" } else { "group" };
+    let Some((key, value)) = tree.get_ref().get_key_value(key) else { return Ok(None) };
+    let is_header = |at: Range<usize>| text.get(at).is_some_and(|typed| typed.starts_with("[["));
+    let tables = value.get_ref().as_array();
+    let is_value = tables.is_none_or(|tables| tables.iter().next().is_none_or(|first| !is_header(first.span())));
+    Ok(is_value.then(|| Lines::of(text).number(key.span().start) + 1))
+}
+
 /// Where the last value of a table ends, tables below it included.
 fn end_of(table: &DeTable<'_>) -> usize {
     let ends = table.iter().map(|(key, value)| {
@@ -184,7 +195,8 @@ mod tests {
     fn a_table_that_is_switched_off_by_comments_belongs_to_no_other() {
         let text = "# The file.\n\n[[feed]]\nname = \"A\"\n#every = \"1h\"\n# [[feed]]\n# name = \"Kept\"\n\n\
                     #[[feed]]\n#name = \"Kept too\"\n[[feed]]\nname = \"B\"\n";
-        let found: Vec<&str> = blocks(text).unwrap().iter().map(|block| &text[block.bytes.clone()]).collect();
+        let found: Vec<&str> =
+            blocks(text).unwrap().iter().map(|block| text.get(block.bytes.clone()).unwrap()).collect();
         assert_eq!(found, ["[[feed]]\nname = \"A\"\n#every = \"1h\"\n", "[[feed]]\nname = \"B\"\n"]);
     }
 

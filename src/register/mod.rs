@@ -8,6 +8,6 @@ mod edit;
 pub mod opml;
 mod proposal;
 
-pub use blocks::{Block, Kind, Unreadable, blocks};
+pub use blocks::{Block, Kind, Unreadable, blocks, written_as_value};
 pub use edit::{EditError, NewFeed, NewGroup, insert, remove};
 pub use proposal::{Proposal, Source, default_owner, propose, short_id};

@@ -164,7 +164,12 @@ fn what_check_would_refuse_is_refused_before_anything_is_written() {
     // Everything wrong at once, each with its line.
     let said = refused(&site, &["feeds", "add", url, "--every", "1x", "--tlp", "white"]);
     assert!(said.contains("feeds.toml:31:9") && said.contains("feeds.toml:32:7"), "{said}");
-    assert!(said.ends_with("2 errors in 4 files; nothing was loaded\nnothing was written\n"), "{said}");
+    assert!(
+        said.ends_with(
+            "nothing was loaded\nfeeds.toml is shown as it would be, which is not as it is; nothing was written\n"
+        ),
+        "{said}"
+    );
 }
 
 #[test]
@@ -175,6 +180,36 @@ fn a_register_with_errors_is_not_edited() {
         let said = refused(&site, words);
         assert!(said.contains("unknown owner `nobody`") && said.contains("feeds.toml:25:9"), "{said}");
     }
+}
+
+#[test]
+fn an_edit_that_cannot_be_made_says_why_and_what_to_do() {
+    let site = site();
+    let add = ["feeds", "add", "https://a.example/feed"];
+    fs::set_permissions(site.path("feeds.toml"), fs::Permissions::from_mode(0o444)).unwrap();
+    let said = refused(&site, &add);
+    assert!(said.contains("feeds.toml is read-only; where it is yours to edit, allow it with `chmod u+w`"), "{said}");
+    fs::set_permissions(site.path("feeds.toml"), fs::Permissions::from_mode(0o644)).unwrap();
+    let listed = "feed = [{ name = \"A\", url = \"https://b.example/\", owner = \"maria\", group = \"g\" }]\n\
+                  group = [{ id = \"g\", name = \"G\", owner = \"maria\" }]\n";
+    site.write("feeds.toml", listed);
+    let said = refused(&site, &add);
+    assert!(said.contains("has its feeds in a list, `feed = [...]` (line 1), which no [[feed]] can follow; write it there by hand; nothing was written"), "{said}");
+    let said = refused(&site, &["feeds", "drop", "a", "--reason", "Dead", "--group", "keep"]);
+    assert!(said.contains("take it out by hand; nothing was written"), "{said}");
+    let in_part = "group = [{ id = \"g\", name = \"G\", owner = \"maria\" }]\n\n[[feed]]\nname = \"A\"\n\
+                   url = \"https://b.example/\"\nowner = \"maria\"\ngroup = \"g\"\n";
+    site.write("feeds.toml", in_part);
+    let said = refused(&site, &["feeds", "drop", "a", "--reason", "Dead", "--group", "drop"]);
+    assert!(said.contains("take it out by hand, and drop the feed with --group keep; nothing was written"), "{said}");
+    site.write(
+        "list.opml",
+        &opml("<outline text=\"Rel\" xmlUrl=\"/rel\"/><outline text=\"Net\" xmlUrl=\"//n.example/x\"/>"),
+    );
+    let output = site.command(&["feeds", "import", &site.path("list.opml").display().to_string()]);
+    let said = text(&output.stderr);
+    assert!(said.contains("write the whole address") && said.contains("\"https://n.example/x\""), "{said}");
+    assert!(!said.contains("https:///"), "{said}");
 }
 
 #[test]

@@ -50,7 +50,7 @@ pub(super) fn run(place: &Place, args: &AddArgs, json: bool, out: &mut dyn Write
         ..feed
     };
     let text = insert(register.text(), group.as_ref(), std::slice::from_ref(&feed))
-        .map_err(|error| Failure::Mistake(error.to_string()))?;
+        .map_err(|error| Failure::Mistake(format!("{error}; nothing was written")))?;
     register.write(&text)?;
     if json {
         writeln!(out, "{}", json_line(&register, &text, &feed, group.is_some()))?;

@@ -43,8 +43,10 @@ pub(super) fn run(place: &Place, args: &DropArgs, json: bool, out: &mut dyn Writ
         (None, _) => None,
         (Some(group), fate) => (fate.map_or_else(|| asked(group), Ok)? == GroupFate::Drop).then_some(&group.id),
     };
-    let edited = remove(register.text(), id.as_str(), goes.map(GroupId::as_str))
-        .map_err(|error| Failure::Mistake(format!("{error}; nothing was written")))?;
+    let edited = remove(register.text(), id.as_str(), goes.map(GroupId::as_str)).map_err(|error| {
+        let keep = if error.is_about_group() { ", and drop the feed with --group keep" } else { "" };
+        Failure::Mistake(format!("{error}{keep}; nothing was written"))
+    })?;
     let was_at = place_of(register.text(), Kind::Feed, id.as_str());
     register.write(&edited)?;
     if !json {
@@ -70,11 +72,16 @@ fn left_alone<'c>(config: &'c Config, feed: &Feed) -> Option<&'c Group> {
 
 fn not_alone(config: &Config, feed: &Feed) -> Failure {
     let Some(group) = &feed.group else {
-        return Failure::Mistake(format!("feed `{}` belongs to no group; leave --group away", feed.id));
+        return Failure::Mistake(format!(
+            "feed `{}` belongs to no group; leave --group away; nothing was written",
+            feed.id
+        ));
     };
     let others = config.feeds.iter().filter(|other| other.id != feed.id && other.group.as_ref() == Some(group));
     let others = some_of(others.map(|other| other.id.as_str()));
-    Failure::Mistake(format!("group `{group}` has other feeds: {others}; it can go with the last of them"))
+    Failure::Mistake(format!(
+        "group `{group}` has other feeds: {others}; it can go with the last of them; nothing was written"
+    ))
 }
 
 /// What becomes of a group that loses its last feed: asked on a terminal, else it must have been said.

@@ -63,7 +63,8 @@ pub(super) fn run(place: &Place, args: &ImportArgs, json: bool, out: &mut dyn Wr
         .filter_map(|fate| if let Fate::New(feed) = fate { Some(feed.as_ref().clone()) } else { None })
         .collect();
     if !new.is_empty() {
-        let text = insert(register.text(), None, &new).map_err(|error| Failure::Mistake(error.to_string()))?;
+        let text = insert(register.text(), None, &new)
+            .map_err(|error| Failure::Mistake(format!("{error}; nothing was written")))?;
         register.write(&text)?;
     }
     if json {

@@ -8,7 +8,7 @@ use crate::{
         place::{Place, become_owner, color_on},
     },
     clock::Clock,
-    config::{self, Problem, Problems, ReplaceError},
+    config::{self, Problem, Problems},
     lock::InstanceLock,
     model::{id::OwnerId, settings::Config},
     register::{Kind, blocks},
@@ -27,7 +27,7 @@ pub(super) struct Register<'p> {
 impl<'p> Register<'p> {
     /// Reads it; a configuration with errors is refused, since nobody could tell what an edit does to it.
     pub(super) fn open(place: &'p Place) -> Result<Self, Failure> {
-        let (config, warnings) = config::load(&place.root).map_err(|problems| refusal(&problems))?;
+        let (config, warnings) = config::load(&place.root).map_err(|problems| refusal(&problems, ""))?;
         Ok(Self { place, config, warnings })
     }
 
@@ -44,17 +44,15 @@ impl<'p> Register<'p> {
     /// Writes another text in its place, if `check` has nothing against it; what is only a warning, and new, is said.
     pub(super) fn write(&self, text: &str) -> Result<(), Failure> {
         let judged = config::load_with_feeds(&self.place.root, text, Clock::System.now());
-        let (config, warnings) = judged.map_err(|problems| refusal(&problems))?;
+        let as_it_would_be = "feeds.toml is shown as it would be, which is not as it is; ";
+        let (config, warnings) = judged.map_err(|problems| refusal(&problems, as_it_would_be))?;
         let is_new = |warning: &&Problem| !self.warnings.iter().any(|known| known.message == warning.message);
         let new: Vec<Problem> = warnings.iter().filter(is_new).cloned().collect();
         let mut stderr = std::io::stderr();
         let color = color_on(&stderr);
         // Nobody has to listen.
         let _ = write!(stderr, "{}", config::render(&new, &config.files, color));
-        config::replace(&config::feeds_file(&self.place.root), self.text(), text).map_err(|error| match error {
-            ReplaceError::Changed(_) => Failure::Mistake(error.to_string()),
-            ReplaceError::File { path, error } => Failure::File { path, error },
-        })
+        Ok(config::replace(&config::feeds_file(&self.place.root), self.text(), text)?)
     }
 
     /// The identifiers that the state knows with their addresses, as far as it may be looked into: a feed that was dropped
@@ -123,8 +121,8 @@ pub(super) fn talk(words: &str) {
     let _ = writeln!(std::io::stderr(), "{words}");
 }
 
-fn refusal(problems: &Problems) -> Failure {
+fn refusal(problems: &Problems, which: &str) -> Failure {
     let color = color_on(&std::io::stderr());
     let report = config::render(&problems.problems, &problems.files, color);
-    Failure::Configuration(report + "nothing was written\n")
+    Failure::Configuration(format!("{report}{which}nothing was written\n"))
 }
