@@ -51,10 +51,11 @@ impl Failure {
     /// The exit status: 1 fault, 2 mistake, 3 evidence broken, 74 disk, 75 already running.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Failure::Mistake(_) | Failure::Configuration(_) => 2,
+            Failure::Mistake(_)
+            | Failure::Configuration(_)
+            | Failure::Replace(ReplaceError::Changed(_) | ReplaceError::ReadOnly(_)) => 2,
             Failure::Broken(_) => 3,
             Failure::Running(_) => 75,
-            Failure::Replace(ReplaceError::Changed(_) | ReplaceError::ReadOnly(_)) => 2,
             Failure::File { error, .. } | Failure::Replace(ReplaceError::File { error, .. }) if is_mistake(error) => 2,
             Failure::File { .. } | Failure::Replace(_) => 74,
             Failure::Fault(fault) => fault_code(fault),

@@ -44,6 +44,12 @@ impl Place {
         config.map_or_else(|| self.root.join("var"), |config| config.state.clone())
     }
 
+    /// How another command is typed here: `sigtrail --root DIR feeds test ID`.
+    pub fn command(&self, words: &str) -> String {
+        let root = self.root.display().to_string();
+        if root == "." { format!("sigtrail {words}") } else { format!("sigtrail --root {root} {words}") }
+    }
+
     /// The checked configuration; its warnings go to standard error.
     pub fn config(&self) -> Result<Config, Failure> {
         let color = color_on(&std::io::stderr());

@@ -40,24 +40,21 @@ pub(super) fn run(place: &Place, json: bool, out: &mut dyn Write) -> Result<u8, 
     let now = Clock::System.now();
     let mut shown = table(&["FEED", "STATE", "SINCE", "LAST ENTRY", "NEXT", "OWNER", "REASON"], width());
     for (feed, row) in feeds {
-        shown.add_row(cells(feed, row, now));
+        shown.add_row(cells(place, feed, row, now));
     }
     write!(out, "{}", rendered(&shown))?;
     writeln!(out, "{}", summary(&config, &by_id))?;
     for (feed, row) in config.feeds.iter().filter_map(|feed| Some((feed, *by_id.get(feed.id.as_str())?))) {
         if let Some(held) = held.get(&row.no) {
             let held = count(*held, "entry is", "entries are");
-            writeln!(
-                out,
-                "{}: {held} held; sigtrail feeds release {} --as all|matching|none --owner ...",
-                feed.id, feed.id
-            )?;
+            let release = place.command(&format!("feeds release {}", feed.id));
+            writeln!(out, "{}: {held} held; {release} --as all|matching|none --owner ...", feed.id)?;
         }
     }
     Ok(0)
 }
 
-fn cells(feed: &Feed, row: Option<&FeedStatus>, now: Time) -> Vec<String> {
+fn cells(place: &Place, feed: &Feed, row: Option<&FeedStatus>, now: Time) -> Vec<String> {
     let zone = TimeZone::system();
     let at = |time: Option<Time>| time.map_or_else(String::new, |time| moment(time, now, &zone));
     let next = row.filter(|row| row.enabled).map(|row| row.next_poll_at);
@@ -68,7 +65,7 @@ fn cells(feed: &Feed, row: Option<&FeedStatus>, now: Time) -> Vec<String> {
         at(row.and_then(|row| row.last_entry_at)),
         at(next),
         feed.owner.to_string(),
-        row.map_or_else(String::new, reason),
+        row.map_or_else(String::new, |row| reason(place, row)),
     ]
 }
 
@@ -80,14 +77,14 @@ pub(super) fn state(feed: &Feed, row: Option<&FeedStatus>) -> &'static str {
     }
 }
 
-fn reason(row: &FeedStatus) -> String {
+fn reason(place: &Place, row: &FeedStatus) -> String {
     let trouble = match row.failures {
         _ if row.cause.is_empty() => None,
         0 => Some(line(&row.cause)),
         failures => Some(format!("{}, {}", line(&row.cause), count(failures as usize, "try", "tries"))),
     };
     let move_of_it = match (&row.moved_to, row.moving.as_ref().filter(|moving| moving.asked_at.is_some())) {
-        (_, Some(moving)) => Some(format!("moves to {}: you decide, see `sigtrail check`", moving.to)),
+        (_, Some(moving)) => Some(format!("moves to {}: you decide, see `{}`", moving.to, place.command("check"))),
         (Some(moved_to), None) => Some(format!("moved to {moved_to}")),
         (None, None) => None,
     };

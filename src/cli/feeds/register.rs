@@ -10,7 +10,7 @@ use crate::{
     clock::Clock,
     config::{self, Problem, Problems},
     lock::InstanceLock,
-    model::{id::OwnerId, settings::Config},
+    model::{id::OwnerId, owner::Owner, settings::Config},
     register::{Kind, blocks},
     store,
 };
@@ -65,18 +65,12 @@ impl<'p> Register<'p> {
 
     /// The owner of this identifier, or who there is.
     pub(super) fn known_owner(&self, id: &str) -> Result<OwnerId, Failure> {
-        let owner = OwnerId::new(id);
-        if self.config.owner(&owner).is_some() {
-            return Ok(owner);
-        }
-        let known = self.config.owners.iter().map(|owner| owner.id.as_str());
-        Err(Failure::Mistake(format!("no owner `{id}` in config/owners.toml; there is {}", some_of(known))))
+        known_owner(&self.config, id).map(|owner| owner.id.clone())
     }
 
-    /// How the next command is typed: `sigtrail --root DIR feeds test ID`.
+    /// How the next command is typed.
     pub(super) fn command(&self, words: &str) -> String {
-        let root = self.place.root.display().to_string();
-        if root == "." { format!("sigtrail {words}") } else { format!("sigtrail --root {root} {words}") }
+        self.place.command(words)
     }
 
     /// What puts the change in force. As root, this becomes the state's user for good: nothing of root's comes after it.
@@ -92,6 +86,14 @@ impl<'p> Register<'p> {
             _ => format!("nothing runs on this state; the next `{}` takes the change up", self.command("tick")),
         }
     }
+}
+
+/// The owner of this identifier, or who there is.
+pub(super) fn known_owner<'c>(config: &'c Config, id: &str) -> Result<&'c Owner, Failure> {
+    config.owner(&OwnerId::new(id)).ok_or_else(|| {
+        let known = config.owners.iter().map(|owner| owner.id.as_str());
+        Failure::Mistake(format!("no owner `{id}` in config/owners.toml; there is {}", some_of(known)))
+    })
 }
 
 /// The line of a feed's or group's header in a text, from 1.

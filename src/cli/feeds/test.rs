@@ -43,11 +43,11 @@ pub fn run(place: &Place, what: &str, json: bool, out: &mut dyn Write) -> Result
         }
         return Ok(0);
     }
-    asked(&config, what, &[])?;
+    asked(place, &config, what, &[])?;
     // What a publisher sends is not to be read as root, whoever typed the command.
     become_owner(&place.state(Some(&config)))?;
     let (standings, remembered) = of_the_state(place, &config);
-    let asked = asked(&config, what, &standings)?;
+    let asked = asked(place, &config, what, &standings)?;
     let matcher = Matcher::new(&config.components, &config.topics).map_err(Fault::Matcher)?;
     let fetcher = Fetcher::new(&config.fetch, Clock::System, Resolver::System).map_err(Fault::Fetch)?;
     let now = Clock::System.now();
@@ -78,7 +78,7 @@ fn of_the_state(place: &Place, config: &Config) -> (Vec<FeedStatus>, Vec<(FeedId
 }
 
 /// What a word on the command line stands for: a feed is asked where it moved to.
-fn asked<'c>(config: &'c Config, what: &str, standings: &[FeedStatus]) -> Result<Asked<'c>, Failure> {
+fn asked<'c>(place: &Place, config: &'c Config, what: &str, standings: &[FeedStatus]) -> Result<Asked<'c>, Failure> {
     if let Some(feed) = config.feed(&FeedId::new(what)) {
         let standing = standings.iter().find(|row| row.id == feed.id);
         let at = standing.map_or_else(|| feed.url.clone(), |row| moves::address(row, &feed.url));
@@ -89,8 +89,9 @@ fn asked<'c>(config: &'c Config, what: &str, standings: &[FeedStatus]) -> Result
         return Ok(Asked::Address(url));
     }
     Err(Failure::Mistake(format!(
-        "`{what}` is no address, no feed in feeds.toml and no source of the catalogue; `sigtrail feeds` and \
-         `sigtrail feeds catalogue` list those"
+        "`{what}` is no address, no feed in feeds.toml and no source of the catalogue; `{}` and `{}` list those",
+        place.command("feeds"),
+        place.command("feeds catalogue")
     )))
 }
 
