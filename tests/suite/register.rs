@@ -44,6 +44,15 @@ fn refused(site: &Site, words: &[&str]) -> String {
     text(&output.stderr)
 }
 
+/// A state that knows both feeds, and these. Nothing is asked of the network: they are off when it is made.
+fn make_state(site: &Site, more: &str) {
+    let off = REGISTER
+        .replace("#every = \"2h\"", "enabled = false")
+        .replace("owner = \"maria\"\n", "owner = \"maria\"\nenabled = false\n");
+    site.write("feeds.toml", &format!("{off}{more}"));
+    done(site, &["tick"]);
+}
+
 fn lines(output: &Output) -> Vec<Value> {
     text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -226,14 +235,7 @@ fn an_edit_keeps_the_files_mode_and_leaves_nothing_beside_it() {
 #[test]
 fn a_drop_takes_the_feed_out_records_the_reason_and_keeps_what_it_brought() {
     let site = site();
-    // Nothing is asked of the network: both feeds are off when the state is made.
-    site.write(
-        "feeds.toml",
-        &REGISTER
-            .replace("#every = \"2h\"", "enabled = false")
-            .replace("owner = \"maria\"\n", "owner = \"maria\"\nenabled = false\n"),
-    );
-    done(&site, &["tick"]);
+    make_state(&site, "");
     site.write("feeds.toml", REGISTER);
     let (out, talk) = done(&site, &["feeds", "drop", "marrow", "--reason", "Nothing of ours in two years"]);
     let (kept, _) = REGISTER.split_once("\n[[feed]]\nid = \"marrow\"").unwrap();
@@ -250,13 +252,7 @@ fn a_drop_takes_the_feed_out_records_the_reason_and_keeps_what_it_brought() {
 #[test]
 fn a_feed_that_was_taken_out_by_hand_may_be_given_its_reason_later() {
     let site = site();
-    site.write(
-        "feeds.toml",
-        &REGISTER
-            .replace("#every = \"2h\"", "enabled = false")
-            .replace("owner = \"maria\"\n", "owner = \"maria\"\nenabled = false\n"),
-    );
-    done(&site, &["tick"]);
+    make_state(&site, "");
     let (kept, _) = REGISTER.split_once("\n[[feed]]\nid = \"marrow\"").unwrap();
     site.write("feeds.toml", kept);
     let (out, talk) = done(&site, &["feeds", "drop", "marrow", "--reason", "Dead"]);
@@ -274,9 +270,7 @@ fn a_feed_that_was_taken_out_by_hand_may_be_given_its_reason_later() {
     let drops = "SELECT count(*) FROM record WHERE bytes LIKE '%feed-dropped%'";
     assert_eq!(site.number(drops), 1);
     // Once it was configured again, a drop is a new one.
-    site.write("feeds.toml", &REGISTER.replace("owner = \"maria\"\n", "owner = \"maria\"\nenabled = false\n"));
-    site.write("feeds.toml", &site.read("feeds.toml").replace("#every = \"2h\"", "enabled = false"));
-    done(&site, &["tick"]);
+    make_state(&site, "");
     site.write("feeds.toml", kept);
     assert!(done(&site, &again).0.starts_with("recorded as record "));
     assert_eq!(site.number(drops), 2);
@@ -373,13 +367,9 @@ fn the_address_of_an_imported_feed_is_shown_unless_it_holds_a_password() {
 #[test]
 fn a_name_that_is_made_up_is_not_that_of_a_feed_whose_history_the_state_keeps() {
     let site = site();
-    let off = REGISTER
-        .replace("#every = \"2h\"", "enabled = false")
-        .replace("owner = \"maria\"\n", "owner = \"maria\"\nenabled = false\n");
     let old =
         "\n[[feed]]\nname = \"quillgate.example\"\nurl = \"https://quillgate.example/old.xml\"\nowner = \"maria\"\n";
-    site.write("feeds.toml", &format!("{off}{old}enabled = false\n"));
-    done(&site, &["tick"]);
+    make_state(&site, &format!("{old}enabled = false\n"));
     site.write("feeds.toml", REGISTER);
     let (out, _) = done(&site, &["feeds", "add", "https://quillgate.example/news.xml"]);
     assert!(out.contains("feed quillgate-example-news, owner maria\n"), "{out}");
