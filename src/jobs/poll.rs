@@ -435,7 +435,7 @@ fn commit(
                     known: &known,
                     recent: &|limit| read.recent_entries(no, limit),
                     stored: &|entry| read.stored_version(entry),
-                    others: &|entry| read.versions_beside(entry),
+                    heard: &|story, owner| read.heard(story, owner),
                 },
             )?
         }

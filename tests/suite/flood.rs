@@ -227,6 +227,28 @@ fn h_43_all_routes_a_flood_as_if_it_were_new_and_such_numbers_are_usual_from_the
 }
 
 #[test]
+fn h_43_a_released_entry_tells_what_a_new_one_would() {
+    let mut world = world();
+    world.publish("other", &document(&[("Quillgate CVE-2099-10001".to_owned(), "o2".to_owned())]));
+    world.wait_until("2026-11-17T08:00:00Z");
+    world.tick();
+    assert!(last_mail(&world, "maria").contains("Quillgate CVE-2099-10001"));
+    let mut items = flood("f", 300);
+    items.push(("Prompt injection CVE-2099-10001 is being actively exploited".to_owned(), "f300".to_owned()));
+    world.publish("cert", &document(&items));
+    world.wait(HOUR * 2);
+    assert_eq!(world.tick().poll.sum(|applied| applied.held), 298);
+    world.wait_until("2026-11-18T08:00:00Z");
+    world.tick();
+    assert!(!last_mail(&world, "maria").contains("CVE-2099-10001"), "it is held");
+    decide(&mut world, Decision::Matching);
+    world.wait_until("2026-11-19T08:00:00Z");
+    world.tick();
+    let mail = last_mail(&world, "maria");
+    assert!(mail.contains("Updated: now stated to be exploited. You follow Prompt injection."), "{mail}");
+}
+
+#[test]
 fn h_43_none_records_a_flood_as_not_for_us_and_edits_of_it_stay_so() {
     let mut world = world();
     let mut items = flood("f", 300);
