@@ -109,10 +109,9 @@ impl Read<'_> {
         let row = self.tx.prepare_cached(&sql)?.query_row(params![entry.0, revision], entry_row)?;
         let mut version = self.version(row)?;
         let most = if with_texts { MAX_TEXT } else { 0 };
-        for text in [&mut version.entry.title, &mut version.entry.summary, &mut version.entry.body] {
-            if let Some(text) = text {
-                text.truncate(text.floor_char_boundary(most));
-            }
+        let of = &mut version.entry;
+        for text in [&mut of.title, &mut of.summary, &mut of.body].into_iter().flatten() {
+            text.truncate(text.floor_char_boundary(most));
         }
         Ok(version)
     }
