@@ -175,6 +175,14 @@ pub fn objection(configured: &Url, to: &Url) -> Option<String> {
     (to.scheme() != "https").then(|| "the new address is not https".to_owned())
 }
 
+/// What a person is asked of a move that is not followed unasked, to be read behind "its publisher"; the address comes
+/// behind it.
+pub fn question(configured: &Url, to: &str) -> String {
+    let why = Url::parse(to).ok().and_then(|to| objection(configured, &to));
+    let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+    format!("redirects it for good{why}. It is read there for now; if that is right, write this address in feeds.toml")
+}
+
 /// Whether two addresses belong to one registrable domain (the public suffix list, private part included). Hosts without
 /// one, such as numeric addresses, are a site each.
 pub fn same_site(a: &Url, b: &Url) -> bool {

@@ -2,7 +2,9 @@
 
 use std::{io, path::PathBuf};
 
+use super::place::color_on;
 use crate::{
+    config::{self, Problems, ReplaceError},
     jobs::Fault,
     key::KeyError,
     lock::LockError,
@@ -35,6 +37,9 @@ pub enum Failure {
         /// What the system said.
         error: io::Error,
     },
+    /// A file of the configuration was not replaced.
+    #[error("{0}{hint}", hint = replace_hint(.0))]
+    Replace(#[from] ReplaceError),
     /// The service cannot begin or go on.
     #[error("{0}")]
     Service(String),
@@ -47,11 +52,13 @@ impl Failure {
     /// The exit status: 1 fault, 2 mistake, 3 evidence broken, 74 disk, 75 already running.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Failure::Mistake(_) | Failure::Configuration(_) => 2,
+            Failure::Mistake(_)
+            | Failure::Configuration(_)
+            | Failure::Replace(ReplaceError::Changed(_) | ReplaceError::ReadOnly(_)) => 2,
             Failure::Broken(_) => 3,
             Failure::Running(_) => 75,
-            Failure::File { error, .. } if is_mistake(error) => 2,
-            Failure::File { .. } => 74,
+            Failure::File { error, .. } | Failure::Replace(ReplaceError::File { error, .. }) if is_mistake(error) => 2,
+            Failure::File { .. } | Failure::Replace(_) => 74,
             Failure::Fault(fault) => fault_code(fault),
             Failure::Service(_) | Failure::Output(_) => 1,
         }
@@ -78,6 +85,13 @@ fn hint(error: &io::Error) -> &'static str {
     }
 }
 
+fn replace_hint(error: &ReplaceError) -> &'static str {
+    match error {
+        ReplaceError::File { error, .. } => hint(error),
+        ReplaceError::Changed(_) | ReplaceError::ReadOnly(_) => "",
+    }
+}
+
 fn fault_code(fault: &Fault) -> u8 {
     match fault {
         // A key that is missing, open to others or not this log's is for a person to put right; starting again is no cure.
@@ -93,6 +107,12 @@ fn fault_code(fault: &Fault) -> u8 {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Failure::Fault(Fault::Store(error))
+    }
+}
+
+impl From<Problems> for Failure {
+    fn from(Problems { problems, files }: Problems) -> Self {
+        Failure::Configuration(config::render(&problems, &files, color_on(&io::stderr())))
     }
 }
 

@@ -265,7 +265,7 @@ pub enum Event {
         /// The configuration in force.
         config: ConfigVersion,
     },
-    /// A poll brought many more new entries than usual: they are held until somebody decides.
+    /// A poll brought many more new entries than usual, or changed such ones: they are held until somebody decides.
     FloodHeld {
         /// The feed.
         feed: FeedId,
@@ -275,7 +275,7 @@ pub enum Event {
         entries: Vec<(EntryNo, u32)>,
         /// The most new entries that one poll brought before.
         usual: usize,
-        /// How many new entries were not held, because they concern the stack and are exploited.
+        /// How many entries were not held, or are not any more, because they concern the stack and are exploited.
         sent: usize,
         /// The configuration in force.
         config: ConfigVersion,

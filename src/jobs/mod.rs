@@ -8,7 +8,6 @@ pub mod digest;
 pub mod drop;
 pub mod flood;
 mod notice;
-mod notices;
 pub mod poll;
 pub mod probe;
 pub mod pulse;
@@ -16,6 +15,7 @@ pub mod purge;
 pub mod start;
 pub mod status;
 mod story;
+pub mod under_way;
 pub mod wake;
 
 use std::sync::Arc;
@@ -53,6 +53,8 @@ pub struct Context {
     pub link_key: Arc<LinkKey>,
     /// Signs checkpoints.
     pub evidence_key: Arc<EvidenceKey>,
+    /// Which feeds are being asked; a reload keeps it.
+    pub under_way: under_way::UnderWay,
     /// Whether the verb at work shall come to an end soon.
     pub stop: Stop,
     /// Where it shows that it goes on.

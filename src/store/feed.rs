@@ -3,13 +3,13 @@
 use jiff::SignedDuration;
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Read, StoreError, Write};
+use super::{Read, StoreError, Write, signed, unsigned};
 use crate::{
     cadence,
     evidence::event::Event,
     model::{
         days::ActiveDays,
-        feed::{FeedState, FeedStatus, Moving, Tlp, Validators},
+        feed::{Feed, FeedState, FeedStatus, Moving, Tlp, Validators},
         id::{DigestNo, FeedId, FeedNo},
         outcome::OUR_RULES,
         settings::Config,
@@ -105,10 +105,28 @@ impl Read<'_> {
         Ok(rows)
     }
 
+    /// Every enabled feed that is due, by identifier.
+    pub fn feeds_due(&self, now: Time) -> Result<Vec<FeedStatus>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM feed JOIN feed_state ON feed_state.feed = feed.no
+             WHERE enabled = 1 AND next_poll_at <= ?1 ORDER BY feed.id"
+        );
+        let mut query = self.tx.prepare_cached(&sql)?;
+        let rows = query.query_map([millis(now)], feed_status)?.collect::<Result<_, _>>()?;
+        Ok(rows)
+    }
+
     /// Where one feed stands.
     pub fn feed_status(&self, feed: FeedNo) -> Result<Option<FeedStatus>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM feed JOIN feed_state ON feed_state.feed = feed.no WHERE feed.no = ?1");
         Ok(self.tx.prepare_cached(&sql)?.query_row([feed.0], feed_status).optional()?)
+    }
+
+    /// Every feed that the store knows, those that were dropped included, with the address that it had last.
+    pub fn known_feeds(&self) -> Result<Vec<(FeedId, String)>, StoreError> {
+        let mut query = self.tx.prepare_cached("SELECT id, url FROM feed")?;
+        let rows = query.query_map([], |row| Ok((FeedId::new(row.get::<_, String>(0)?), row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// The address that a feed is asked at: where it moved to, else the one that it was aligned to last.
@@ -127,6 +145,16 @@ impl Read<'_> {
             .query_row([feed.as_str()], |row| row.get(0))
             .optional()?;
         Ok(word.map_or(Tlp::Red, |word| label(&word)))
+    }
+
+    /// The record that says why a feed was dropped; `None` where there is none, or a configuration has it again.
+    pub fn drop_record(&self, feed: &FeedId) -> Result<Option<u64>, StoreError> {
+        let record: Option<Option<i64>> = self
+            .tx
+            .prepare_cached("SELECT drop_record FROM feed_state JOIN feed ON feed.no = feed_state.feed WHERE id = ?1")?
+            .query_row([feed.as_str()], |row| row.get(0))
+            .optional()?;
+        Ok(record.flatten().map(unsigned))
     }
 
     /// How many entries each feed has brought, by its number.
@@ -170,7 +198,8 @@ impl Read<'_> {
             "SELECT baseline.feed, feed.id, recorded, matched FROM baseline JOIN feed ON feed.no = baseline.feed
              WHERE recorded > 0 AND NOT EXISTS
                  (SELECT 1 FROM digest_baseline JOIN standing_digest USING (digest)
-                  WHERE digest_baseline.feed = baseline.feed AND owner = ?1)
+                  JOIN digest ON digest.no = digest_baseline.digest
+                  WHERE digest_baseline.feed = baseline.feed AND digest_baseline.owner = ?1 AND composed_at >= at)
              ORDER BY feed.id",
         )?;
         let rows = query
@@ -189,24 +218,33 @@ impl Read<'_> {
 }
 
 impl Write<'_> {
+    /// Notes which record says why a feed was dropped.
+    pub fn set_drop_record(&mut self, feed: &FeedId, record: u64) -> Result<(), StoreError> {
+        self.tx.execute(
+            "UPDATE feed_state SET drop_record = ?2 WHERE feed = (SELECT no FROM feed WHERE id = ?1)",
+            params![feed.as_str(), signed(record)],
+        )?;
+        Ok(())
+    }
+
     /// Claims feeds for a poll before any request leaves: moves their next poll on, so that a kill in between
-    /// causes no early one. `only`: these feeds, due or not; else every enabled feed that is due.
+    /// causes no early one. `only`: these feeds, due or not; else every enabled feed that is due and `may_ask`.
     pub fn claim_polls(
         &mut self,
         only: Option<&[FeedId]>,
         config: &Config,
+        may_ask: &dyn Fn(&FeedStatus, &Feed) -> bool,
         now: Time,
     ) -> Result<Vec<FeedStatus>, StoreError> {
         self.see_clock(now)?;
         self.bring_polls_back(config, now)?;
-        let rows = self.read().feeds()?;
+        let rows = if only.is_some() { self.read().feeds()? } else { self.read().feeds_due(now)? };
         let mut claimed = Vec::new();
         for row in rows {
-            let wanted = match only {
-                Some(ids) => ids.contains(&row.id),
-                None => row.next_poll_at <= now,
-            };
-            let Some(feed) = config.feed(&row.id).filter(|_| wanted && row.enabled) else { continue };
+            let Some(feed) = config.feed(&row.id).filter(|_| row.enabled) else { continue };
+            if !only.map_or_else(|| may_ask(&row, feed), |ids| ids.contains(&row.id)) {
+                continue;
+            }
             let has_crashed_us = row.attempt >= MOST_UNFINISHED;
             if has_crashed_us {
                 self.call_broken(&row, now)?;

@@ -267,6 +267,41 @@ fn errors_of_a_converter_are_neither_stored_nor_mailed_and_are_the_cause() {
 }
 
 #[test]
+fn advisories_that_lead_to_their_own_feed_and_speak_of_errors_are_stored_and_mailed() {
+    let mut world = World::company(MONDAY).feed("vendor", "owner = \"maria\"\nunmatched = \"owner\"\nbaseline = 0");
+    let home = world.server.url("/vendor");
+    let flaws = [
+        ("Unhandled exception in openssl allows remote code execution", format!("{home}#cve1")),
+        ("Failure to check a length in Peatbog", format!("{home}?id=77")),
+        ("Unable to read the source", home.clone()),
+    ];
+    let mut published = rss(&[("First", "first", "-")]);
+    world.publish("vendor", &published);
+    world.tick();
+    for (title, link) in &flaws {
+        published = published
+            .replace("</channel>", &format!("<item><title>{title}</title><link>{link}</link></item></channel>"));
+        world.publish("vendor", &published);
+        world.wait(HOUR * 3);
+        let report = world.tick();
+        assert_eq!((report.poll.sum(|applied| applied.new), report.poll.feeds[0].state.as_str()), (1, "ok"), "{title}");
+    }
+    run(&mut world, 48, 12);
+    let mails = world.mailbox("maria").concat();
+    for (title, _) in flaws {
+        assert!(mails.contains(title), "{title}: {mails}");
+    }
+    // Alone, the last of them is doubted, and kept all the same.
+    let mut alone = World::company(MONDAY).feed("vendor", "baseline = 0");
+    let home = alone.server.url("/vendor");
+    alone.publish("vendor", &rss(&[("Unable to read the source", "x", "-")]).replace("https://cert.example/x", &home));
+    let report = alone.tick();
+    assert_eq!(report.poll.sum(|applied| applied.new), 1);
+    assert_eq!(report.poll.feeds[0].state.as_str(), "suspicious");
+    assert!(report.poll.feeds[0].cause.contains("\"Unable to read the source\""), "{}", report.poll.feeds[0].cause);
+}
+
+#[test]
 fn the_owner_of_the_group_is_told_and_nobody_else() {
     let group = "owner = \"maria\"\nunmatched = \"none\"\ngroup = \"certs\"\n[[group]]\nid = \"certs\"\nname = \"Certs\"\n\
                  owner = \"jon\"\nreason = \"first word\"";
@@ -462,7 +497,7 @@ fn status_names_each_reason_and_is_well_when_nothing_wants_attention() {
         let names: Vec<&str> = found(&mut world).attention.iter().map(|one| one.reason.as_str()).collect();
         assert!(names.contains(&name), "{name}: {names:?}");
     }
-    assert_eq!(Reason::ALL.len(), 12);
+    assert_eq!(Reason::ALL.len(), 14);
 }
 
 /// Texts that want out of an error message: markup, control sequences, forged lines, turned text.

@@ -203,7 +203,7 @@ fn p_12_three_equal_permanent_redirects_over_a_day_on_one_site_give_the_feed_its
     assert_eq!(site.world.server.requests("/tarn").len(), 3);
     assert_eq!(secure.conditional(), [false, true, true, true, true]);
     // The owner hears of it once, with the next digest that goes out anyway.
-    assert_eq!(site.told("moved to"), 0);
+    assert_eq!(site.told("moved and is asked"), 0);
     secure.publish("/feed", document(5));
     site.ticks(8);
     assert_eq!((site.told(&new), site.told("Advisory 5")), (1, 1));
@@ -329,6 +329,41 @@ fn p_13_the_proposed_address_in_the_file_is_the_answer() {
 }
 
 #[test]
+fn p_13_what_to_do_stands_before_an_address_however_long_and_status_asks_as_well() {
+    let mut site = Site::new();
+    let other = FeedServer::start();
+    let path = format!("/{}", "feed".repeat(120));
+    other.serve(&path, Answer::ok(document(4)).etag("\"4\""));
+    site.world.answer("tarn", Answer::redirect(301, other.url_at("news.marrow.example", &path)));
+    site.ticks(8);
+    assert_eq!(site.told("if that is right, write this address in feeds.toml: "), 1);
+    let context = site.world.context();
+    let found = context.store.read(|read| jobs::status::status(read, &context.config, context.now())).unwrap();
+    let asked = found.attention.iter().find(|one| one.reason.as_str() == "move-asked").unwrap();
+    assert_eq!(asked.subject, "tarn");
+    assert!(asked.text.contains("another site, news.marrow.example") && asked.text.ends_with(&path), "{}", asked.text);
+}
+
+#[test]
+fn p_13_the_owner_of_the_group_is_asked_as_of_its_health_and_of_a_closed_feed_without_the_address() {
+    let group = "group = \"certs\"\n[[group]]\nid = \"certs\"\nname = \"Certs\"\nowner = \"jon\"\nreason = \"first\"";
+    for is_closed in [false, true] {
+        let mut site = Site::new();
+        let label = if is_closed { "tlp = \"RED\"\n" } else { "" };
+        site.world.edit("feeds", "owner = \"maria\"", &format!("owner = \"maria\"\n{label}{group}"));
+        let other = FeedServer::start();
+        let new = other.url_at("news.marrow.example", "/feed?key=a-secret");
+        other.serve("/feed?key=a-secret", Answer::ok(document(4)).etag("\"4\""));
+        site.world.answer("tarn", Answer::redirect(301, &new));
+        site.ticks(8);
+        assert_eq!(site.told("redirects it for good"), 0, "Maria is not who answers for the group");
+        let mails = site.world.mailbox("jon").concat().replace('\n', " ");
+        assert_eq!(mails.matches("redirects it for good").count(), 1, "{mails}");
+        assert_eq!(mails.contains("a-secret"), !is_closed, "{mails}");
+    }
+}
+
+#[test]
 fn p_13_a_question_in_a_mail_that_nobody_got_is_asked_again() {
     let mut site = Site::new();
     let other = FeedServer::start();
@@ -408,4 +443,107 @@ fn a_feed_that_is_dropped_keeps_everything_and_goes_on_where_it_was() {
         "what came meanwhile is news"
     );
     assert_eq!(world.records()[..records.len()], records);
+}
+
+/// The entries that a feed has brought, by the name that it has now.
+fn titles(world: &mut World, id: &str) -> Vec<String> {
+    let path = world.state().join(sigtrail::store::DATABASE);
+    let database = rusqlite::Connection::open(path).unwrap();
+    let sql = "SELECT title FROM revision JOIN entry ON entry.no = revision.entry JOIN feed ON feed.no = entry.feed
+               WHERE feed.id = ?1 ORDER BY title";
+    let mut query = database.prepare(sql).unwrap();
+    query.query_map([id], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_feed_that_returns_at_another_address_begins_with_a_baseline_and_its_owner_is_told() {
+    let mut world = World::company("2026-11-20T07:00:00Z").feed("tarn", "");
+    world.publish("tarn", &document(4));
+    world.tick();
+    world.wait(HALF_A_DAY);
+    world.tick();
+    assert_eq!(world.mailbox("maria").len(), 1);
+    let there = world.server.url("/tarn");
+    let table = format!("[[feed]]\nid = \"tarn\"\nname = \"Tarn\"\nurl = \"{there}\"\nowner = \"maria\"\n");
+    world.edit("feeds", &table, "");
+    world.restart();
+    world.tick();
+    // Somebody else's feed gets the name that is free again.
+    let elsewhere = world.server.url("/elsewhere");
+    let items: Vec<String> = (0..10).map(|n| format!("Old bulletin {n} of Quillgate")).collect();
+    let items: Vec<(&str, &str, &str)> = items.iter().map(|title| (title.as_str(), title.as_str(), "x")).collect();
+    world.publish("elsewhere", &rss(&items));
+    world.add_feed("tarn", "");
+    world.edit("feeds", &there, &elsewhere);
+    world.restart();
+    let report = world.tick();
+    assert_eq!(
+        report.poll.sum(|applied| applied.assigned),
+        3,
+        "the newest of a baseline, and nothing else of what was there before us"
+    );
+    assert_eq!(report.poll.sum(|applied| applied.baseline), 7);
+    assert_eq!(titles(&mut world, "tarn").len(), 14, "what the name brought before stays");
+    world.wait(HALF_A_DAY * 6);
+    world.tick();
+    let mail = world.mailbox("maria").pop().unwrap();
+    assert!(mail.contains("Tarn") && mail.contains('7'), "{mail}");
+    assert_eq!(mail.matches("Old bulletin").count(), 3, "{mail}");
+}
+
+#[test]
+fn a_feed_that_is_followed_all_the_time_keeps_its_history_at_another_address() {
+    let mut world = World::company("2026-11-20T07:00:00Z").feed("tarn", "");
+    world.publish("tarn", &document(12));
+    world.publish("new", &document(13));
+    world.tick();
+    let (old, new) = (world.server.url("/tarn"), world.server.url("/new"));
+    world.edit("feeds", &old, &new);
+    world.restart();
+    let report = world.tick();
+    assert_eq!((report.poll.sum(|applied| applied.new), report.poll.sum(|applied| applied.assigned)), (1, 1));
+    assert_eq!(world.records_of("baseline").len(), 1);
+}
+
+#[test]
+fn two_feeds_that_swap_their_names_keep_what_each_address_brought() {
+    let mut world = World::company("2026-11-20T07:00:00Z").feed("tarn", "").feed("marrow", "");
+    world.publish("tarn", &document(5));
+    world.publish("marrow", &rss(&[("Of no interest", "m1", "Text.")]));
+    world.tick();
+    let (tarn, marrow) = (world.server.url("/tarn"), world.server.url("/marrow"));
+    for (from, to) in [(&*tarn, "between"), (&*marrow, &*tarn), ("between", &*marrow)] {
+        world.edit("feeds", &format!("url = \"{from}\""), &format!("url = \"{to}\""));
+    }
+    world.restart();
+    let renamed: Vec<_> = world.records_of("feed-renamed").into_iter().map(|record| record["fields"].clone()).collect();
+    let pairs: Vec<_> =
+        renamed.iter().map(|one| (one["from"].as_str().unwrap(), one["to"].as_str().unwrap())).collect();
+    assert_eq!(pairs, [("tarn", "marrow"), ("marrow", "tarn")]);
+    assert_eq!((titles(&mut world, "tarn").len(), titles(&mut world, "marrow").len()), (1, 5));
+    world.wait(HALF_A_DAY);
+    let report = world.tick();
+    assert_eq!((report.poll.feeds.len(), report.poll.sum(|applied| applied.new)), (2, 0), "nothing of it is news");
+}
+
+#[test]
+fn a_renamed_feed_keeps_its_history_when_its_old_name_goes_to_a_new_one() {
+    let mut world = World::company("2026-11-20T07:00:00Z").feed("tarn", "");
+    world.publish("tarn", &document(5));
+    world.publish("new", &rss(&[("Quillgate at last", "q1", "x"), ("Quillgate before", "q0", "x")]));
+    world.tick();
+    let (old, new) = (world.server.url("/tarn"), world.server.url("/new"));
+    world.edit("feeds", "id = \"tarn\"", "id = \"tarn-cert\"");
+    world.add_feed("tarn", "baseline = 0");
+    world.edit(
+        "feeds",
+        &format!("name = \"Tarn\"\nurl = \"{old}\"\nowner = \"maria\"\nbaseline"),
+        &format!("name = \"Tarn\"\nurl = \"{new}\"\nowner = \"maria\"\nbaseline"),
+    );
+    world.restart();
+    assert_eq!((titles(&mut world, "tarn-cert").len(), titles(&mut world, "tarn").len()), (5, 0));
+    world.wait(HALF_A_DAY);
+    let report = world.tick();
+    assert_eq!((report.poll.sum(|applied| applied.new), report.poll.sum(|applied| applied.assigned)), (2, 0));
+    assert_eq!(world.records_of("feed-renamed").len(), 1);
 }

@@ -48,7 +48,9 @@ CREATE TABLE feed_state (
     moved_at      INTEGER,
     move_told     INTEGER,
     -- The days on which it brought new entries: the last one and a bit for each of the 447 before it.
-    active        BLOB
+    active        BLOB,
+    -- The record that says why it was dropped, as long as no configuration has it again.
+    drop_record   INTEGER
 ) STRICT;
 CREATE INDEX feed_due ON feed_state (next_poll_at) WHERE enabled = 1;
 
@@ -131,6 +133,9 @@ CREATE TABLE revision (
     categories TEXT,
     -- What changed since the revision before, as JSON.
     change     TEXT,
+    -- What is left of title and link when retention has removed the texts.
+    title_trace BLOB,
+    link_trace  BLOB,
     PRIMARY KEY (entry, n)
 ) STRICT;
 CREATE INDEX revision_seen ON revision (seen_at) WHERE title IS NOT NULL OR summary IS NOT NULL OR body IS NOT NULL;
@@ -375,7 +380,8 @@ CREATE TABLE acknowledgement_story (
 CREATE INDEX acknowledgement_by_story ON acknowledgement_story (story);
 
 -- An assignment waits until a digest carries it or another one replaces it. A line waits until a digest carries it,
--- and again when that digest is withdrawn; it does not wait for an owner who has the same story.
+-- and again when that digest is withdrawn and no later one carries it; it does not wait for an owner who has the same
+-- story.
 CREATE TRIGGER assignment_waits AFTER INSERT ON assignment BEGIN
     INSERT INTO waiting_state (assignment, owner, urgent) VALUES (NEW.no, NEW.owner, NEW.urgent);
     DELETE FROM listing_state
@@ -402,7 +408,9 @@ BEGIN
     INSERT OR IGNORE INTO listing_state (entry, owner)
     SELECT listing.entry, listing.owner FROM delivery
     JOIN digest_listing ON digest_listing.digest = delivery.digest
-    JOIN listing ON listing.entry = digest_listing.entry WHERE delivery.no = NEW.delivery;
+    JOIN listing ON listing.entry = digest_listing.entry WHERE delivery.no = NEW.delivery
+        AND NOT EXISTS (SELECT 1 FROM digest_listing AS later JOIN standing_digest USING (digest)
+            WHERE later.entry = listing.entry AND later.digest > delivery.digest);
 END;
 
 -- Facts stay as they were written.
@@ -413,6 +421,8 @@ WHEN NEW.entry IS NOT OLD.entry OR NEW.n IS NOT OLD.n OR NEW.content IS NOT OLD.
     OR NEW.config IS NOT OLD.config OR NEW.seen_at IS NOT OLD.seen_at OR NEW.record IS NOT OLD.record
     OR NEW.title IS NOT NULL OR NEW.summary IS NOT NULL OR NEW.body IS NOT NULL OR NEW.authors IS NOT NULL
     OR NEW.categories IS NOT NULL OR NEW.guid IS NOT NULL OR NEW.link IS NOT NULL OR NEW.change IS NOT NULL
+    OR (OLD.title_trace IS NOT NULL AND NEW.title_trace IS NOT OLD.title_trace)
+    OR (OLD.link_trace IS NOT NULL AND NEW.link_trace IS NOT OLD.link_trace)
 BEGIN SELECT RAISE (ABORT, 'a revision is never changed, only emptied by retention'); END;
 CREATE TRIGGER revision_is_kept BEFORE DELETE ON revision BEGIN SELECT RAISE (ABORT, 'a revision is never deleted'); END;
 CREATE TRIGGER digest_stays BEFORE UPDATE ON digest BEGIN SELECT RAISE (ABORT, 'a digest is never changed'); END;
