@@ -2,14 +2,15 @@
 //! versions are found and who is told is the business of others.
 //!
 //! **Material** is what changes somebody's work: it is stated to be exploited (or used for ransomware) and was not, its
-//! severity is higher or stated for the first time, other CVE ids, a fix where there was none, a withdrawal, another
+//! severity is higher, or high or critical where none was stated, other CVE ids, a fix where there was none, a withdrawal, another
 //! component of the stack, or a text that was rewritten: most of what it said is gone, and most of what it says is new.
+//! What most of a document says anew at once ([`Kind`]) is the publisher's way of writing, not news.
 //! Everything else (a word, a link, a category, a lower severity) is a revision that is recorded and mailed to nobody.
 
 mod signs;
 mod words;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,7 @@ use crate::{
     advisory,
     model::{
         entry::Entry,
+        id::EntryNo,
         stack::{Marks, Severity, Tag, TagKind},
     },
 };
@@ -38,6 +40,36 @@ pub struct Version {
     pub marks: Marks,
     /// What it is about.
     pub tags: Vec<Tag>,
+}
+
+/// What an owner was told of a story, by whichever of its entries.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Heard {
+    exploited: bool,
+    ransomware: bool,
+    fix: bool,
+    severity: Option<Severity>,
+    /// CVE ids, each with the entries that name it.
+    cves: BTreeMap<String, BTreeSet<EntryNo>>,
+    components: BTreeSet<String>,
+}
+
+impl Heard {
+    /// Adds what this version of an entry told.
+    pub fn add(&mut self, entry: EntryNo, told: &Version) {
+        self.exploited |= told.marks.exploited;
+        self.ransomware = self.ransomware || signs::states_ransomware(&told.entry);
+        self.fix = self.fix || signs::states_fix(&told.entry);
+        self.severity = self.severity.max(told.marks.severity);
+        for id in cves(&told.entry) {
+            self.cves.entry(id).or_default().insert(entry);
+        }
+        self.components.extend(components(told).into_iter().map(str::to_owned));
+    }
+
+    fn is_named_by_another(&self, id: &str, than: EntryNo) -> bool {
+        self.cves.get(id).is_some_and(|entries| entries.iter().any(|entry| *entry != than))
+    }
 }
 
 /// What changed from one version of an entry to the next. Its JSON is stored with the revision.
@@ -87,6 +119,30 @@ pub struct Change {
     /// How many changed passages more there are.
     #[serde(skip_serializing_if = "is_zero")]
     pub more: usize,
+}
+
+/// A kind of change that says nothing of any one entry where most of a document has it at once. Exploitation is none of
+/// them: it is told however many it is stated of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A severity that was not stated, or another one.
+    Severity,
+    /// CVE ids that came or went.
+    Cves,
+    /// A fix.
+    Fix,
+    /// A withdrawal.
+    Withdrawn,
+    /// Another component.
+    Components,
+    /// Another text.
+    Rewritten,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 6] =
+        [Kind::Severity, Kind::Cves, Kind::Fix, Kind::Withdrawn, Kind::Components, Kind::Rewritten];
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
@@ -192,25 +248,50 @@ impl Change {
         self.exploited || self.ransomware || self.is_more_severe()
     }
 
+    /// A first statement that is low or medium says nothing worse than its absence did.
     fn is_more_severe(&self) -> bool {
-        self.severity.is_some_and(|(was, is)| is > was)
+        self.severity.is_some_and(|(was, is)| is > was.or(Some(Severity::Medium)))
     }
 
-    /// The change without what other entries of the same story said already: two feeds that report one change are
-    /// one piece of news.
+    /// Whether it has something of this kind.
+    pub fn has(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Severity => self.severity.is_some(),
+            Kind::Cves => !(self.cves_added.is_empty() && self.cves_removed.is_empty()),
+            Kind::Fix => self.fix,
+            Kind::Withdrawn => self.withdrawn,
+            Kind::Components => !self.components.is_empty(),
+            Kind::Rewritten => self.rewritten,
+        }
+    }
+
+    /// The change without everything of these kinds.
     #[must_use]
-    pub fn beyond(mut self, others: &[Version]) -> Change {
-        let said = |states: fn(&Entry) -> bool| others.iter().any(|other| states(&other.entry));
-        self.exploited &= !others.iter().any(|other| other.marks.exploited);
-        self.ransomware = self.ransomware && !said(signs::states_ransomware);
-        self.fix = self.fix && !said(signs::states_fix);
-        let worst = others.iter().filter_map(|other| other.marks.severity).max();
-        self.severity = self.severity.filter(|(_, is)| *is > worst);
-        let named: BTreeSet<String> = others.iter().flat_map(|other| cves(&other.entry)).collect();
-        self.cves_added.retain(|id| !named.contains(id));
-        self.cves_removed.retain(|id| !named.contains(id));
-        let tagged: BTreeSet<&str> = others.iter().flat_map(components).collect();
-        self.components.retain(|id| !tagged.contains(id.as_str()));
+    pub fn without(mut self, kinds: &[Kind]) -> Change {
+        for kind in kinds {
+            match kind {
+                Kind::Severity => self.severity = None,
+                Kind::Cves => (self.cves_added, self.cves_removed) = (Vec::new(), Vec::new()),
+                Kind::Fix => self.fix = false,
+                Kind::Withdrawn => self.withdrawn = false,
+                Kind::Components => self.components.clear(),
+                Kind::Rewritten => self.rewritten = false,
+            }
+        }
+        self
+    }
+
+    /// The change of this entry without what an owner was told already, by another entry of the story or by an earlier
+    /// version of this one: two feeds that report one change are one piece of news. What nobody told them is news.
+    #[must_use]
+    pub fn beyond(mut self, entry: EntryNo, heard: &Heard) -> Change {
+        self.exploited &= !heard.exploited;
+        self.ransomware &= !heard.ransomware;
+        self.fix &= !heard.fix;
+        self.severity = self.severity.filter(|(_, is)| *is > heard.severity);
+        self.cves_added.retain(|id| !heard.cves.contains_key(id));
+        self.cves_removed.retain(|id| !heard.is_named_by_another(id, entry));
+        self.components.retain(|id| !heard.components.contains(id));
         self
     }
 

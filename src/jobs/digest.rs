@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::{
     Context, Fault, flood,
-    notice::{MoveNotices, notices},
+    notice::{MoveNotices, notices, unasked},
     story::{SeenStory, feed_label, feed_name, moved},
 };
 use crate::{
@@ -269,6 +269,7 @@ fn gather(
         not_seen: notices.not_seen,
         notices: moves.lines.clone(),
         seen_again: notices.seen_again,
+        unasked: unasked(read, &feeds)?,
         feeds_total: feeds.iter().filter(|feed| feed.enabled).count(),
         baselines: notes,
         held,

@@ -11,7 +11,7 @@ use super::story::feed_name;
 use crate::{
     health,
     model::{
-        digest::{DigestKind, NotSeen, Notice, SeenAgain},
+        digest::{DigestKind, NotSeen, Notice, SeenAgain, Unasked},
         feed::{Feed, FeedState, FeedStatus, Tlp},
         id::{FeedNo, OwnerId},
         owner::Owner,
@@ -56,7 +56,7 @@ pub(super) fn notices(
             .and_then(|_| health::notice(status, told, now))
             .filter(|notice| kind == DigestKind::Scheduled || *notice != Notice::Recovery);
         if let Some(notice) = notice {
-            notices.told.push((NoticeRow { feed: status.no, notice, state: status.state }, status.since));
+            notices.told.push((NoticeRow { feed: status.no, notice, state: status.state }, status.in_trouble_since()));
         }
         if notice == Some(Notice::Recovery) {
             let was = told.last().map_or(FeedState::Broken, |(_, state)| *state);
@@ -72,14 +72,24 @@ pub(super) fn notices(
                 state: status.state.as_str().to_owned(),
                 cause: status.cause.clone(),
                 since: status.since,
-                tries: status.failures,
+                unseen_since: status.unseen_since.filter(|since| *since < status.since),
+                tries: status.failures_alike,
                 notice,
-                advice: theirs.and_then(|feed| health::advice(feed, status.state)),
+                advice: theirs.and_then(|feed| health::advice(feed, status)),
             });
         }
     }
     notices.not_seen.sort_by_key(|feed| feed.notice.is_none());
     Ok(notices)
+}
+
+/// The feeds that are not told of as blind and were not seen either.
+pub(super) fn unasked(read: &Read<'_>, feeds: &[FeedStatus]) -> Result<Unasked, StoreError> {
+    let is_told = |feed: &FeedStatus| !feed.state.is_seen() && feed.state != FeedState::Stale;
+    let feeds = || feeds.iter().filter(|feed| feed.enabled && !is_told(feed));
+    let cut_off = feeds().filter(|feed| feed.is_unasked()).count();
+    let new = feeds().filter(|feed| feed.state == FeedState::New && !feed.is_unasked()).count();
+    Ok(Unasked { cut_off, no_network_since: read.network_lost_at()?, new })
 }
 
 /// Who answers for a feed: the owner of its group, or its own owner where it has none, or whoever stands in and may see

@@ -285,6 +285,8 @@ fn understand_document(context: &Context, feed: &Feed, fetched: Fetched) -> (Ans
             Judged { fingerprint, tags, marks: marks::marks(entry), story }
         })
         .collect();
+    // What cut it is noted last.
+    let cut = document.partial.then(|| document.warnings.last().cloned().unwrap_or_default());
     let arrived = Arrived {
         format: document.format,
         entries: document.entries,
@@ -296,7 +298,7 @@ fn understand_document(context: &Context, feed: &Feed, fetched: Fetched) -> (Ans
         validators: fetched.validators,
         is_delta: fetched.is_delta,
         wishes: document.hints.wishes,
-        sight: Sight { converter_error, ..Sight::default() },
+        sight: Sight { converter_error, cut, ..Sight::default() },
         room: fetched.room,
     };
     (Answer::Document(Box::new(arrived)), document.warnings)
@@ -357,22 +359,13 @@ fn is_cut_off(
     feeds: usize,
     report: &mut PollReport,
 ) -> Result<bool, Fault> {
-    let now = context.now();
-    let lost = context.reach.lock().unwrap_or_else(PoisonError::into_inner).after(hosts, now);
-    let Some(lost) = lost else {
-        let is_back = hosts.values().any(|reached| *reached);
-        if is_back && context.store.read(|read| read.network_lost_at())?.is_some() {
-            context.store.write(|write| write.network_is_there())?;
-        }
-        return Ok(false);
-    };
-    if feeds == 0 {
-        // One that is reached beside many that are not does not end it.
+    if hosts.is_empty() {
         return Ok(false);
     }
-    let (since, begins) = context.store.write(|write| write.network_lost(feeds, lost, now))?;
-    report.lost_network = begins;
-    Ok(now.duration_since(since) <= LONGEST_OUTAGE)
+    let now = context.now();
+    let outage = context.store.write(|write| write.see_network(hosts, feeds, now))?;
+    report.lost_network = outage.is_some_and(|outage| outage.begins);
+    Ok(outage.is_some_and(|outage| now.duration_since(outage.since) <= LONGEST_OUTAGE))
 }
 
 fn commit_batch(
@@ -440,8 +433,10 @@ fn commit(
             let judged = (std::mem::take(&mut arrived.entries), std::mem::take(&mut arrived.judged));
             let first = before.baseline_at.is_none();
             let read = write.read();
-            let has_aliases = !first && read.has_aliases(no)?;
-            let known = |key: &identity::Key| match read.known(no, key)? {
+            // A feed that brought nothing yet need not be asked for each of its keys.
+            let is_known = read.has_brought(no, 1)?;
+            let has_aliases = is_known && read.has_aliases(no)?;
+            let known = |key: &identity::Key| match is_known.then(|| read.known(no, key)).transpose()?.flatten() {
                 None if has_aliases => read.known_by_alias(no, key),
                 found => Ok(found),
             };
@@ -455,7 +450,7 @@ fn commit(
                     known: &known,
                     recent: &|limit| read.recent_entries(no, limit),
                     stored: &|entry| read.stored_version(entry),
-                    others: &|entry| read.versions_beside(entry),
+                    heard: &|story, owner| read.heard(story, owner),
                 },
             )?
         }
@@ -466,7 +461,7 @@ fn commit(
         arrived.sight.is_hollow =
             plans.total == 0 && !arrived.is_delta && write.read().has_brought(no, health::KNOWN_WELL)?;
     }
-    flood::hold(&write.read(), (no, &before), &mut plans)?;
+    flood::hold(&write.read(), (&context.config, feed), &before, &mut plans, now)?;
     let mut update = plan::feed_update(&context.config, feed, &before, &answer, &hints, now);
     // That nothing changed since an empty document says as little as that document.
     let says_nothing = matches!(answer, Answer::NotModified(_)) && update.status.empties > 0;

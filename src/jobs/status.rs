@@ -28,6 +28,8 @@ pub enum Reason {
     NothingPolled,
     /// The files say otherwise than the configuration that is in force.
     ConfigurationNotInForce,
+    /// This machine reaches nearly none of the hosts that it asks.
+    NoNetwork,
     /// A feed is not there any more.
     FeedGone,
     /// A feed does not let us in.
@@ -54,9 +56,10 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason with its name.
-    pub const ALL: [(&'static str, Reason); 13] = [
+    pub const ALL: [(&'static str, Reason); 14] = [
         ("nothing-polled", Reason::NothingPolled),
         ("configuration-not-in-force", Reason::ConfigurationNotInForce),
+        ("no-network", Reason::NoNetwork),
         ("feed-gone", Reason::FeedGone),
         ("feed-refused", Reason::FeedRefused),
         ("feed-broken", Reason::FeedBroken),
@@ -131,16 +134,17 @@ pub fn status(read: &Read<'_>, config: &Config, now: Time) -> Result<Status, Sto
     let mut attention: Vec<Attention> = feeds.iter().filter_map(|feed| of_feed(config, feed)).collect();
     attention.extend(feeds.iter().filter_map(|feed| move_asked(config, feed)));
     attention.extend(nothing_polled(&feeds, last_poll_at, now));
+    attention.extend(no_network(read.network_lost_at()?, &feeds));
     attention.extend(deliveries(read, now)?);
     attention.extend(checkpoint(read, now)?);
     attention.sort_by(|a, b| (a.reason, &a.subject).cmp(&(b.reason, &b.subject)));
-    let seen = feeds.iter().filter(|feed| feed.state.is_seen() && feed.state != FeedState::New).count();
+    let seen = feeds.iter().filter(|feed| feed.is_seen()).count();
     Ok(Status { attention, feeds: feeds.len(), seen, last_poll_at })
 }
 
 fn of_feed(config: &Config, status: &FeedStatus) -> Option<Attention> {
     let reason = Reason::of_state(status.state)?;
-    let advice = config.feed(&status.id).and_then(|feed| health::advice(feed, status.state)).unwrap_or_default();
+    let advice = config.feed(&status.id).and_then(|feed| health::advice(feed, status)).unwrap_or_default();
     let cause = status.cause.trim_end_matches('.');
     let text = if cause.is_empty() { advice } else { format!("{cause}. {advice}") };
     Some(Attention { reason, subject: status.id.to_string(), since: status.since, text: text.trim().to_owned() })
@@ -163,6 +167,25 @@ fn nothing_polled(feeds: &[FeedStatus], last_poll_at: Option<Time>, now: Time) -
         since,
         text: "Feeds are due and nobody polls them. Start the service: `systemctl start sigtrail`, or `sigtrail run`."
             .to_owned(),
+    })
+}
+
+/// A time without a network, for as long as no poll ended it.
+fn no_network(lost_at: Option<Time>, feeds: &[FeedStatus]) -> Option<Attention> {
+    let unasked = feeds.iter().filter(|feed| feed.is_unasked()).count();
+    let since = lost_at?;
+    Some(Attention {
+        reason: Reason::NoNetwork,
+        subject: "sigtrail".to_owned(),
+        since,
+        text: format!(
+            "Nearly no host can be connected to{}. Look at this machine's network, its name servers and its firewall.",
+            match unasked {
+                0 => String::new(),
+                1 => ", and 1 feed could not be asked".to_owned(),
+                n => format!(", and {n} feeds could not be asked"),
+            }
+        ),
     })
 }
 

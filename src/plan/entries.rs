@@ -2,11 +2,11 @@
 
 use super::{
     Judged,
-    flood::Flood,
-    revisions::{self, Revised, Stored},
+    flood::{Flood, HeldBack},
+    revisions::{self, Hearing, News, Revised, Stored},
 };
 use crate::{
-    change::{Change, Version},
+    change::Change,
     identity::{self, Found, Identified, Key, Known, Shelves},
     model::{
         entry::Entry,
@@ -16,7 +16,7 @@ use crate::{
         stack::TagKind,
         time::Time,
     },
-    route::{self, Assigned, Withheld},
+    route::{self, Assigned, Judgement, Withheld},
 };
 
 /// What becomes of one entry.
@@ -74,10 +74,14 @@ pub struct EntryPlan {
     pub assigned: Vec<Assigned>,
     /// Who may not see it.
     pub withheld: Vec<Withheld>,
+    /// Whether it was of the baseline until now: then it is treated like a new one.
+    pub left_baseline: bool,
+    /// Where it is, if a flood brought it.
+    pub held_back: Option<HeldBack>,
     /// What changed, where it is a revision.
     pub change: Option<Change>,
-    /// The part of the change that may be told again; taken when it is decided who is told.
-    pub(super) news: Option<Change>,
+    /// What of the change may be told again; taken when it is decided who is told.
+    pub(super) news: Option<News>,
     /// Who is told again if they were told before, and in which sentence.
     pub updates: Vec<(OwnerId, String)>,
     /// Whether its line under "also published" is told again.
@@ -107,8 +111,8 @@ pub struct Lookup<'l, E> {
     pub recent: &'l dyn Fn(usize) -> Result<Vec<Known>, E>,
     /// The newest revision of an entry.
     pub stored: &'l dyn Fn(EntryNo) -> Result<Option<Stored>, E>,
-    /// The other entries of an entry's story, from whichever feeds.
-    pub others: &'l dyn Fn(EntryNo) -> Result<Vec<Version>, E>,
+    /// What an owner was told of a story.
+    pub heard: Hearing<'l, E>,
 }
 
 /// Which entries are new or changed and what becomes of them. A changed entry of the baseline stays there, unless it
@@ -141,7 +145,7 @@ pub fn entries<E>(
             Found::New => (None, None),
             Found::Changed { entry: known, revision } => {
                 let version = revisions::version(&entry, &judged);
-                (Some((known, revision)), revisions::revised(&version, known, stored.stored, stored.others)?)
+                (Some((known, revision)), revisions::revised((&version, &judged), known, stored.stored)?)
             }
         };
         let is_baseline = match (&revised, revises) {
@@ -153,7 +157,7 @@ pub fn entries<E>(
         let plan = if is_baseline { plan } else { plan.routed(config, feed, now) };
         plans.push(plan.revising(revises, revised));
     }
-    revisions::tell(config, &mut plans, total);
+    revisions::tell(config, &mut plans, total, stored.heard)?;
     Ok(EntryPlans { entries: plans, total, baseline: first_document, aliases, flood: None })
 }
 
@@ -168,6 +172,8 @@ impl EntryPlan {
             fate: Fate::Baseline,
             assigned: Vec::new(),
             withheld: Vec::new(),
+            left_baseline: false,
+            held_back: None,
             change: None,
             news: None,
             updates: Vec::new(),
@@ -175,15 +181,27 @@ impl EntryPlan {
         }
     }
 
-    fn routed(self, config: &Config, feed: &Feed, now: Time) -> EntryPlan {
+    fn routed(mut self, config: &Config, feed: &Feed, now: Time) -> EntryPlan {
         let judgement = route::route(config, feed, &self.judged.tags, &self.judged.marks, now);
-        let fate = Fate::from(judgement.fate);
-        EntryPlan { fate, assigned: judgement.assignments, withheld: judgement.restricted, ..self }
+        self.go(judgement);
+        self
     }
 
-    fn revising(self, revises: Option<(EntryNo, u32)>, revised: Option<Revised>) -> EntryPlan {
+    /// Gives it to whom this judgement names.
+    pub(super) fn go(&mut self, judgement: Judgement) {
+        self.fate = Fate::from(judgement.fate);
+        self.assigned = judgement.assignments;
+        self.withheld = judgement.restricted;
+        self.is_listed_again &= matches!(self.fate, Fate::Listed(_));
+    }
+
+    fn revising(mut self, revises: Option<(EntryNo, u32)>, revised: Option<Revised>) -> EntryPlan {
+        if revised.as_ref().is_some_and(|revised| !revised.is_same_subject) {
+            self.judged.story.joins.clear();
+        }
+        let left_baseline = revised.as_ref().is_some_and(|revised| revised.leaves_baseline);
         let (change, news) = revised.map(|revised| (revised.change, revised.news)).unzip();
-        EntryPlan { revises, change, news, ..self }
+        EntryPlan { revises, left_baseline, change, news: news.flatten(), ..self }
     }
 }
 

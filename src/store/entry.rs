@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Read, StoreError, Write, assignment::Told, signed};
+use super::{Read, StoreError, Write, assignment::Told, flood::Holds, signed};
 use crate::{
     change::{self, Change},
     evidence::event::{Event, Personal},
@@ -10,7 +10,7 @@ use crate::{
     model::{
         entry::Entry,
         feed::Feed,
-        id::{ConfigVersion, EntryNo, FeedNo, StoryNo},
+        id::{ConfigVersion, EntryNo, FeedNo, OwnerId, StoryNo},
         stack::{Field, Marks, Method, Severity, Tag, TagKind},
         time::{Time, from_millis, millis},
     },
@@ -180,6 +180,9 @@ impl Write<'_> {
                     }
                 }
             }
+            Answer::Document(arrived) if arrived.partial || arrived.sight.converter_error.is_some() => {}
+            // That nothing came is known only where the document could be believed.
+            Answer::Document(_) | Answer::NotModified(_) if update.status.empties > 0 || update.status.cuts > 0 => {}
             Answer::Document(_) | Answer::NotModified(_) => self.count_quiet_poll(no, now)?,
             Answer::Failed { .. } | Answer::NoNetwork => {}
         }
@@ -220,7 +223,7 @@ impl Write<'_> {
         };
         self.record(poll, now)?;
         let mut applied = AppliedPoll::default();
-        let mut fates = Fates::default();
+        let (mut fates, mut holds) = (Fates::default(), Holds::default());
         let flood = plans.flood;
         for plan in plans.entries {
             let Some((entry, revision, story)) = self.insert_revision(feed, no, &plan, config, now)? else { continue };
@@ -229,17 +232,15 @@ impl Write<'_> {
                 _ => applied.revised += 1,
             }
             applied.urgent += self.insert_judgement(no, &plan, (entry, revision, story), config, now)?;
+            holds.add(&plan, entry, revision);
             fates.add(plan.fate, entry, revision);
         }
         applied.assigned = fates.assigned;
         applied.listed = fates.listed.len();
         applied.not_for_us = fates.not_for_us.len();
         applied.baseline = fates.baseline.len();
-        applied.held = fates.held.len();
-        let held = std::mem::take(&mut fates.held);
-        if !held.is_empty() {
-            self.hold((feed, no), held, flood, config, now)?;
-        }
+        applied.held = fates.held;
+        self.hold((feed, no), holds, flood, config, now)?;
         self.record_fates(feed, no, fates, matched, plans.baseline, config, now)?;
         Ok(applied)
     }
@@ -312,6 +313,7 @@ impl Write<'_> {
                 .tx
                 .prepare_cached("SELECT story FROM entry WHERE no = ?1")?
                 .query_row([entry.0], |row| row.get(0))?;
+            self.keep_keys(&plan.judged.story, StoryNo(story))?;
             return Ok(Some((entry, revision, StoryNo(story))));
         }
         let story = self.story_for(&plan.judged.story, no, now)?;
@@ -335,9 +337,10 @@ impl Write<'_> {
     ) -> Result<usize, StoreError> {
         self.insert_tags(entry, revision, &plan.judged.tags, config, now)?;
         let mut urgent = 0;
-        let joined = if revision == 1 { self.news_of_joining(plan, entry, story)? } else { None };
         for assigned in &plan.assigned {
-            let update = plan.update_for(&assigned.owner).or(joined.as_deref());
+            let joins_as =
+                if revision == 1 { self.news_of_joining(plan.judged.marks, story, &assigned.owner)? } else { None };
+            let update = plan.update_for(&assigned.owner).or(joins_as.as_deref());
             let assigned = Told { assigned, update };
             let is_new = self.assign(story, (entry, revision), assigned, config, now)?;
             let assigned = assigned.assigned;
@@ -367,19 +370,16 @@ impl Write<'_> {
         Ok(())
     }
 
-    /// What a new entry tells those who were told of its story before: that it is exploited, if it is the first to say so.
-    fn news_of_joining(&self, plan: &EntryPlan, entry: EntryNo, story: StoryNo) -> Result<Option<String>, StoreError> {
-        if !plan.judged.marks.exploited || plan.assigned.is_empty() {
-            return Ok(None);
-        }
-        let is_known: bool = self
-            .tx
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM entry JOIN revision ON revision.entry = entry.no
-                     WHERE entry.story = ?1 AND entry.no <> ?2 AND exploited)",
-            )?
-            .query_row(params![story.0, entry.0], |row| row.get(0))?;
-        Ok((!is_known).then(change::exploited_sentence))
+    /// What an entry that joins a story tells an owner who was told of it before: that it is exploited, if nobody told
+    /// them so yet.
+    pub(super) fn news_of_joining(
+        &self,
+        marks: Marks,
+        story: StoryNo,
+        owner: &OwnerId,
+    ) -> Result<Option<String>, StoreError> {
+        let is_news = marks.exploited && self.read().is_told_without_exploitation(story, owner)?;
+        Ok(is_news.then(change::exploited_sentence))
     }
 
     fn insert_tags(
@@ -493,10 +493,10 @@ impl Write<'_> {
 pub(super) struct Fates {
     assigned: usize,
     listed: Vec<(EntryNo, u32)>,
-    listed_to: Option<crate::model::id::OwnerId>,
+    listed_to: Option<OwnerId>,
     not_for_us: Vec<(EntryNo, u32)>,
     baseline: Vec<EntryNo>,
-    held: Vec<(EntryNo, u32)>,
+    held: usize,
 }
 
 impl Fates {
@@ -509,7 +509,7 @@ impl Fates {
             }
             Fate::NotForUs => self.not_for_us.push((entry, revision)),
             Fate::Baseline => self.baseline.push(entry),
-            Fate::Held => self.held.push((entry, revision)),
+            Fate::Held => self.held += 1,
         }
     }
 }

@@ -302,6 +302,33 @@ fn purged_entries_leave_their_keys_and_do_not_come_back_as_news() {
 }
 
 #[test]
+fn an_edit_of_a_purged_entry_is_a_revision_of_it_and_another_entry_under_its_id_is_new() {
+    let mut world = World::company("2026-11-20T07:00:00Z").feed("cert", "").settings("[retention]\nentries = \"30d\"");
+    let mut listed = items(40);
+    world.answer("cert", Answer::ok(document(&listed)));
+    world.tick();
+    world.wait(HOUR * 24 * 40);
+    world.tick();
+    for (_, _, text) in &mut listed {
+        text.push_str(" One note more.");
+    }
+    world.answer("cert", Answer::ok(document(&listed)));
+    world.wait(HOUR * 25);
+    let report = world.tick();
+    assert_eq!((report.poll.sum(|applied| applied.new), report.poll.sum(|applied| applied.revised)), (0, 40));
+    world.wait(HOUR * 24);
+    world.tick();
+    assert_eq!(world.mailbox("maria").len(), 1, "nobody is told of old entries again");
+    world.wait(HOUR * 24 * 40);
+    world.tick();
+    let other =
+        rss(&[("Quillgate 9.2 opens its doors", "a1", "Another text.")]).replace("cert.example/a1", "cert.example/b1");
+    world.answer("cert", Answer::ok(other));
+    world.wait(HOUR * 25);
+    assert_eq!(world.tick().poll.sum(|applied| applied.new), 1, "an id is not enough to bury an entry under");
+}
+
+#[test]
 fn a_story_of_two_feeds_says_everything_that_is_the_owners_in_it() {
     let mut world = World::company("2026-11-20T07:00:00Z")
         .component("tarnbase", "Tarnbase", "maria", &["tarnbase"])
