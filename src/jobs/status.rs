@@ -26,10 +26,10 @@ const UNSIGNED: SignedDuration = SignedDuration::from_hours(2);
 pub enum Reason {
     /// Feeds are overdue: nobody polls.
     NothingPolled,
-    /// The files say otherwise than the configuration that is in force.
-    ConfigurationNotInForce,
     /// This machine reaches nearly none of the hosts that it asks.
     NoNetwork,
+    /// The files say otherwise than the configuration that is in force.
+    ConfigurationNotInForce,
     /// A feed is not there any more.
     FeedGone,
     /// A feed does not let us in.
@@ -58,8 +58,8 @@ impl Reason {
     /// Every reason with its name.
     pub const ALL: [(&'static str, Reason); 14] = [
         ("nothing-polled", Reason::NothingPolled),
-        ("configuration-not-in-force", Reason::ConfigurationNotInForce),
         ("no-network", Reason::NoNetwork),
+        ("configuration-not-in-force", Reason::ConfigurationNotInForce),
         ("feed-gone", Reason::FeedGone),
         ("feed-refused", Reason::FeedRefused),
         ("feed-broken", Reason::FeedBroken),
