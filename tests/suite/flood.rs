@@ -228,7 +228,7 @@ fn h_43_all_routes_a_flood_as_if_it_were_new_and_such_numbers_are_usual_from_the
 }
 
 #[test]
-fn a_released_entry_tells_what_a_new_one_would() {
+fn h_43_a_released_entry_tells_what_a_new_one_would() {
     let mut world = world();
     world.publish("other", &document(&[("Quillgate CVE-2099-10001".to_owned(), "o2".to_owned())]));
     world.wait_until("2026-11-17T08:00:00Z");
