@@ -99,6 +99,11 @@ pub fn canonical(link: &str) -> Option<String> {
     Some(out)
 }
 
+/// Whether a canonical link leads to the front page of a site, which many unrelated entries do.
+pub fn is_front_page(canonical: &str) -> bool {
+    canonical.strip_prefix("https://").is_some_and(|place| !place.contains(['/', '?', '#']))
+}
+
 fn is_tracker(pair: &str) -> bool {
     let name = pair.split_once('=').map_or(pair, |(name, _)| name).to_ascii_lowercase();
     name.starts_with("utm_") || TRACKERS.contains(&name.as_str())

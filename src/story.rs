@@ -20,6 +20,7 @@ use std::{collections::HashSet, fmt};
 use crate::{
     advisory::{AdvisoryId, ids},
     identity::Fingerprint,
+    link,
     model::entry::Entry,
 };
 
@@ -83,7 +84,8 @@ pub fn keys(entry: &Entry, fingerprint: &Fingerprint) -> StoryKeys {
         }
     }
     let mut joins: Vec<StoryKey> = joining.into_iter().map(StoryKey::Advisory).collect();
-    joins.extend(fingerprint.link.as_deref().and_then(link_key));
+    let page = fingerprint.link.as_deref().filter(|link| link.starts_with("https://") && !link::is_front_page(link));
+    joins.extend(page.map(|link| StoryKey::Link(link.to_owned())));
     for category in &entry.categories {
         append(&mut mentions, Some(category));
     }
@@ -143,12 +145,6 @@ fn append(found: &mut Vec<AdvisoryId>, text: Option<&str>) {
             found.push(id);
         }
     }
-}
-
-/// The key of a canonical link, unless it leads to the front page of a site, which many unrelated entries do.
-fn link_key(link: &str) -> Option<StoryKey> {
-    let place = link.strip_prefix("https://")?;
-    place.contains(['/', '?', '#']).then(|| StoryKey::Link(link.to_owned()))
 }
 
 #[cfg(test)]

@@ -17,6 +17,13 @@ pub fn clean(text: &str, max: usize) -> String {
     plain.finish()
 }
 
+/// What stands before a place in the same clause, at most so many bytes; `ends` are what clauses end with.
+pub(crate) fn clause_before<'t>(text: &'t str, at: usize, most: usize, ends: &[&str]) -> &'t str {
+    let before = text.get(text.ceil_char_boundary(at.saturating_sub(most))..at).unwrap_or_default();
+    let start = ends.iter().filter_map(|end| before.rfind(end).map(|found| found + end.len())).max().unwrap_or(0);
+    before.get(start..).unwrap_or_default()
+}
+
 /// Plain text under construction.
 struct Plain {
     out: String,

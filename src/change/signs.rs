@@ -5,10 +5,12 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::model::entry::Entry;
+use crate::{model::entry::Entry, text};
 
 /// How far before a statement a denial is looked for, in bytes.
 const CLAUSE: usize = 90;
+/// What ends a clause.
+const ENDS: &[&str] = &[". ", "! ", "? ", "; ", ": ", "\n", ", "];
 
 /// Words that state a fix.
 static FIX: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -77,7 +79,7 @@ pub(super) fn states_fix(entry: &Entry) -> bool {
                 fix.find_iter(text).any(|found| {
                     let after = text.get(found.end()..).unwrap_or_default().trim_start();
                     let is_denied_after = ["yet", "soon", "not"].iter().any(|word| after.starts_with(word));
-                    !is_denied_after && !is_match(&NOT_YET, clause_before(text, found.start()))
+                    !is_denied_after && !is_match(&NOT_YET, text::clause_before(text, found.start(), CLAUSE, ENDS))
                 })
             })
     })
@@ -91,7 +93,7 @@ pub(super) fn states_withdrawal(entry: &Entry) -> bool {
                 && WITHDRAWN.as_ref().is_some_and(|stated| {
                     stated.find_iter(text).any(|found| {
                         !found.as_str().to_ascii_lowercase().contains(" not ")
-                            && !is_match(&NOT_YET, clause_before(text, found.start()))
+                            && !is_match(&NOT_YET, text::clause_before(text, found.start(), CLAUSE, ENDS))
                     })
                 })
         })
@@ -108,18 +110,6 @@ fn texts(entry: &Entry) -> impl Iterator<Item = &str> {
 
 fn is_match(words: &LazyLock<Option<Regex>>, text: &str) -> bool {
     words.as_ref().is_some_and(|words| words.is_match(text))
-}
-
-/// What stands before this place in the same clause.
-fn clause_before(text: &str, at: usize) -> &str {
-    let mut from = at.saturating_sub(CLAUSE);
-    while !text.is_char_boundary(from) {
-        from += 1;
-    }
-    let before = text.get(from..at).unwrap_or_default();
-    let ends = [". ", "! ", "? ", "; ", ": ", "\n", ", "];
-    let start = ends.iter().filter_map(|end| before.rfind(end).map(|found| found + end.len())).max().unwrap_or(0);
-    before.get(start..).unwrap_or_default()
 }
 
 #[cfg(test)]

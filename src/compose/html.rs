@@ -196,8 +196,16 @@ impl Story {
     }
 
     fn more_sources(&self) -> Option<String> {
-        let more = self.sources.len().saturating_sub(SHOWN);
-        (more > 0).then(|| format!("and {} more in the text part", grouped(more as u64)))
+        let in_text = self.sources.len().saturating_sub(SHOWN);
+        let words = |n: usize| grouped(n as u64);
+        match (in_text, self.more_sources) {
+            (0, 0) => None,
+            (_, 0) => Some(format!("and {} more in the text part", words(in_text))),
+            (0, more) => Some(format!("and {} more", words(more))),
+            (_, more) => {
+                Some(format!("and {} more, {} of them in the text part", words(in_text + more), words(in_text)))
+            }
+        }
     }
 
     /// Five answers, each an address and its word.

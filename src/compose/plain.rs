@@ -99,14 +99,17 @@ fn story(page: &mut Page, story: &Story) {
     page.alone("   ", &story.answer_url);
 }
 
-/// The sources by name, then each address once.
+/// The sources by name and how many more there are, then each address once.
 fn sources(page: &mut Page, story: &Story) {
     let mut feeds: Vec<&str> = story.sources.iter().map(|source| source.feed.as_str()).collect();
     feeds.dedup();
-    match feeds.as_slice() {
-        [] => {}
-        [one] => page.wrapped("   ", &format!("Source: {one}")),
-        several => page.wrapped("   ", &format!("Sources: {}", several.join(", "))),
+    match (feeds.as_slice(), story.more_sources) {
+        ([], _) => {}
+        ([one], 0) => page.wrapped("   ", &format!("Source: {one}")),
+        (several, 0) => page.wrapped("   ", &format!("Sources: {}", several.join(", "))),
+        (several, more) => {
+            page.wrapped("   ", &format!("Sources: {}, and {} more", several.join(", "), grouped(more as u64)));
+        }
     }
     let mut shown: Vec<&Link> = Vec::new();
     for link in std::iter::once(&story.link).chain(story.sources.iter().map(|Source { link, .. }| link)) {

@@ -106,8 +106,10 @@ pub(super) struct Story {
     pub reason: String,
     /// The proof: term, place, method, confidence; the best first.
     pub proofs: Vec<String>,
-    /// Every feed that reports it.
+    /// The feeds that report it.
     pub sources: Vec<Source>,
+    /// How many entries more report it.
+    pub more_sources: usize,
     /// When it was published and first seen.
     pub dates: String,
     /// Where it is answered.
@@ -236,6 +238,7 @@ fn story(story: &DigestStory, content: &DigestContent, judge: &Judge) -> Story {
         reason: judge.defang(&cut(&story.reason, MAX_REASON)),
         proofs: story.tags.iter().map(|(name, tag)| judge.defang(&proof(name, tag, &story.reason))).collect(),
         sources: story.sources.iter().map(|one| source(one, judge)).collect(),
+        more_sources: story.more_sources,
         dates: dates(story, content),
         answer_url: story.answer_url.clone(),
     }

@@ -19,7 +19,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Found, Identified, Known, arxiv, content, link_identity};
-use crate::model::{entry::Entry, id::EntryNo};
+use crate::{
+    link,
+    model::{entry::Entry, id::EntryNo},
+};
 
 /// The shortest text that tells one entry from another, in bytes.
 const TELLING: usize = 80;
@@ -147,10 +150,6 @@ fn title_of(title: Option<&str>) -> Option<&str> {
     title.map(str::trim).filter(|title| !title.is_empty())
 }
 
-fn is_front_page(link: &str) -> bool {
-    link.strip_prefix("https://").is_some_and(|place| !place.contains(['/', '?', '#']))
-}
-
 impl<'k> Shelf<'k> {
     fn new<'l>(recent: &'k [Known], claimed: &HashSet<EntryNo>, document: impl Iterator<Item = &'l str>) -> Self {
         let mut shelf = Shelf {
@@ -211,7 +210,7 @@ impl<'k> Shelf<'k> {
 
     /// The link of an item, if it belongs to this item and at most one known entry alone.
     fn own<'i>(&self, item: &'i Unknown<'_>) -> Option<&'i str> {
-        let link = item.link.as_deref().filter(|link| !link.is_empty() && !is_front_page(link))?;
+        let link = item.link.as_deref().filter(|link| !link.is_empty() && !link::is_front_page(link))?;
         let at_most_once = |counts: &HashMap<String, usize>| counts.get(link).is_none_or(|count| *count <= 1);
         (at_most_once(&self.in_document) && at_most_once(&self.in_store)).then_some(link)
     }

@@ -88,8 +88,10 @@ fn page_story(
     told: (EntryNo, &str),
     answers: Vec<GivenAnswer>,
 ) -> Result<Option<PageStory>, StoreError> {
-    let Some(row) = read.story(no)? else { return Ok(None) };
-    let seen = SeenStory::of(config, read, owner, &row, told)?;
+    if read.story_first_seen(no)?.is_none() {
+        return Ok(None);
+    }
+    let seen = SeenStory::of(config, read, owner, no, told)?;
     Ok(Some(PageStory {
         story: no,
         number,
@@ -100,6 +102,7 @@ fn page_story(
         reason: seen.reason,
         tags: seen.tags,
         sources: seen.sources,
+        more_sources: seen.more_sources,
         answers,
     }))
 }

@@ -19,7 +19,7 @@ use crate::{
     },
     route,
     schedule::Schedule,
-    store::{ListedRow, NewDigest, NoticeRow, PendingRow, Read, StoreError, StoryRow, WithheldRow, Write},
+    store::{ListedRow, NewDigest, NoticeRow, PendingRow, Read, StoreError, WithheldRow, Write},
     token::{self, LinkKey, Scope},
 };
 
@@ -333,8 +333,8 @@ fn waiting_stories(
         if feed_label(config, read, &pending.feed)? > owner.tlp {
             continue;
         }
-        if let Some(row) = read.story(pending.story)? {
-            let (story, of) = story_of(config, read, owner, &pending, &row)?;
+        if let Some(first_seen) = read.story_first_seen(pending.story)? {
+            let (story, of) = story_of(config, read, owner, &pending, first_seen)?;
             feeds.extend(of);
             stories.push((story, pending));
         }
@@ -386,11 +386,11 @@ fn story_of(
     read: &Read<'_>,
     owner: &Owner,
     pending: &PendingRow,
-    row: &StoryRow,
+    first_seen: Time,
 ) -> Result<(DigestStory, Vec<FeedNo>), StoreError> {
-    let seen = SeenStory::of(config, read, owner, row, (pending.entry, &pending.reason))?;
+    let seen = SeenStory::of(config, read, owner, pending.story, (pending.entry, &pending.reason))?;
     let story = DigestStory {
-        story: row.no,
+        story: pending.story,
         number: 0,
         title: seen.title,
         link: seen.link,
@@ -401,9 +401,10 @@ fn story_of(
         changes: changes(read, pending)?,
         tags: seen.tags,
         sources: seen.sources,
+        more_sources: seen.more_sources,
         urgent: pending.urgent,
         published: seen.published,
-        first_seen: row.first_seen,
+        first_seen,
         answer_url: String::new(),
     };
     Ok((story, seen.feeds))

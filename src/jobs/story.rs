@@ -1,23 +1,29 @@
 //! A story as one owner may see it: what the digest and the acknowledgement page share. Entries of feeds above the
-//! owner's ceiling are not there.
+//! owner's ceiling are not there, nor are those that went to nobody: held, of the baseline, not for us.
+
+use std::collections::HashMap;
 
 use crate::{
     advisory,
     model::{
         digest::StorySource,
         feed::Tlp,
-        id::{AssignmentNo, EntryNo, FeedId, FeedNo, OwnerId},
+        id::{AssignmentNo, EntryNo, FeedId, FeedNo, OwnerId, StoryNo},
         owner::Owner,
         settings::Config,
         stack::{Marks, Tag, TagKind},
         time::Time,
     },
     route::{self, Assigned, Withheld},
-    store::{Read, Reassigned, StoreError, StoryRow, StorySourceRow},
+    store::{EntryRow, Read, Reassigned, StoreError, ToldRow},
 };
 
 /// How many CVE ids are shown.
 const MAX_CVES: usize = 32;
+/// The most entries of a story that are read and named as its sources.
+const MAX_SOURCES: usize = 20;
+/// How many of them may be of one feed.
+const MAX_OF_ONE_FEED: usize = 3;
 /// How many characters of another source's title are shown.
 const MAX_OTHER_TITLE: usize = 90;
 
@@ -30,6 +36,8 @@ pub(super) struct SeenStory {
     pub(super) cves: Vec<String>,
     pub(super) marks: Marks,
     pub(super) sources: Vec<StorySource>,
+    /// How many entries more say it.
+    pub(super) more_sources: usize,
     pub(super) published: Option<Time>,
     /// The feeds that say any of it.
     pub(super) feeds: Vec<FeedNo>,
@@ -46,31 +54,34 @@ impl SeenStory {
         config: &Config,
         read: &Read<'_>,
         owner: &Owner,
-        row: &StoryRow,
+        story: StoryNo,
         (brought_by, reason): (EntryNo, &str),
     ) -> Result<SeenStory, StoreError> {
-        let seen: Vec<&StorySourceRow> = row.sources.iter().filter(|one| label(config, one) <= owner.tlp).collect();
-        let brought = seen.iter().find(|one| one.entry.no == brought_by).or(seen.first());
-        let entry = brought.map(|one| &one.entry.entry);
+        let mut seen = read.told_entries(story)?;
+        seen.retain(|one| label(config, one) <= owner.tlp);
+        let brought_by = seen.iter().find(|one| one.entry == brought_by).or(seen.first()).map(|one| one.entry);
+        let mut named: Vec<(&ToldRow, EntryRow)> = Vec::new();
+        for one in chosen(&seen, brought_by) {
+            named.extend(read.entry(one.entry)?.map(|row| (one, row)));
+        }
+        let brought = named.iter().find(|(one, _)| Some(one.entry) == brought_by).map(|(_, row)| &row.entry);
         let mut text = String::new();
-        let mut marks = Marks::default();
-        for one in &seen {
-            let of = &one.entry.entry;
-            for part in [&of.title, &of.summary, &of.body].into_iter().flatten() {
+        for (_, row) in &named {
+            for part in [&row.entry.title, &row.entry.summary, &row.entry.body].into_iter().flatten() {
                 text.push_str(part);
                 text.push('\n');
             }
-            marks = worst(marks, one.entry.marks);
         }
-        let tags = named_tags(config, owner, all_tags(read, &seen)?);
+        let tags = named_tags(config, owner, all_tags(read, &named)?);
         Ok(SeenStory {
-            title: entry.and_then(|entry| entry.title.clone()).unwrap_or_else(|| "(no title)".to_owned()),
-            link: entry.and_then(|entry| entry.link.clone()),
-            summary: entry.and_then(|entry| entry.summary.clone().or_else(|| entry.body.clone())),
+            title: brought.and_then(|entry| entry.title.clone()).unwrap_or_else(|| "(no title)".to_owned()),
+            link: brought.and_then(|entry| entry.link.clone()),
+            summary: brought.and_then(|entry| entry.summary.clone().or_else(|| entry.body.clone())),
             cves: cves(&text),
-            marks,
-            sources: sources(config, &seen, entry.and_then(|entry| entry.title.as_deref())),
-            published: entry.and_then(|entry| entry.published.or(entry.updated)),
+            marks: seen.iter().map(|one| one.marks).fold(Marks::default(), worst),
+            sources: sources(config, &named, brought.and_then(|entry| entry.title.as_deref())),
+            more_sources: seen.len() - named.len(),
+            published: brought.and_then(|entry| entry.published.or(entry.updated)),
             feeds: seen.iter().map(|one| one.feed).collect(),
             reason: whole_reason(config, owner, reason, &tags),
             tags,
@@ -78,11 +89,29 @@ impl SeenStory {
     }
 }
 
+/// The entries that are named, oldest first: the one that brought the story, and of the others a few of each feed.
+fn chosen(seen: &[ToldRow], brought_by: Option<EntryNo>) -> Vec<&ToldRow> {
+    let (brought, others): (Vec<&ToldRow>, Vec<&ToldRow>) = seen.iter().partition(|one| Some(one.entry) == brought_by);
+    let mut of_feed: HashMap<FeedNo, usize> = HashMap::new();
+    let mut chosen: Vec<&ToldRow> = brought
+        .into_iter()
+        .chain(others)
+        .filter(|one| {
+            let count = of_feed.entry(one.feed).or_default();
+            *count += 1;
+            *count <= MAX_OF_ONE_FEED
+        })
+        .take(MAX_SOURCES)
+        .collect();
+    chosen.sort_by_key(|one| one.entry);
+    chosen
+}
+
 /// The tags of these entries' newest revisions, each component and topic once with its best proof.
-fn all_tags(read: &Read<'_>, seen: &[&StorySourceRow]) -> Result<Vec<Tag>, StoreError> {
+fn all_tags(read: &Read<'_>, named: &[(&ToldRow, EntryRow)]) -> Result<Vec<Tag>, StoreError> {
     let mut tags: Vec<Tag> = Vec::new();
-    for one in seen {
-        for tag in read.tags(one.entry.no, one.entry.revision)? {
+    for (_, row) in named {
+        for tag in read.tags(row.no, row.revision)? {
             match tags.iter_mut().find(|known| known.kind == tag.kind && known.id == tag.id) {
                 Some(known) if known.confidence < tag.confidence => *known = tag,
                 Some(_) => {}
@@ -116,7 +145,7 @@ fn whole_reason(config: &Config, owner: &Owner, reason: &str, tags: &[(String, T
 }
 
 /// The label of a source: as configured, else as the feed was configured last.
-fn label(config: &Config, source: &StorySourceRow) -> Tlp {
+fn label(config: &Config, source: &ToldRow) -> Tlp {
     config.feed(&source.feed_id).map_or(source.label, |feed| feed.tlp)
 }
 
@@ -154,13 +183,13 @@ fn cves(text: &str) -> Vec<String> {
 }
 
 /// The feeds of a story, each with its own title of it where that is another than the one above.
-fn sources(config: &Config, seen: &[&StorySourceRow], title: Option<&str>) -> Vec<StorySource> {
+fn sources(config: &Config, named: &[(&ToldRow, EntryRow)], title: Option<&str>) -> Vec<StorySource> {
     let mut sources: Vec<StorySource> = Vec::new();
-    for one in seen {
+    for (one, row) in named {
         let name = feed_name(config, &one.feed_id);
-        let other = one.entry.entry.title.as_deref().filter(|other| Some(*other) != title);
+        let other = row.entry.title.as_deref().filter(|other| Some(*other) != title);
         let feed = other.map_or_else(|| name.clone(), |other| format!("{name} (\"{}\")", shortened(other)));
-        let source = StorySource { feed, link: one.entry.entry.link.clone() };
+        let source = StorySource { feed, link: row.entry.link.clone() };
         if !sources.contains(&source) {
             sources.push(source);
         }

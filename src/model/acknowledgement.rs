@@ -142,8 +142,10 @@ pub struct PageStory {
     pub reason: String,
     /// The tags that led here, each with the name of its component or topic.
     pub tags: Vec<(String, Tag)>,
-    /// Every feed that reports it.
+    /// The feeds that report it, within bounds.
     pub sources: Vec<StorySource>,
+    /// How many entries more report it.
+    pub more_sources: usize,
     /// What was said of it so far, by anybody, oldest first.
     pub answers: Vec<GivenAnswer>,
 }

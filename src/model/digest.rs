@@ -65,8 +65,10 @@ pub struct DigestStory {
     pub changes: Vec<String>,
     /// The tags that led here, best first, each with the name of its component or topic.
     pub tags: Vec<(String, Tag)>,
-    /// Every feed that reports it.
+    /// The feeds that report it, within bounds.
     pub sources: Vec<StorySource>,
+    /// How many entries more report it.
+    pub more_sources: usize,
     /// Whether it did not wait for the hour.
     pub urgent: bool,
     /// When the publisher says it was published; `None`: no date, or one that cannot be.

@@ -38,7 +38,7 @@ pub use self::{
     faults::Faults,
     feed::BaselineRow,
     flood::{FloodRow, HeldEntry},
-    story::{StoryRow, StorySourceRow},
+    story::{StoryRow, StorySourceRow, ToldRow},
 };
 use crate::{clock::Clock, evidence::event::Event, model::time::Time};
 

@@ -10,11 +10,27 @@ use super::{
 use crate::{
     model::{
         feed::Tlp,
-        id::{FeedId, FeedNo, StoryNo},
+        id::{EntryNo, FeedId, FeedNo, StoryNo},
+        stack::{Marks, Severity},
         time::{Time, from_millis, millis},
     },
     story::{StoryKey, StoryKeys, first_held},
 };
+
+/// An entry of a story that went to somebody, without its texts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToldRow {
+    /// The entry.
+    pub entry: EntryNo,
+    /// Its feed.
+    pub feed: FeedNo,
+    /// The identifier of the feed.
+    pub feed_id: FeedId,
+    /// The label that the configuration gave the feed last.
+    pub label: Tlp,
+    /// How bad it says it is.
+    pub marks: Marks,
+}
 
 /// One entry of a story with the feed that brought it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +39,6 @@ pub struct StorySourceRow {
     pub feed: FeedNo,
     /// Its identifier.
     pub feed_id: FeedId,
-    /// The label that the configuration gave the feed last.
-    pub label: Tlp,
     /// The entry's newest revision.
     pub entry: EntryRow,
 }
@@ -50,28 +64,66 @@ impl StoryRow {
 impl Read<'_> {
     /// A story with everything in it.
     pub fn story(&self, story: StoryNo) -> Result<Option<StoryRow>, StoreError> {
-        let first_seen: Option<i64> = self
-            .tx
-            .prepare_cached("SELECT first_seen_at FROM story WHERE no = ?1")?
-            .query_row([story.0], |row| row.get(0))
-            .optional()?;
-        let Some(first_seen) = first_seen else { return Ok(None) };
+        let Some(first_seen) = self.story_first_seen(story)? else { return Ok(None) };
         let sql = format!(
-            "SELECT {ENTRY_COLUMNS}, feed.id, tlp FROM entry
+            "SELECT {ENTRY_COLUMNS}, feed.id FROM entry
              JOIN revision ON revision.entry = entry.no
                  AND revision.n = (SELECT max(n) FROM revision AS newest WHERE newest.entry = entry.no)
-             JOIN feed ON feed.no = entry.feed JOIN feed_state ON feed_state.feed = feed.no
-             WHERE entry.story = ?1 ORDER BY entry.no"
+             JOIN feed ON feed.no = entry.feed WHERE entry.story = ?1 ORDER BY entry.no"
         );
         let mut query = self.tx.prepare_cached(&sql)?;
         let sources = query
             .query_map([story.0], |row| {
                 let entry = entry_row(row)?;
                 let feed_id = FeedId::new(row.get::<_, String>(18)?);
-                Ok(StorySourceRow { feed: entry.feed, feed_id, label: label(&row.get::<_, String>(19)?), entry })
+                Ok(StorySourceRow { feed: entry.feed, feed_id, entry })
             })?
             .collect::<Result<_, _>>()?;
-        Ok(Some(StoryRow { no: story, first_seen: from_millis(first_seen), sources }))
+        Ok(Some(StoryRow { no: story, first_seen, sources }))
+    }
+
+    /// When the first entry of a story was first seen; `None`: there is no such story.
+    pub fn story_first_seen(&self, story: StoryNo) -> Result<Option<Time>, StoreError> {
+        let at: Option<i64> = self
+            .tx
+            .prepare_cached("SELECT first_seen_at FROM story WHERE no = ?1")?
+            .query_row([story.0], |row| row.get(0))
+            .optional()?;
+        Ok(at.map(from_millis))
+    }
+
+    /// The entries of a story that ever went to somebody, oldest first; those that are held, of the baseline or not for
+    /// us are not among them.
+    pub fn told_entries(&self, story: StoryNo) -> Result<Vec<ToldRow>, StoreError> {
+        let mut query = self.tx.prepare_cached(
+            "SELECT entry.no, entry.feed, feed.id, tlp, exploited, cvss, severity FROM entry
+             JOIN revision ON revision.entry = entry.no
+                 AND revision.n = (SELECT max(n) FROM revision AS newest WHERE newest.entry = entry.no)
+             JOIN feed ON feed.no = entry.feed JOIN feed_state ON feed_state.feed = feed.no
+             WHERE entry.story = ?1
+                 AND (EXISTS (SELECT 1 FROM revision AS early
+                          WHERE early.entry = entry.no AND early.fate IN ('assigned', 'listed'))
+                      OR EXISTS (SELECT 1 FROM held_state
+                          WHERE held_state.entry = entry.no AND ended IN ('assigned', 'listed')))
+             ORDER BY entry.no",
+        )?;
+        let rows = query
+            .query_map([story.0], |row| {
+                let severity: Option<String> = row.get(6)?;
+                Ok(ToldRow {
+                    entry: EntryNo(row.get(0)?),
+                    feed: FeedNo(row.get(1)?),
+                    feed_id: FeedId::new(row.get::<_, String>(2)?),
+                    label: label(&row.get::<_, String>(3)?),
+                    marks: Marks {
+                        exploited: row.get(4)?,
+                        cvss_tenths: row.get(5)?,
+                        severity: severity.and_then(|word| Severity::parse(&word)),
+                    },
+                })
+            })?
+            .collect::<Result<_, _>>()?;
+        Ok(rows)
     }
 
     /// Stories by number, newest first, from below `before` on, at most `limit`. `text`: only those with an entry

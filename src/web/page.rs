@@ -158,6 +158,7 @@ struct ShownStory {
     reason: String,
     proofs: Vec<String>,
     sources: Vec<(String, Link)>,
+    more_sources: Option<String>,
     answers: Vec<Earlier>,
 }
 
@@ -327,6 +328,7 @@ fn shown(story: &PageStory, page: &AnswerPage, judge: &Judge) -> ShownStory {
             .iter()
             .map(|source| (judge.defang(&cut(&source.feed, 80)), judge.link(source.link.as_deref())))
             .collect(),
+        more_sources: (story.more_sources > 0).then(|| format!("and {} more", grouped(story.more_sources as u64))),
         answers: story.answers.iter().map(|answer| earlier(answer, &page.timezone)).collect(),
     }
 }

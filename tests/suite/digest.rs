@@ -129,6 +129,7 @@ fn story(number: usize, title: &str) -> DigestStory {
             source("Quillgate PSIRT", &maker),
             source("Example CERT", &format!("https://cert.example/2099/{}", 86 + number)),
         ],
+        more_sources: 0,
         urgent: false,
         published: Some("2026-11-19T10:00:00Z".parse().unwrap()),
         first_seen: "2026-11-19T18:40:00Z".parse().unwrap(),
@@ -735,6 +736,18 @@ fn m_21_the_text_part_has_every_story_every_link_and_every_answer() {
     {
         assert!(mail.text.contains(words), "{words}");
     }
+}
+
+#[test]
+fn sources_that_are_not_named_are_counted_in_both_parts() {
+    let mut content = content();
+    content.stories[0].more_sources = 1_481;
+    content.stories[2].more_sources = 2;
+    let mail = mail(&content);
+    assert!(mail.text.contains("Sources: Quillgate PSIRT, Example CERT, and 1,481 more"), "{}", mail.text);
+    assert!(mail.text.contains("Sources: Quillgate PSIRT, and 2 more"), "{}", mail.text);
+    let html = tree(&mail.html).1.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(html.contains(", and 1,481 more") && html.contains(", and 2 more"), "{html}");
 }
 
 #[test]

@@ -147,3 +147,37 @@ fn a_routed_group_and_a_topic_reach_their_owners_with_the_reason() {
         "every tag stores its term, field, span and snippet"
     );
 }
+
+#[test]
+fn what_went_to_nobody_is_no_source_of_a_story() {
+    let junk = ("Junk on CVE-2099-10001", "j1", "It is being exploited in the wild.");
+    let mut world = World::company(FRIDAY)
+        .feed("none", "unmatched = \"none\"")
+        .feed("baseline", "baseline = 0")
+        .feed("list", "owner = \"jon\"")
+        .feed("vendor", "");
+    for feed in ["none", "baseline", "list"] {
+        world.publish(feed, &rss(&[junk]));
+    }
+    world.publish("vendor", &rss(&[("Quillgate CVE-2099-10001", "v1", "Text.")]));
+    world.tick();
+    assert_eq!(world.stories().iter().map(|story| story.sources.len()).collect::<Vec<_>>(), [4]);
+    let mail = &world.mailbox("maria")[0];
+    let sources = mail.lines().find(|line| line.contains("Sources:")).unwrap_or_else(|| panic!("{mail}"));
+    assert!(sources.contains("Vendor") && sources.contains("List"), "{mail}");
+    assert!(!mail.contains("None (") && !mail.contains("Baseline ("), "{mail}");
+}
+
+#[test]
+fn a_story_of_hundreds_of_entries_names_three_of_a_feed_and_counts_the_others() {
+    let mut world = World::company(FRIDAY).feed("many", "baseline = 1000").feed("vendor", "baseline = 0");
+    let items: Vec<(String, String)> =
+        (0..300).map(|n| (format!("Quillgate CVE-2099-10001 note {n}"), format!("m{n}"))).collect();
+    let items: Vec<(&str, &str, &str)> = items.iter().map(|(title, path)| (&**title, &**path, "Text.")).collect();
+    world.publish("many", &rss(&items));
+    world.publish("vendor", &rss(&[]));
+    world.tick();
+    let mail = &world.mailbox("maria")[0];
+    assert_eq!(mail.matches("https://cert.example/m").count(), 3, "{mail}");
+    assert!(mail.split_whitespace().collect::<Vec<_>>().join(" ").contains("and 297 more"), "{mail}");
+}

@@ -44,6 +44,7 @@ fn story(number: usize, title: &str) -> PageStory {
             },
             StorySource { feed: "Example CERT".to_owned(), link: Some("https://cert.example/2099/87".to_owned()) },
         ],
+        more_sources: 0,
         answers: Vec::new(),
     }
 }
