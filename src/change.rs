@@ -2,8 +2,9 @@
 //! versions are found and who is told is the business of others.
 //!
 //! **Material** is what changes somebody's work: it is stated to be exploited (or used for ransomware) and was not, its
-//! severity is higher or stated for the first time, other CVE ids, a fix where there was none, a withdrawal, another
+//! severity is higher, or high or critical where none was stated, other CVE ids, a fix where there was none, a withdrawal, another
 //! component of the stack, or a text that was rewritten: most of what it said is gone, and most of what it says is new.
+//! What most of a document says anew at once ([`Kind`]) is the publisher's way of writing, not news.
 //! Everything else (a word, a link, a category, a lower severity) is a revision that is recorded and mailed to nobody.
 
 mod signs;
@@ -120,6 +121,30 @@ pub struct Change {
     pub more: usize,
 }
 
+/// A kind of change that says nothing of any one entry where most of a document has it at once. Exploitation is none of
+/// them: it is told however many it is stated of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A severity that was not stated, or another one.
+    Severity,
+    /// CVE ids that came or went.
+    Cves,
+    /// A fix.
+    Fix,
+    /// A withdrawal.
+    Withdrawn,
+    /// Another component.
+    Components,
+    /// Another text.
+    Rewritten,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 6] =
+        [Kind::Severity, Kind::Cves, Kind::Fix, Kind::Withdrawn, Kind::Components, Kind::Rewritten];
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
 fn is_false(value: &bool) -> bool {
     !value
@@ -223,8 +248,37 @@ impl Change {
         self.exploited || self.ransomware || self.is_more_severe()
     }
 
+    /// A first statement that is low or medium says nothing worse than its absence did.
     fn is_more_severe(&self) -> bool {
-        self.severity.is_some_and(|(was, is)| is > was)
+        self.severity.is_some_and(|(was, is)| is > was.or(Some(Severity::Medium)))
+    }
+
+    /// Whether it has something of this kind.
+    pub fn has(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Severity => self.severity.is_some(),
+            Kind::Cves => !(self.cves_added.is_empty() && self.cves_removed.is_empty()),
+            Kind::Fix => self.fix,
+            Kind::Withdrawn => self.withdrawn,
+            Kind::Components => !self.components.is_empty(),
+            Kind::Rewritten => self.rewritten,
+        }
+    }
+
+    /// The change without everything of these kinds.
+    #[must_use]
+    pub fn without(mut self, kinds: &[Kind]) -> Change {
+        for kind in kinds {
+            match kind {
+                Kind::Severity => self.severity = None,
+                Kind::Cves => (self.cves_added, self.cves_removed) = (Vec::new(), Vec::new()),
+                Kind::Fix => self.fix = false,
+                Kind::Withdrawn => self.withdrawn = false,
+                Kind::Components => self.components.clear(),
+                Kind::Rewritten => self.rewritten = false,
+            }
+        }
+        self
     }
 
     /// The change of this entry without what an owner was told already, by another entry of the story or by an earlier

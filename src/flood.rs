@@ -5,7 +5,7 @@
 //! usual. The usual is the most that one of the feed's last polls with news brought, so that a monthly patch day or a
 //! daily announcement of hundreds is usual after it came once. Floods that were held do not count, unless a person let
 //! all of their entries pass. While a feed has brought news fewer than [`SETTLED`] times, the size of its first document
-//! counts as well, and never less than [`UNSETTLED`]. A first poll is a baseline and never a flood.
+//! counts as well, and never less than [`UNSETTLED`]. Entries that leave the baseline count as new. A first poll is a baseline and never a flood.
 
 use crate::model::stack::{Marks, Method, Tag, TagKind};
 

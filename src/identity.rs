@@ -59,8 +59,31 @@ pub struct Known {
     pub title: Option<String>,
     /// Its link, as that revision has it.
     pub link: Option<String>,
+    /// What is left of both where retention removed them.
+    pub traces: Option<Traces>,
     /// Whether it was found under another name than its own key.
     pub is_alias: bool,
+}
+
+/// What is left of a title and a link whose texts retention removed: enough to know them again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Traces {
+    /// Of the title.
+    pub title: Option<Key>,
+    /// Of what the link is known by.
+    pub link: Option<Key>,
+}
+
+impl Traces {
+    /// The traces of this title and this link, as an entry states them.
+    pub fn of(title: Option<&str>, link: Option<&str>) -> Traces {
+        let title = title.map(str::trim).filter(|title| !title.is_empty());
+        let link = link.map(link_identity).filter(|link| !link.is_empty());
+        Traces {
+            title: title.map(|title| keyed("title-trace", &[title])),
+            link: link.map(|link| keyed("link-trace", &[&link])),
+        }
+    }
 }
 
 /// How an item is looked up among the known entries of its feed.
@@ -396,7 +419,14 @@ impl<'e> Item<'e> {
     }
 
     fn has_title_of(&self, known: &Known) -> bool {
+        if let Some(traces) = &known.traces {
+            return traces.title == self.traces().title;
+        }
         self.title.as_deref() == known.title.as_deref().map(str::trim).filter(|title| !title.is_empty())
+    }
+
+    fn traces(&self) -> Traces {
+        Traces::of(self.title.as_deref(), self.entry.link.as_deref())
     }
 
     /// Whether everything but title and link is as it was, and there is something.
@@ -406,6 +436,9 @@ impl<'e> Item<'e> {
     }
 
     fn has_link_of(&self, known: &Known) -> bool {
+        if let Some(traces) = &known.traces {
+            return traces.link == self.traces().link;
+        }
         self.link == known.link.as_deref().map(link_identity).filter(|link| !link.is_empty())
     }
 }

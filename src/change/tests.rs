@@ -55,6 +55,8 @@ fn every_other_change_is_told_to_nobody() {
     for (before, now) in [
         ("", "A word."),
         ("Severity: critical", "Severity: low"),
+        ("", "Severity: low"),
+        ("", "CVSS score: 6.9"),
         ("It is being exploited in the wild.", ""),
         ("Fixed in 9.1.4.", "Fixed in 9.1.5."),
         ("one", "two"),
@@ -123,7 +125,9 @@ fn what_comes_back_after_it_was_told_is_no_news() {
 #[test]
 fn only_what_is_worse_leaves_the_baseline() {
     let worse = |before: &str, now: &str| between(&version("t", before), &version("t", now)).is_worse();
-    assert!(worse("", "Severity: low"));
+    assert!(worse("", "Severity: high"));
+    assert!(worse("Severity: low", "Severity: medium"));
+    assert!(!worse("", "Severity: medium"));
     assert!(worse("Severity: low", "Severity: high"));
     assert!(worse("", "exploited in the wild"));
     assert!(!worse("Severity: high", "Severity: low"));

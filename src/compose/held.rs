@@ -26,7 +26,7 @@ pub(super) struct Held {
 /// Puts a flood into words.
 pub(super) fn held(flood: &HeldFlood, judge: &Judge) -> Held {
     let name = judge.defang(&cut(&flood.feed, MAX_NAME));
-    let mut words = format!("{name} {}", brought(flood.entries + flood.sent, flood.usual));
+    let mut words = format!("{name} {}", brought(flood.entries + flood.sent, flood.usual, flood.has_changed));
     words.push(' ');
     words.push_str(&mailed(flood.sent));
     if let Some(matched) = matched(&flood.matched) {
@@ -39,9 +39,12 @@ fn them(entries: usize) -> String {
     if entries == 1 { "it".to_owned() } else { format!("the {}", grouped(entries as u64)) }
 }
 
-/// `brought 10,000 new entries; usually it brings at most 12 at once.`
-pub(crate) fn brought(entries: usize, usual: usize) -> String {
-    let entries = count(entries, "new entry", "new entries");
+/// `brought 10,000 new entries; usually it brings at most 12 at once.`; `has_changed`: some of them are old ones.
+pub(crate) fn brought(entries: usize, usual: usize, has_changed: bool) -> String {
+    let entries = match has_changed {
+        false => count(entries, "new entry", "new entries"),
+        true => count(entries, "new or changed entry", "new or changed entries"),
+    };
     format!("brought {entries}; usually it brings at most {} at once.", grouped(usual as u64))
 }
 
@@ -81,6 +84,7 @@ mod tests {
             entries,
             usual: 12,
             sent,
+            has_changed: false,
             matched: vec![("Quillgate VPN".to_owned(), 40), ("libmarrow".to_owned(), 2)],
             decide_url: "https://sigtrail.example.com/a/token/held/1".to_owned(),
         }

@@ -154,6 +154,11 @@ pub enum Event {
         /// On how many hosts.
         hosts: usize,
     },
+    /// A feed could be connected to again after such a time.
+    NetworkBack {
+        /// Since when there had been no network, as far as polls showed.
+        since: Time,
+    },
     /// A feed's health changed, or its absence became an alarm.
     FeedStateChanged {
         /// The feed.
@@ -260,7 +265,7 @@ pub enum Event {
         /// The configuration in force.
         config: ConfigVersion,
     },
-    /// A poll brought many more new entries than usual: they are held until somebody decides.
+    /// A poll brought many more new entries than usual, or changed such ones: they are held until somebody decides.
     FloodHeld {
         /// The feed.
         feed: FeedId,
@@ -270,7 +275,7 @@ pub enum Event {
         entries: Vec<(EntryNo, u32)>,
         /// The most new entries that one poll brought before.
         usual: usize,
-        /// How many new entries were not held, because they concern the stack and are exploited.
+        /// How many entries were not held, or are not any more, because they concern the stack and are exploited.
         sent: usize,
         /// The configuration in force.
         config: ConfigVersion,
@@ -470,6 +475,7 @@ impl Event {
                 Draft::new("clock-jumped", json!({ "from": rfc3339(from), "to": rfc3339(to) }))
             }
             Event::NoNetwork { feeds, hosts } => Draft::new("no-network", json!({ "feeds": feeds, "hosts": hosts })),
+            Event::NetworkBack { since } => Draft::new("network-back", json!({ "since": rfc3339(since) })),
             Event::FeedStateChanged { feed, from, to, status, cause } => Draft::new(
                 "feed-state",
                 json!({ "feed": feed, "from": from.as_str(), "to": to.as_str(), "status": status, "cause": cause }),

@@ -58,7 +58,7 @@ impl Shelf {
             let of_entry = || self.rows.iter().find(|(_, known)| known.entry == no).map(|(key, _)| *key);
             let old = if revision > 1 { of_entry() } else { None };
             let guid = entry.guid.clone();
-            let known = Known { entry: no, revision, content, guid, title, link, is_alias: false };
+            let known = Known { entry: no, revision, content, guid, title, link, traces: None, is_alias: false };
             self.rows.insert(old.unwrap_or(fate.key), known);
         }
         fates

@@ -8,12 +8,13 @@ use crate::{
     model::{
         feed::{Feed, FeedStatus, Tlp, Unmatched},
         flood::{Decided, Decision, FloodPage, HeldFlood, NewDecision},
-        id::{DigestNo, FeedNo, FloodNo},
+        id::{DigestNo, FloodNo},
         owner::Owner,
         settings::Config,
+        stack::{Marks, Tag},
         time::Time,
     },
-    plan::{self, EntryPlans},
+    plan::{self, EntryPlans, Floods},
     route::{self, Fate, Judgement},
     store::{FloodRow, HeldEntry, Read, Store, StoreError, Write},
 };
@@ -26,15 +27,22 @@ const TITLES: usize = 12;
 /// Holds the new entries of a flood and keeps back what is changed of entries that are held.
 pub(super) fn hold(
     read: &Read<'_>,
-    (no, before): (FeedNo, &FeedStatus),
+    (config, feed): (&Config, &Feed),
+    before: &FeedStatus,
     plans: &mut EntryPlans,
+    now: Time,
 ) -> Result<(), StoreError> {
     let changes = plans.entries.iter().any(|plan| plan.revises.is_some());
-    if changes && read.was_flooded(no)? {
-        plan::keep_back(plans, |entry| read.held_back(entry))?;
+    if changes && read.was_flooded(before.no)? {
+        let floods = Floods {
+            held_back: &|entry| read.held_back(entry),
+            sent: &|flood| read.flood_sent(flood),
+            if_matching: &|judged| if_matching(config, feed, (&judged.tags, judged.marks), now),
+        };
+        plan::keep_back(plans, &floods)?;
     }
     if plan::may_be_flood(plans) {
-        plan::hold_flood(plans, read.feed_history(no, before.baseline_at)?.usual());
+        plan::hold_flood(plans, read.feed_history(before.no, before.baseline_at)?.usual());
     }
     Ok(())
 }
@@ -63,6 +71,7 @@ pub(super) fn told(config: &Config, read: &Read<'_>, flood: &FloodRow, link: &st
         entries: flood.entries,
         usual: flood.usual,
         sent: flood.sent,
+        has_changed: flood.has_changed,
         matched: named_matches(config, read, flood.no)?,
         decide_url: format!("{link}/held/{}", flood.no),
     })
@@ -105,6 +114,7 @@ pub fn page(
             entries: flood.entries,
             usual: flood.usual,
             sent: flood.sent,
+            has_changed: flood.has_changed,
             matched: named_matches(config, read, flood.no)?,
             titles: if may_see { read.flood_titles(flood.no, TITLES)? } else { Vec::new() },
             decided,
@@ -162,11 +172,14 @@ fn release_some(
 
 /// Where an entry goes by a decision.
 fn judgement(config: &Config, feed: &Feed, decision: Decision, held: &HeldEntry, now: Time) -> Judgement {
-    let routed = |feed: &Feed| route::route(config, feed, &held.tags, &held.row.marks, now);
     match decision {
-        Decision::All => routed(feed),
-        // What the feed says of entries that match nothing is not asked.
-        Decision::Matching => routed(&Feed { unmatched: Unmatched::None, ..feed.clone() }),
+        Decision::All => route::route(config, feed, &held.tags, &held.row.marks, now),
+        Decision::Matching => if_matching(config, feed, (&held.tags, held.row.marks), now),
         Decision::None => Judgement { assignments: Vec::new(), restricted: Vec::new(), fate: Fate::NotForUs },
     }
+}
+
+/// Where an entry goes if it matches something; what the feed says of entries that match nothing is not asked.
+fn if_matching(config: &Config, feed: &Feed, (tags, marks): (&[Tag], Marks), now: Time) -> Judgement {
+    route::route(config, &Feed { unmatched: Unmatched::None, ..feed.clone() }, tags, &marks, now)
 }

@@ -51,6 +51,8 @@ pub struct HeldFlood {
     pub usual: usize,
     /// How many were not held, because they concern the stack and are exploited.
     pub sent: usize,
+    /// Whether some of them were known before, and changed.
+    pub has_changed: bool,
     /// How many of those that are held match the stack, by the name of the component.
     pub matched: Vec<(String, usize)>,
     /// The link to the page where it is decided.
@@ -128,6 +130,8 @@ pub struct FloodPage {
     pub usual: usize,
     /// How many were not held.
     pub sent: usize,
+    /// Whether some of them were known before, and changed.
+    pub has_changed: bool,
     /// How many match the stack, by the name of the component.
     pub matched: Vec<(String, usize)>,
     /// The titles of the first of them; none where the owner may not see the feed.

@@ -2,7 +2,7 @@
 
 use super::{
     Judged,
-    flood::Flood,
+    flood::{Flood, HeldBack},
     revisions::{self, Hearing, News, Revised, Stored},
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
         stack::TagKind,
         time::Time,
     },
-    route::{self, Assigned, Withheld},
+    route::{self, Assigned, Judgement, Withheld},
 };
 
 /// What becomes of one entry.
@@ -74,6 +74,10 @@ pub struct EntryPlan {
     pub assigned: Vec<Assigned>,
     /// Who may not see it.
     pub withheld: Vec<Withheld>,
+    /// Whether it was of the baseline until now: then it is treated like a new one.
+    pub left_baseline: bool,
+    /// Where it is, if a flood brought it.
+    pub held_back: Option<HeldBack>,
     /// What changed, where it is a revision.
     pub change: Option<Change>,
     /// What of the change may be told again; taken when it is decided who is told.
@@ -168,6 +172,8 @@ impl EntryPlan {
             fate: Fate::Baseline,
             assigned: Vec::new(),
             withheld: Vec::new(),
+            left_baseline: false,
+            held_back: None,
             change: None,
             news: None,
             updates: Vec::new(),
@@ -175,18 +181,27 @@ impl EntryPlan {
         }
     }
 
-    fn routed(self, config: &Config, feed: &Feed, now: Time) -> EntryPlan {
+    fn routed(mut self, config: &Config, feed: &Feed, now: Time) -> EntryPlan {
         let judgement = route::route(config, feed, &self.judged.tags, &self.judged.marks, now);
-        let fate = Fate::from(judgement.fate);
-        EntryPlan { fate, assigned: judgement.assignments, withheld: judgement.restricted, ..self }
+        self.go(judgement);
+        self
+    }
+
+    /// Gives it to whom this judgement names.
+    pub(super) fn go(&mut self, judgement: Judgement) {
+        self.fate = Fate::from(judgement.fate);
+        self.assigned = judgement.assignments;
+        self.withheld = judgement.restricted;
+        self.is_listed_again &= matches!(self.fate, Fate::Listed(_));
     }
 
     fn revising(mut self, revises: Option<(EntryNo, u32)>, revised: Option<Revised>) -> EntryPlan {
         if revised.as_ref().is_some_and(|revised| !revised.is_same_subject) {
             self.judged.story.joins.clear();
         }
+        let left_baseline = revised.as_ref().is_some_and(|revised| revised.leaves_baseline);
         let (change, news) = revised.map(|revised| (revised.change, revised.news)).unzip();
-        EntryPlan { revises, change, news: news.flatten(), ..self }
+        EntryPlan { revises, left_baseline, change, news: news.flatten(), ..self }
     }
 }
 

@@ -10,7 +10,7 @@ mod revisions;
 pub use self::{
     entries::{EntryPlan, EntryPlans, Fate, Lookup, baseline_matches, entries},
     feed::{FeedUpdate, feed_update, validators_to_send},
-    flood::{Flood, HeldBack, hold_flood, keep_back, may_be_flood},
+    flood::{Flood, Floods, HeldBack, hold_flood, keep_back, may_be_flood},
     reach::Reach,
     revisions::{Hearing, Stored},
 };

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, btree_map};
 
 use super::{EntryPlan, Fate, Judged};
 use crate::{
-    change::{self, Change, Heard, Version},
+    change::{self, Change, Heard, Kind, Version},
     identity,
     model::{
         entry::Entry,
@@ -15,8 +15,8 @@ use crate::{
     story,
 };
 
-/// From so many rewritten entries of one document on, if they are most of it, the publisher has changed how entries are
-/// written, not what they say.
+/// Where more entries of one document than this changed in one kind, and they are most of it, the publisher has changed
+/// how entries are written, not what they say.
 const MASS_EDIT: usize = 20;
 
 /// An entry as it is stored.
@@ -41,6 +41,8 @@ pub struct Revised {
     pub stays_baseline: bool,
     /// Whether it is about what it was about before.
     pub is_same_subject: bool,
+    /// Whether it was of the baseline and is not any more.
+    pub leaves_baseline: bool,
 }
 
 /// A change that is told again to whom it is new.
@@ -84,7 +86,8 @@ pub(super) fn revised<E>(
     let stays_baseline = before.is_baseline && !change.is_worse();
     let is_news = change.is_material() && !stays_baseline;
     let news = is_news.then(|| News { entry, story: before.story, change: change.clone() });
-    Ok(Some(Revised { change, news, stays_baseline, is_same_subject }))
+    let leaves_baseline = before.is_baseline && !stays_baseline;
+    Ok(Some(Revised { change, news, stays_baseline, is_same_subject, leaves_baseline }))
 }
 
 /// The version that an entry is with these findings.
@@ -92,14 +95,18 @@ pub(super) fn version(entry: &Entry, judged: &Judged) -> Version {
     Version { entry: entry.clone(), marks: judged.marks, tags: judged.tags.clone() }
 }
 
-/// Puts into every plan whom the change is told to, and how. Where nearly everything was rewritten at once, that alone is no news.
+/// Puts into every plan whom the change is told to, and how. What nearly everything has at once is no news, and takes
+/// nothing out of the baseline.
 pub(super) fn tell<E>(config: &Config, plans: &mut [EntryPlan], total: usize, heard: Hearing<'_, E>) -> Result<(), E> {
-    let rewritten = plans.iter().filter(|plan| plan.news.as_ref().is_some_and(|news| news.change.rewritten)).count();
-    let is_mass_edit = rewritten > MASS_EDIT && rewritten * 2 > total;
+    let edits = mass_edits(plans, total);
     let mut ear = Ear { ask: heard, heard: BTreeMap::new() };
     for plan in plans {
+        if plan.left_baseline && plan.change.as_ref().is_some_and(|change| !change.clone().without(&edits).is_worse()) {
+            plan.stay_in_baseline();
+            continue;
+        }
         let Some(mut news) = plan.news.take() else { continue };
-        news.change.rewritten &= !is_mass_edit;
+        news.change = news.change.without(&edits);
         if !news.change.is_material() {
             continue;
         }
@@ -119,7 +126,22 @@ pub(super) fn tell<E>(config: &Config, plans: &mut [EntryPlan], total: usize, he
     Ok(())
 }
 
+/// The kinds of change that most of a document has at once.
+fn mass_edits(plans: &[EntryPlan], total: usize) -> Vec<Kind> {
+    let has = |plan: &&EntryPlan, kind| plan.change.as_ref().is_some_and(|change| change.has(kind));
+    let is_mass = |kind: &Kind| {
+        let changed = plans.iter().filter(|plan| has(plan, *kind)).count();
+        changed > MASS_EDIT && changed * 2 > total
+    };
+    Kind::ALL.into_iter().filter(is_mass).collect()
+}
+
 impl EntryPlan {
+    fn stay_in_baseline(&mut self) {
+        self.end_at(Fate::Baseline);
+        self.left_baseline = false;
+    }
+
     /// The sentence that tells this owner of the change once more.
     pub fn update_for(&self, owner: &OwnerId) -> Option<&str> {
         self.updates.iter().find_map(|(told, sentence)| (told == owner).then_some(sentence.as_str()))
@@ -160,7 +182,10 @@ mod tests {
             .map(|((no, identified), (entry, fingerprint))| {
                 let (title, content) = (entry.title.clone(), fingerprint.content);
                 let (guid, entry, link) = (entry.guid.clone(), EntryNo(no), None);
-                (identified.key, Known { entry, revision: 1, content, guid, title, link, is_alias: false })
+                (
+                    identified.key,
+                    Known { entry, revision: 1, content, guid, title, link, traces: None, is_alias: false },
+                )
             })
             .collect()
     }

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Read, StoreError, Write, assignment::Told, signed};
+use super::{Read, StoreError, Write, assignment::Told, flood::Holds, signed};
 use crate::{
     change::{self, Change},
     evidence::event::{Event, Personal},
@@ -180,6 +180,9 @@ impl Write<'_> {
                     }
                 }
             }
+            Answer::Document(arrived) if arrived.partial || arrived.sight.converter_error.is_some() => {}
+            // That nothing came is known only where the document could be believed.
+            Answer::Document(_) | Answer::NotModified(_) if update.status.empties > 0 || update.status.cuts > 0 => {}
             Answer::Document(_) | Answer::NotModified(_) => self.count_quiet_poll(no, now)?,
             Answer::Failed { .. } | Answer::NoNetwork => {}
         }
@@ -220,7 +223,7 @@ impl Write<'_> {
         };
         self.record(poll, now)?;
         let mut applied = AppliedPoll::default();
-        let mut fates = Fates::default();
+        let (mut fates, mut holds) = (Fates::default(), Holds::default());
         let flood = plans.flood;
         for plan in plans.entries {
             let Some((entry, revision, story)) = self.insert_revision(feed, no, &plan, config, now)? else { continue };
@@ -229,17 +232,15 @@ impl Write<'_> {
                 _ => applied.revised += 1,
             }
             applied.urgent += self.insert_judgement(no, &plan, (entry, revision, story), config, now)?;
+            holds.add(&plan, entry, revision);
             fates.add(plan.fate, entry, revision);
         }
         applied.assigned = fates.assigned;
         applied.listed = fates.listed.len();
         applied.not_for_us = fates.not_for_us.len();
         applied.baseline = fates.baseline.len();
-        applied.held = fates.held.len();
-        let held = std::mem::take(&mut fates.held);
-        if !held.is_empty() {
-            self.hold((feed, no), held, flood, config, now)?;
-        }
+        applied.held = fates.held;
+        self.hold((feed, no), holds, flood, config, now)?;
         self.record_fates(feed, no, fates, matched, plans.baseline, config, now)?;
         Ok(applied)
     }
@@ -495,7 +496,7 @@ pub(super) struct Fates {
     listed_to: Option<OwnerId>,
     not_for_us: Vec<(EntryNo, u32)>,
     baseline: Vec<EntryNo>,
-    held: Vec<(EntryNo, u32)>,
+    held: usize,
 }
 
 impl Fates {
@@ -508,7 +509,7 @@ impl Fates {
             }
             Fate::NotForUs => self.not_for_us.push((entry, revision)),
             Fate::Baseline => self.baseline.push(entry),
-            Fate::Held => self.held.push((entry, revision)),
+            Fate::Held => self.held += 1,
         }
     }
 }

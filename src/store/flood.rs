@@ -1,5 +1,7 @@
 //! Floods: entries that are held, what a feed usually brings, the decision and what became of each entry after it.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::{
@@ -19,7 +21,7 @@ use crate::{
         stack::Tag,
         time::{Time, from_millis, millis},
     },
-    plan::{Fate, Flood, HeldBack},
+    plan::{EntryPlan, Fate, Flood, HeldBack},
     route::Judgement,
 };
 
@@ -40,6 +42,8 @@ pub struct FloodRow {
     pub entries: usize,
     /// How many were not held.
     pub sent: usize,
+    /// Whether some of them were known before it, and changed.
+    pub has_changed: bool,
     /// What was decided.
     pub decided: Option<GivenDecision>,
 }
@@ -53,11 +57,55 @@ pub struct HeldEntry {
     pub tags: Vec<Tag>,
 }
 
+/// What a poll brought of floods, as it was really written.
+#[derive(Debug, Default)]
+pub(super) struct Holds {
+    /// Entries that are held from now on.
+    new: Vec<(EntryNo, u32)>,
+    again: BTreeMap<FloodNo, Again>,
+    /// Entries that are held or not for us no longer, and what became of them.
+    ended: Vec<(EntryNo, &'static str)>,
+}
+
+/// What changed of the entries of one flood.
+#[derive(Debug, Default)]
+struct Again {
+    /// Those that are held as before.
+    entries: Vec<(EntryNo, u32)>,
+    /// How many of those that were held went out.
+    gone: i64,
+    /// How many went out, held before or not for us.
+    sent: usize,
+}
+
+impl Holds {
+    /// Takes in one entry of the poll.
+    pub(super) fn add(&mut self, plan: &EntryPlan, entry: EntryNo, revision: u32) {
+        match (plan.held_back, &plan.fate) {
+            (Some(HeldBack::Waits(flood)), Fate::Held) => {
+                self.again.entry(flood).or_default().entries.push((entry, revision));
+            }
+            (_, Fate::Held) => self.new.push((entry, revision)),
+            (None, _) | (_, Fate::NotForUs) => {}
+            (Some(held_back), fate) => {
+                self.ended.push((entry, fate.as_str()));
+                if let HeldBack::Waits(flood) | HeldBack::Unwanted(flood) = held_back {
+                    let again = self.again.entry(flood).or_default();
+                    again.gone += i64::from(matches!(held_back, HeldBack::Waits(_)));
+                    again.sent += 1;
+                }
+            }
+        }
+    }
+}
+
 const FLOODS: &str = "SELECT flood.no, flood.feed, feed.id, flood.usual,
         (SELECT min(at) FROM held_poll WHERE held_poll.flood = flood.no),
         (SELECT sum(entries) FROM held_poll WHERE held_poll.flood = flood.no),
         (SELECT sum(sent) FROM held_poll WHERE held_poll.flood = flood.no),
-        decision, flood_decision.at, flood_decision.owner, flood_decision.entries, flood_decision.record
+        decision, flood_decision.at, flood_decision.owner, flood_decision.entries, flood_decision.record,
+        EXISTS (SELECT 1 FROM held_state JOIN entry ON entry.no = held_state.entry WHERE held_state.flood = flood.no
+            AND first_seen_at < (SELECT min(at) FROM held_poll WHERE held_poll.flood = flood.no))
     FROM flood JOIN feed ON feed.no = flood.feed LEFT JOIN flood_decision ON flood_decision.flood = flood.no";
 
 fn flood_row(row: &Row<'_>) -> rusqlite::Result<FloodRow> {
@@ -80,6 +128,7 @@ fn flood_row(row: &Row<'_>) -> rusqlite::Result<FloodRow> {
         at: from_millis(row.get(4)?),
         entries: row.get(5)?,
         sent: row.get(6)?,
+        has_changed: row.get(12)?,
         decided,
     })
 }
@@ -92,12 +141,12 @@ impl Read<'_> {
             "SELECT first_seen_at, count(*) FROM entry
              LEFT JOIN held_state ON held_state.entry = entry.no
              LEFT JOIN flood_decision ON flood_decision.flood = held_state.flood
-             WHERE feed = ?1 AND (held_state.entry IS NULL OR decision = 'all')
+             WHERE feed = ?1 AND (held_state.entry IS NULL OR decision = 'all' OR first_seen_at <= ?3)
              GROUP BY first_seen_at ORDER BY first_seen_at DESC LIMIT ?2",
         )?;
         let baseline = baseline_at.map_or(i64::MIN, millis);
         let mut history = History::default();
-        let mut rows = query.query(params![feed.0, POLLS])?;
+        let mut rows = query.query(params![feed.0, POLLS, baseline])?;
         while let Some(row) = rows.next()? {
             let (at, entries): (i64, usize) = (row.get(0)?, row.get(1)?);
             if at > baseline {
@@ -115,18 +164,33 @@ impl Read<'_> {
         Ok(query.query_row([feed.0], |row| row.get(0))?)
     }
 
-    /// Whether an entry is held, or was and is not for us.
+    /// Whether an entry is held, or was and is not for us by a decision that asked for that.
     pub fn held_back(&self, entry: EntryNo) -> Result<Option<HeldBack>, StoreError> {
-        let fate: Option<Option<String>> = self
+        let row: Option<(i64, Option<String>, Option<String>)> = self
             .tx
-            .prepare_cached("SELECT ended FROM held_state WHERE entry = ?1")?
-            .query_row([entry.0], |row| row.get(0))
+            .prepare_cached(
+                "SELECT held_state.flood, ended, decision FROM held_state
+                 LEFT JOIN flood_decision ON flood_decision.flood = held_state.flood WHERE entry = ?1",
+            )?
+            .query_row([entry.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
-        Ok(match fate.as_ref().map(Option::as_deref) {
-            Some(None) => Some(HeldBack::Waits),
-            Some(Some(word)) if word == Fate::NotForUs.as_str() => Some(HeldBack::NotForUs),
+        let Some((flood, ended, decision)) = row else { return Ok(None) };
+        let flood = FloodNo(flood);
+        Ok(match (ended.as_deref(), decision.as_deref().and_then(Decision::parse)) {
+            (None, _) => Some(HeldBack::Waits(flood)),
+            (Some(word), Some(decision)) if word == Fate::NotForUs.as_str() => match decision {
+                Decision::None => Some(HeldBack::Unwanted(flood)),
+                Decision::Matching => Some(HeldBack::Unmatched(flood)),
+                Decision::All => None,
+            },
             _ => None,
         })
+    }
+
+    /// How many entries of a flood were not held, or went out before the others.
+    pub fn flood_sent(&self, flood: FloodNo) -> Result<usize, StoreError> {
+        let sql = "SELECT coalesce(sum(sent), 0) FROM held_poll WHERE flood = ?1";
+        Ok(self.tx.prepare_cached(sql)?.query_row([flood.0], |row| row.get(0))?)
     }
 
     /// The floods that wait for a decision, oldest first.
@@ -224,45 +288,70 @@ impl Read<'_> {
 }
 
 impl Write<'_> {
-    /// Holds entries of a poll: those of the feed's open flood, or of a new one.
+    /// Holds what a poll brought of floods: new entries with the feed's open flood or a new one, changed ones with
+    /// the flood that they are of.
     pub(super) fn hold(
         &mut self,
         (feed, no): (&Feed, FeedNo),
-        entries: Vec<(EntryNo, u32)>,
+        holds: Holds,
         flood: Option<Flood>,
         config: ConfigVersion,
         now: Time,
     ) -> Result<(), StoreError> {
-        let open: Option<(i64, usize)> = self
+        if let Some(flood) = flood.filter(|_| !holds.new.is_empty()) {
+            let into = self.open_flood(no, flood.usual)?;
+            for (entry, _) in &holds.new {
+                self.tx
+                    .prepare_cached(
+                        "INSERT INTO held_state (entry, flood) VALUES (?1, ?2)
+                         ON CONFLICT (entry) DO UPDATE SET flood = excluded.flood, ended = NULL",
+                    )?
+                    .execute(params![entry.0, into.0])?;
+            }
+            let added = i64::try_from(holds.new.len()).unwrap_or(i64::MAX);
+            self.record_held(feed, into, (holds.new, added, flood.sent), config, now)?;
+        }
+        for (flood, Again { entries, gone, sent }) in holds.again {
+            self.record_held(feed, flood, (entries, -gone, sent), config, now)?;
+        }
+        for (entry, fate) in holds.ended {
+            self.end_hold(entry, fate)?;
+        }
+        Ok(())
+    }
+
+    /// The flood of this feed that waits for a decision; a new one where there is none.
+    fn open_flood(&mut self, feed: FeedNo, usual: usize) -> Result<FloodNo, StoreError> {
+        let open = self
             .tx
             .prepare_cached(
-                "SELECT no, usual FROM flood WHERE feed = ?1
+                "SELECT no FROM flood WHERE feed = ?1
                      AND NOT EXISTS (SELECT 1 FROM flood_decision WHERE flood = flood.no) ORDER BY no DESC LIMIT 1",
             )?
-            .query_row([no.0], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_row([feed.0], |row| row.get(0))
             .optional()?;
-        let (flood_no, usual) = if let Some(open) = open {
-            open
-        } else {
-            let usual = flood.map_or(0, |flood| flood.usual);
-            self.tx.execute("INSERT INTO flood (feed, usual) VALUES (?1, ?2)", params![no.0, usual])?;
-            (self.tx.last_insert_rowid(), usual)
-        };
-        let mut held = 0;
-        for (entry, _) in &entries {
-            held += self
-                .tx
-                .prepare_cached("INSERT INTO held_state (entry, flood) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
-                .execute(params![entry.0, flood_no])?;
+        if let Some(open) = open {
+            return Ok(FloodNo(open));
         }
-        let sent = flood.map_or(0, |flood| flood.sent);
-        let record = self.record(
-            Event::FloodHeld { feed: feed.id.clone(), flood: FloodNo(flood_no), entries, usual, sent, config },
-            now,
-        )?;
+        self.tx.execute("INSERT INTO flood (feed, usual) VALUES (?1, ?2)", params![feed.0, usual])?;
+        Ok(FloodNo(self.tx.last_insert_rowid()))
+    }
+
+    fn record_held(
+        &mut self,
+        feed: &Feed,
+        flood: FloodNo,
+        (entries, added, sent): (Vec<(EntryNo, u32)>, i64, usize),
+        config: ConfigVersion,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        let sql = "SELECT usual FROM flood WHERE no = ?1";
+        let usual = self.tx.prepare_cached(sql)?.query_row([flood.0], |row| row.get(0))?;
+        let record =
+            self.record(Event::FloodHeld { feed: feed.id.clone(), flood, entries, usual, sent, config }, now)?;
         self.tx.execute(
             "INSERT INTO held_poll (flood, at, entries, sent, record) VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![flood_no, millis(now), held, sent, signed(record)],
+            params![flood.0, millis(now), added, sent, signed(record)],
         )?;
         Ok(())
     }

@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::{Read, StoreError, entry::EntryRow};
 use crate::{
     change::{Change, Version},
-    identity::{Key, Known},
+    identity::{Key, Known, Traces},
     model::id::{EntryNo, FeedNo},
     plan::{Fate, Stored},
 };
@@ -19,8 +19,13 @@ fn known_row(row: &Row<'_>) -> rusqlite::Result<Known> {
         guid: row.get(3)?,
         title: row.get(4)?,
         link: row.get(5)?,
+        traces: traces_of(row.get(6)?, row.get(7)?),
         is_alias: false,
     })
+}
+
+fn traces_of(title: Option<[u8; 16]>, link: Option<[u8; 16]>) -> Option<Traces> {
+    (title.is_some() || link.is_some()).then(|| Traces { title: title.map(Key), link: link.map(Key) })
 }
 
 impl Read<'_> {
@@ -29,7 +34,8 @@ impl Read<'_> {
         let known = self
             .tx
             .prepare_cached(
-                "SELECT entry.no, n, content, guid, title, link FROM entry JOIN revision ON revision.entry = entry.no
+                "SELECT entry.no, n, content, guid, title, link, title_trace, link_trace
+                 FROM entry JOIN revision ON revision.entry = entry.no
                  WHERE feed = ?1 AND key = ?2 ORDER BY n DESC LIMIT 1",
             )?
             .query_row(params![feed.0, key.0], known_row)
@@ -42,7 +48,8 @@ impl Read<'_> {
         let known = self
             .tx
             .prepare_cached(
-                "SELECT entry, n, content, guid, title, link FROM entry_alias_state JOIN revision USING (entry)
+                "SELECT entry, n, content, guid, title, link, title_trace, link_trace
+                 FROM entry_alias_state JOIN revision USING (entry)
                  WHERE feed = ?1 AND key = ?2 ORDER BY n DESC LIMIT 1",
             )?
             .query_row(params![feed.0, key.0], known_row)
@@ -62,7 +69,7 @@ impl Read<'_> {
     /// The newest entries of a feed, at most `limit`.
     pub fn recent_entries(&self, feed: FeedNo, limit: usize) -> Result<Vec<Known>, StoreError> {
         let mut query = self.tx.prepare_cached(
-            "SELECT newest.no, n, content, guid, title, link FROM
+            "SELECT newest.no, n, content, guid, title, link, title_trace, link_trace FROM
                  (SELECT no FROM entry WHERE feed = ?1 ORDER BY no DESC LIMIT ?2) AS newest
              JOIN revision ON revision.entry = newest.no
                  AND n = (SELECT max(n) FROM revision AS last WHERE last.entry = newest.no)",

@@ -95,7 +95,7 @@ pub(super) fn show(status: StatusCode, view: &View<'_>) -> Response {
             title: if banner.is_error() { format!("Error: {heading}") } else { format!("{heading} - sigtrail") },
             when: format!("Since {}.", moment(page.at, &page.timezone, "%-d %b %Y at %H:%M")),
             facts: [
-                Some(format!("{feed} {}", brought(page.entries + page.sent, page.usual))),
+                Some(format!("{feed} {}", brought(page.entries + page.sent, page.usual, page.has_changed))),
                 page.decided.is_none().then(|| mailed(page.sent)),
                 matched(&page.matched),
             ]

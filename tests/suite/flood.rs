@@ -10,9 +10,12 @@ use std::{
 
 use jiff::SignedDuration;
 use serde_json::Value;
-use sigtrail::model::{
-    acknowledgement::Via,
-    flood::{Decided, Decision, NewDecision},
+use sigtrail::{
+    jobs::poll::{PollReport, poll},
+    model::{
+        acknowledgement::Via,
+        flood::{Decided, Decision, NewDecision},
+    },
 };
 
 use crate::harness::{
@@ -87,7 +90,7 @@ fn flooded(world: &mut World, items: &[Item]) {
         if polled.feeds.iter().all(|feed| !feed.cause.contains(TOO_SLOW)) {
             break;
         }
-        polled = sigtrail::jobs::poll::poll(&world.context(), Some(&["cert".into()]), &mut |_| {}).unwrap();
+        polled = poll(&world.context(), Some(&["cert".into()]), &mut |_| {}).unwrap();
     }
     world.wait_until("2026-11-17T08:00:00Z");
     world.tick();
@@ -241,6 +244,129 @@ fn h_43_while_a_flood_is_held_usual_numbers_go_on_and_a_second_flood_joins_it() 
     assert!(mail.contains("HELD (1)") && mail.contains("Decide what becomes of the 594"), "{mail}");
     let Decided::New(given) = decide(&mut world, Decision::None) else { panic!("decided before") };
     assert_eq!(given.entries, 594);
+}
+
+/// The titles of these items with something behind them.
+fn edited(items: &[Item], more: &str) -> Vec<Item> {
+    items.iter().map(|(title, path)| (format!("{title}{more}"), path.clone())).collect()
+}
+
+/// Polls now, and lets nothing else of a tick happen.
+fn poll_alone(world: &mut World) -> PollReport {
+    poll(&world.context(), Some(&["cert".into()]), &mut |_| {}).unwrap()
+}
+
+#[test]
+fn h_43_claiming_exploitation_one_poll_later_lets_no_more_of_a_flood_out() {
+    let mut world = world();
+    let items = flood("f", 300);
+    flooded(&mut world, &items);
+    world.publish("cert", &document(&edited(&items, ", Quillgate exploited in the wild")));
+    assert_eq!(poll_alone(&mut world).sum(|applied| applied.assigned), 17 + 3, "and the three that went out before");
+    assert_eq!(held(&mut world), 280);
+    world.publish("cert", &document(&edited(&items, ", Quillgate exploited in the wild, read it")));
+    poll_alone(&mut world);
+    assert_eq!(held(&mut world), 280);
+    let sent: u64 =
+        world.records_of("flood-held").iter().map(|record| record["fields"]["sent"].as_u64().unwrap()).sum();
+    assert_eq!(sent, 20);
+    world.wait_until("2026-11-18T08:00:00Z");
+    world.tick();
+    let mail = last_mail(&world, "maria");
+    assert!(mail.contains("but for 20 that are exploited"), "{mail}");
+    assert!(mail.contains("Decide what becomes of the 280"), "{mail}");
+    decide(&mut world, Decision::None);
+    world.tick();
+    world.publish("cert", &document(&edited(&items, ", Quillgate exploited in the wild after all")));
+    assert_eq!(poll_alone(&mut world).sum(|applied| applied.assigned), 20, "those that are known to be");
+    assert_eq!(held(&mut world), 0);
+}
+
+#[test]
+fn h_43_what_matched_nothing_when_only_matches_were_wanted_goes_out_when_it_matches() {
+    let mut world = world();
+    let mut items = flood("f", 300);
+    flooded(&mut world, &items);
+    decide(&mut world, Decision::Matching);
+    world.tick();
+    items[5].0 = "Filler f5 is in Quillgate too".to_owned();
+    items[6].0 = "Filler f6, edited".to_owned();
+    world.publish("cert", &document(&items));
+    let applied = poll_alone(&mut world);
+    assert_eq!((applied.sum(|one| one.assigned), applied.sum(|one| one.not_for_us)), (1, 1));
+    world.wait_until("2026-11-18T08:00:00Z");
+    world.tick();
+    let mail = last_mail(&world, "maria");
+    assert!(mail.contains("Filler f5 is in Quillgate too") && !mail.contains("f6"), "{mail}");
+    world.publish("cert", &document(&edited(&items, ", Quillgate")));
+    assert_eq!(poll_alone(&mut world).sum(|one| one.held), 296, "all of them at once are a flood again");
+}
+
+#[test]
+fn h_43_an_edit_between_a_decision_and_its_release_makes_no_second_flood() {
+    let mut world = world();
+    let mut items = flood("f", 300);
+    flooded(&mut world, &items);
+    decide(&mut world, Decision::Matching);
+    items[5].0.push_str(", edited");
+    world.publish("cert", &document(&items));
+    assert_eq!(poll_alone(&mut world).sum(|applied| applied.held), 1);
+    let floods: Vec<Value> =
+        world.records_of("flood-held").iter().map(|record| record["fields"]["flood"].clone()).collect();
+    assert_eq!(floods, [1, 1], "it is held with the flood that it is of");
+    assert!(world.context().store.read(|read| read.open_floods()).unwrap().is_empty());
+    world.tick();
+    assert_eq!((held(&mut world), world.records_of("flood-decided").len()), (0, 1));
+}
+
+/// A feed of so many old entries that brought one new entry in each of six polls since; with those entries.
+fn settled(entries: usize) -> (World, Vec<Item>) {
+    let mut world = World::company("2026-11-16T07:00:00Z").feed("cert", "every = \"30m\"");
+    let mut items: Vec<Item> = (0..entries).map(|i| (format!("Quillgate note {i}"), format!("n{i}"))).collect();
+    world.publish("cert", &document(&items));
+    world.tick();
+    for poll in 0..6 {
+        items.push((format!("Word {poll}"), format!("w{poll}")));
+        world.publish("cert", &document(&items));
+        poll_alone(&mut world);
+        world.wait(HOUR);
+    }
+    world.wait_until("2026-11-17T08:00:00Z");
+    world.tick();
+    (world, items)
+}
+
+#[test]
+fn h_43_old_entries_that_leave_the_baseline_all_at_once_are_held_like_new_ones() {
+    let (mut world, mut items) = settled(700);
+    let worse = edited(&items[3..303], ", CVSS score: 9.1");
+    items.splice(3..303, worse);
+    world.publish("cert", &document(&items));
+    let applied = poll_alone(&mut world);
+    assert_eq!((applied.sum(|one| one.held), applied.sum(|one| one.assigned)), (300, 0));
+    world.wait_until("2026-11-18T08:00:00Z");
+    world.tick();
+    let mail = last_mail(&world, "maria");
+    assert!(mail.contains("Cert brought 300 new or changed entries; usually"), "{mail}");
+    assert!(!mail.contains("CVSS"), "{mail}");
+    decide(&mut world, Decision::Matching);
+    world.tick();
+    assert_eq!((held(&mut world), world.records_of("entry-routed").len()), (0, 3 + 300));
+}
+
+#[test]
+fn h_43_what_a_publisher_states_of_nearly_everything_at_once_is_told_to_nobody() {
+    let (mut world, items) = settled(300);
+    let mails = world.mailbox("maria").len();
+    for more in [", CVSS score: 3.1", ", CVSS score: 9.1", ", CVSS score: 9.1, fixed in 2.0.1, CVE-2099-10001"] {
+        world.publish("cert", &document(&edited(&items, more)));
+        let applied = poll_alone(&mut world);
+        assert_eq!((applied.sum(|one| one.revised), applied.sum(|one| one.baseline)), (306, 297), "{more}");
+        assert_eq!(applied.sum(|one| one.held), 0, "{more}");
+    }
+    world.wait_until("2026-11-18T08:00:00Z");
+    world.tick();
+    assert_eq!(world.mailbox("maria").len(), mails);
 }
 
 #[test]

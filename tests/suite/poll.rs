@@ -1,6 +1,7 @@
 //! Polling: what is new, what is old, what becomes of it, and that nothing is asked for twice or too early.
 
 use jiff::SignedDuration;
+use sigtrail::{jobs::poll, model::id::FeedId};
 
 use crate::harness::{
     feed_server::Answer,
@@ -301,6 +302,33 @@ fn purged_entries_leave_their_keys_and_do_not_come_back_as_news() {
 }
 
 #[test]
+fn an_edit_of_a_purged_entry_is_a_revision_of_it_and_another_entry_under_its_id_is_new() {
+    let mut world = World::company("2026-11-20T07:00:00Z").feed("cert", "").settings("[retention]\nentries = \"30d\"");
+    let mut listed = items(40);
+    world.answer("cert", Answer::ok(document(&listed)));
+    world.tick();
+    world.wait(HOUR * 24 * 40);
+    world.tick();
+    for (_, _, text) in &mut listed {
+        text.push_str(" One note more.");
+    }
+    world.answer("cert", Answer::ok(document(&listed)));
+    world.wait(HOUR * 25);
+    let report = world.tick();
+    assert_eq!((report.poll.sum(|applied| applied.new), report.poll.sum(|applied| applied.revised)), (0, 40));
+    world.wait(HOUR * 24);
+    world.tick();
+    assert_eq!(world.mailbox("maria").len(), 1, "nobody is told of old entries again");
+    world.wait(HOUR * 24 * 40);
+    world.tick();
+    let other =
+        rss(&[("Quillgate 9.2 opens its doors", "a1", "Another text.")]).replace("cert.example/a1", "cert.example/b1");
+    world.answer("cert", Answer::ok(other));
+    world.wait(HOUR * 25);
+    assert_eq!(world.tick().poll.sum(|applied| applied.new), 1, "an id is not enough to bury an entry under");
+}
+
+#[test]
 fn a_story_of_two_feeds_says_everything_that_is_the_owners_in_it() {
     let mut world = World::company("2026-11-20T07:00:00Z")
         .component("tarnbase", "Tarnbase", "maria", &["tarnbase"])
@@ -316,4 +344,25 @@ fn a_story_of_two_feeds_says_everything_that_is_the_owners_in_it() {
     {
         assert!(text.contains(said), "{said} is missing: {text}");
     }
+}
+
+#[test]
+fn what_is_under_way_is_not_claimed_again_nor_anything_else_at_its_host_until_it_is_over() {
+    let mut world =
+        World::company("2026-11-20T07:00:00Z").feed("cert", "every = \"1h\"").feed("maker", "every = \"1h\"");
+    world.publish("cert", &rss(&[("One", "one", "Text.")]));
+    let context = world.context();
+    let under_way = poll::claim(&context, Some(&[FeedId::new("cert")])).unwrap();
+    for _ in 0..3 {
+        assert!(poll::claim(&context, None).unwrap().is_empty(), "one is under way, the other is at the same host");
+        world.wait(HOUR * 2);
+    }
+    let rows = context.store.read(|read| read.feeds()).unwrap();
+    assert_eq!(rows.iter().map(|row| row.attempt).collect::<Vec<_>>(), [1, 0]);
+    drop(under_way);
+    let report = poll::ask(&context, poll::claim(&context, None).unwrap(), &mut |_| {}).unwrap();
+    assert_eq!(report.feeds.len(), 2, "what was given up stays due");
+    assert!(world.records_of("feed-state").iter().all(|record| !record.to_string().contains("never ended")));
+    world.wait(HOUR * 2);
+    assert!(!poll::claim(&context, None).unwrap().is_empty(), "what is done is free again");
 }

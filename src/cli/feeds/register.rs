@@ -27,7 +27,7 @@ pub(super) struct Register<'p> {
 impl<'p> Register<'p> {
     /// Reads it; a configuration with errors is refused, since nobody could tell what an edit does to it.
     pub(super) fn open(place: &'p Place) -> Result<Self, Failure> {
-        let (config, warnings) = config::load(&place.root).map_err(|problems| refusal(&problems, ""))?;
+        let (config, warnings) = config::load(&place.root).map_err(|problems| refusal(problems, ""))?;
         Ok(Self { place, config, warnings })
     }
 
@@ -45,7 +45,7 @@ impl<'p> Register<'p> {
     pub(super) fn write(&self, text: &str) -> Result<(), Failure> {
         let judged = config::load_with_feeds(&self.place.root, text, Clock::System.now());
         let as_it_would_be = "feeds.toml is shown as it would be, which is not as it is; ";
-        let (config, warnings) = judged.map_err(|problems| refusal(&problems, as_it_would_be))?;
+        let (config, warnings) = judged.map_err(|problems| refusal(problems, as_it_would_be))?;
         let is_new = |warning: &&Problem| !self.warnings.iter().any(|known| known.message == warning.message);
         let new: Vec<Problem> = warnings.iter().filter(is_new).cloned().collect();
         let mut stderr = std::io::stderr();
@@ -123,8 +123,6 @@ pub(super) fn talk(words: &str) {
     let _ = writeln!(std::io::stderr(), "{words}");
 }
 
-fn refusal(problems: &Problems, which: &str) -> Failure {
-    let color = color_on(&std::io::stderr());
-    let report = config::render(&problems.problems, &problems.files, color);
-    Failure::Configuration(format!("{report}{which}nothing was written\n"))
+fn refusal(problems: Problems, which: &str) -> Failure {
+    Failure::Configuration(format!("{}{which}nothing was written\n", Failure::from(problems)))
 }

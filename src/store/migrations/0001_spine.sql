@@ -24,6 +24,8 @@ CREATE TABLE feed_state (
     since         INTEGER NOT NULL,
     cause         TEXT NOT NULL DEFAULT '',
     failures      INTEGER NOT NULL DEFAULT 0,
+    failures_alike INTEGER NOT NULL DEFAULT 0,
+    unseen_since  INTEGER,
     last_poll_at  INTEGER,
     last_entry_at INTEGER,
     full_fetch_at INTEGER,
@@ -37,6 +39,7 @@ CREATE TABLE feed_state (
     gone_at       INTEGER,
     alarm_at      INTEGER,
     empties       INTEGER NOT NULL DEFAULT 0,
+    cuts          INTEGER NOT NULL DEFAULT 0,
     moving_to     TEXT,
     moving_since  INTEGER,
     moving_times  INTEGER NOT NULL DEFAULT 0,
@@ -57,10 +60,12 @@ CREATE TABLE clock_state (
     seen_at INTEGER NOT NULL
 ) STRICT;
 
--- Present while this machine reaches nearly none of the hosts that it asks.
+-- Since when this machine reaches nearly none of the hosts that it asks, and which it could connect to lately, as JSON: a
+-- `tick` that asks one host must know how those before it fared.
 CREATE TABLE network_state (
     one     INTEGER PRIMARY KEY CHECK (one = 1),
-    lost_at INTEGER NOT NULL
+    lost_at INTEGER,
+    reach   TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE quiet_poll_state (
@@ -128,6 +133,9 @@ CREATE TABLE revision (
     categories TEXT,
     -- What changed since the revision before, as JSON.
     change     TEXT,
+    -- What is left of title and link when retention has removed the texts.
+    title_trace BLOB,
+    link_trace  BLOB,
     PRIMARY KEY (entry, n)
 ) STRICT;
 CREATE INDEX revision_seen ON revision (seen_at) WHERE title IS NOT NULL OR summary IS NOT NULL OR body IS NOT NULL;
@@ -413,6 +421,8 @@ WHEN NEW.entry IS NOT OLD.entry OR NEW.n IS NOT OLD.n OR NEW.content IS NOT OLD.
     OR NEW.config IS NOT OLD.config OR NEW.seen_at IS NOT OLD.seen_at OR NEW.record IS NOT OLD.record
     OR NEW.title IS NOT NULL OR NEW.summary IS NOT NULL OR NEW.body IS NOT NULL OR NEW.authors IS NOT NULL
     OR NEW.categories IS NOT NULL OR NEW.guid IS NOT NULL OR NEW.link IS NOT NULL OR NEW.change IS NOT NULL
+    OR (OLD.title_trace IS NOT NULL AND NEW.title_trace IS NOT OLD.title_trace)
+    OR (OLD.link_trace IS NOT NULL AND NEW.link_trace IS NOT OLD.link_trace)
 BEGIN SELECT RAISE (ABORT, 'a revision is never changed, only emptied by retention'); END;
 CREATE TRIGGER revision_is_kept BEFORE DELETE ON revision BEGIN SELECT RAISE (ABORT, 'a revision is never deleted'); END;
 CREATE TRIGGER digest_stays BEFORE UPDATE ON digest BEGIN SELECT RAISE (ABORT, 'a digest is never changed'); END;
