@@ -480,7 +480,8 @@ impl Write<'_> {
             }
         }
         self.tx.execute(
-            "INSERT INTO baseline (feed, at, recorded, matched) VALUES (?1, ?2, ?3, ?4)
+            "INSERT INTO baseline (feed, at, recorded, matched, after_digest)
+             VALUES (?1, ?2, ?3, ?4, (SELECT coalesce(max(no), 0) FROM digest))
              ON CONFLICT (feed) DO UPDATE SET recorded = excluded.recorded, matched = excluded.matched",
             params![no.0, millis(now), earlier + recorded, serde_json::to_string(&all).unwrap_or_default()],
         )?;

@@ -198,8 +198,7 @@ impl Read<'_> {
             "SELECT baseline.feed, feed.id, recorded, matched FROM baseline JOIN feed ON feed.no = baseline.feed
              WHERE recorded > 0 AND NOT EXISTS
                  (SELECT 1 FROM digest_baseline JOIN standing_digest USING (digest)
-                  JOIN digest ON digest.no = digest_baseline.digest
-                  WHERE digest_baseline.feed = baseline.feed AND digest_baseline.owner = ?1 AND composed_at >= at)
+                  WHERE digest_baseline.feed = baseline.feed AND owner = ?1 AND digest > after_digest)
              ORDER BY feed.id",
         )?;
         let rows = query

@@ -3,23 +3,18 @@
 
 mod browser;
 
-use std::{
-    collections::BTreeSet,
-    io::{Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
-    sync::{Arc, RwLock},
-    time::Duration,
-};
+use std::{collections::BTreeSet, net::TcpStream, sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
 use sigtrail::{
     model::id::DigestNo,
     token::{self, LinkKey, Scope},
-    web::{Desk, router, serve},
 };
-use tokio::{runtime::Runtime, sync::oneshot};
 
-use crate::harness::world::{World, rss};
+use crate::harness::{
+    page::{Page, Reply, ask, nonce_of},
+    world::{World, rss},
+};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const NOW: &str = "2026-11-20T08:00:00Z";
@@ -28,13 +23,11 @@ const NOW: &str = "2026-11-20T08:00:00Z";
 struct Office {
     world: World,
     key: Arc<LinkKey>,
-    address: SocketAddr,
+    page: Page,
     /// The path that answers the whole digest.
     all: String,
     /// The paths of the three stories.
     stories: Vec<String>,
-    stop: Option<oneshot::Sender<()>>,
-    runtime: Option<Runtime>,
 }
 
 impl Office {
@@ -57,36 +50,16 @@ impl Office {
             .collect();
         assert_eq!(paths.len(), 4, "{}", mails[0]);
         let context = world.context();
-        let desk = Desk {
-            store: context.store.clone(),
-            config: Arc::new(RwLock::new(context.config.clone())),
-            key: context.link_key.clone(),
-            clock: world.clock.clone(),
-        };
-        let runtime = Runtime::new().unwrap();
-        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
-        let address = listener.local_addr().unwrap();
-        let (stop, stopped) = oneshot::channel::<()>();
-        runtime.spawn(serve(listener, router(desk), async {
-            let _ = stopped.await;
-        }));
-        Office {
-            world,
-            key: context.link_key.clone(),
-            address,
-            all: paths[0].clone(),
-            stories: paths[1..].to_vec(),
-            stop: Some(stop),
-            runtime: Some(runtime),
-        }
+        let page = Page::open(&mut world);
+        Office { world, key: context.link_key.clone(), page, all: paths[0].clone(), stories: paths[1..].to_vec() }
     }
 
     fn get(&self, path: &str) -> Reply {
-        ask(self.address, "GET", path, &[], "")
+        self.page.get(path)
     }
 
     fn post(&self, path: &str, body: &str) -> Reply {
-        ask(self.address, "POST", path, &[("Content-Type", FORM)], body)
+        self.page.post(path, body)
     }
 
     /// The nonce of a fresh form.
@@ -97,61 +70,6 @@ impl Office {
     fn acknowledged(&mut self) -> usize {
         self.world.records_of("acknowledged").len()
     }
-}
-
-impl Drop for Office {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_timeout(Duration::from_secs(5));
-        }
-    }
-}
-
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    headers: Vec<(String, String)>,
-    pub(crate) body: String,
-}
-
-impl Reply {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let mut found = self.headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str());
-        let value = found.next();
-        assert_eq!(found.next(), None, "{name} stands twice");
-        value
-    }
-}
-
-pub(crate) fn ask(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
-    let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
-    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-        request.push_str("Host: sigtrail.example.com\r\n");
-    }
-    for (name, value) in headers {
-        request.extend([name, ": ", value, "\r\n"]);
-    }
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
-    stream.write_all(b"\r\n").unwrap();
-    // A server that refuses a long body may close before all of it was sent.
-    let _ = stream.write_all(body.as_bytes());
-    let mut bytes = Vec::new();
-    let _ = stream.read_to_end(&mut bytes);
-    let text = String::from_utf8(bytes).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-    let mut lines = head.split("\r\n");
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok());
-    let headers = lines
-        .filter_map(|line| line.split_once(": "))
-        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()));
-    Reply { status: status.unwrap_or(0), headers: headers.collect(), body: body.to_owned() }
-}
-
-pub(crate) fn nonce_of(html: &str) -> String {
-    let start = html.find("name=\"nonce\" value=\"").expect("a form") + "name=\"nonce\" value=\"".len();
-    html[start..].split('"').next().unwrap().to_owned()
 }
 
 #[test]
@@ -244,13 +162,13 @@ fn a_01_scanners_of_twenty_kinds_acknowledge_nothing() {
         for headers in browsers {
             for method in ["GET", "HEAD"] {
                 let body = if headers[0].0.starts_with("X-HTTP") { "disposition=acted" } else { "" };
-                let reply = ask(office.address, method, path, headers, body);
+                let reply = ask(office.page.address, method, path, headers, body);
                 assert_eq!(reply.status, 200, "{method} {path}");
                 assert_eq!(reply.body.is_empty(), method == "HEAD", "{method} {path}");
             }
         }
         for method in ["OPTIONS", "PUT", "DELETE", "PATCH", "PROPFIND"] {
-            let reply = ask(office.address, method, path, &[("Content-Type", FORM)], "disposition=acted");
+            let reply = ask(office.page.address, method, path, &[("Content-Type", FORM)], "disposition=acted");
             assert_eq!(reply.status, 405, "{method} {path}");
         }
         // A scanner that sends forms blindly sends no nonce that was rendered for it.
@@ -295,7 +213,7 @@ fn a_03_a_post_without_a_nonce_with_an_old_or_strange_one_or_from_elsewhere_is_r
         &[("Origin", "http://sigtrail.example.com"), ("Sec-Fetch-Site", "cross-site")],
     ];
     for headers in elsewhere {
-        let reply = ask(office.address, "POST", &first, headers, &format!("{typed}&nonce={good}"));
+        let reply = ask(office.page.address, "POST", &first, headers, &format!("{typed}&nonce={good}"));
         assert_eq!(reply.status, 403, "{headers:?}");
     }
     office.world.wait(SignedDuration::from_hours(13));
@@ -305,7 +223,7 @@ fn a_03_a_post_without_a_nonce_with_an_old_or_strange_one_or_from_elsewhere_is_r
     assert_eq!(office.acknowledged(), 0);
     let fresh = nonce_of(&reply.body);
     for headers in [("Sec-Fetch-Site", "same-origin"), ("Origin", "null"), ("Origin", "https://sigtrail.example.com")] {
-        let reply = ask(office.address, "POST", &first, &[headers], &format!("{typed}&nonce={fresh}"));
+        let reply = ask(office.page.address, "POST", &first, &[headers], &format!("{typed}&nonce={fresh}"));
         assert_eq!(reply.status, 303, "{headers:?}");
     }
     assert_eq!(office.acknowledged(), 1);
@@ -316,7 +234,7 @@ fn a_04_a_good_post_a_hundred_times_makes_one_record_and_a_hundred_equal_answers
     let mut office = Office::open();
     let story = office.stories[0].clone();
     let body = format!("disposition=acted&nonce={}", office.nonce(&story));
-    let address = office.address;
+    let address = office.page.address;
     let mut records = BTreeSet::new();
     let mut fresh = 0;
     let mut count = |reply: &Reply| {
@@ -412,14 +330,14 @@ fn a_10_every_response_carries_exactly_these_headers() {
     let replies = [
         (200, office.get(&office.all)),
         (200, office.get(&style)),
-        (200, ask(office.address, "HEAD", &office.stories[0], &[], "")),
+        (200, ask(office.page.address, "HEAD", &office.stories[0], &[], "")),
         (303, office.post(&office.all, &format!("disposition=acted&nonce={nonce}"))),
         (403, office.post(&office.stories[0], "disposition=acted")),
         (404, office.get("/")),
         (404, office.get("/a/wrong")),
         (404, office.get("/a/%ff%fe/1")),
-        (405, ask(office.address, "DELETE", &office.all, &[], "")),
-        (405, ask(office.address, "POST", &style, &[], "")),
+        (405, ask(office.page.address, "DELETE", &office.all, &[], "")),
+        (405, ask(office.page.address, "POST", &style, &[], "")),
         (413, office.post(&office.stories[1], &"x".repeat(200_000))),
         (422, office.post(&office.stories[1], &format!("nonce={}", office.nonce(&office.stories[1])))),
     ];
@@ -485,7 +403,7 @@ fn a_11_odd_paths_are_not_found_and_lead_nowhere_else() {
     assert!(odd.len() >= 40);
     for path in odd {
         for method in ["GET", "POST"] {
-            let reply = ask(office.address, method, &path, &[], "disposition=acted&next=//evil.example");
+            let reply = ask(office.page.address, method, &path, &[], "disposition=acted&next=//evil.example");
             // What is no request line at all is refused before it is a path.
             assert!(matches!(reply.status, 404 | 400), "{method} {path}: {}", reply.status);
             assert_eq!(reply.header("location"), None, "{method} {path}");
@@ -506,11 +424,11 @@ fn a_12_a_spoofed_host_changes_no_link() {
         ("X-Original-URL", "/evil"),
         ("X-Forwarded-Prefix", "//evil.example"),
     ];
-    let page = ask(office.address, "GET", &story, &spoofed, "");
+    let page = ask(office.page.address, "GET", &story, &spoofed, "");
     assert_eq!(page.status, 200);
     assert!(!page.body.contains("evil"), "{}", page.body);
     let body = format!("disposition=acted&nonce={}", nonce_of(&page.body));
-    let reply = ask(office.address, "POST", &story, &spoofed, &body);
+    let reply = ask(office.page.address, "POST", &story, &spoofed, &body);
     assert_eq!(reply.status, 303);
     assert!(reply.header("location").unwrap().starts_with(&story));
 }
@@ -519,8 +437,7 @@ fn a_12_a_spoofed_host_changes_no_link() {
 fn the_server_stops_in_order_and_lets_go_of_its_port() {
     let mut office = Office::open();
     assert_eq!(office.get(&office.all).status, 200);
-    drop(office.stop.take());
-    let runtime = office.runtime.take().unwrap();
+    let runtime = office.page.stop();
     runtime.shutdown_timeout(Duration::from_secs(10));
-    assert!(TcpStream::connect(office.address).is_err());
+    assert!(TcpStream::connect(office.page.address).is_err());
 }

@@ -4,9 +4,7 @@
 use std::{
     fmt::Write as _,
     io::Read as _,
-    net::SocketAddr,
     process::{Command, Stdio},
-    sync::{Arc, RwLock},
     time::Duration,
 };
 
@@ -18,13 +16,11 @@ use sigtrail::{
         acknowledgement::Via,
         flood::{Decided, Decision, NewDecision},
     },
-    web::{Desk, router, serve},
 };
-use tokio::{runtime::Runtime, sync::oneshot};
 
-use crate::{
-    acknowledge::{Reply, ask, nonce_of},
-    harness::world::World,
+use crate::harness::{
+    page::{Page, ask, nonce_of},
+    world::World,
 };
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -127,50 +123,6 @@ fn held(world: &mut World) -> usize {
 
 fn pairs(records: &[Value]) -> usize {
     records.iter().map(|record| record["fields"]["entries"].as_array().unwrap().len()).sum()
-}
-
-/// The page on loopback.
-struct Office {
-    address: SocketAddr,
-    stop: Option<oneshot::Sender<()>>,
-    runtime: Option<Runtime>,
-}
-
-impl Office {
-    fn open(world: &mut World) -> Office {
-        let context = world.context();
-        let desk = Desk {
-            store: context.store.clone(),
-            config: Arc::new(RwLock::new(context.config.clone())),
-            key: context.link_key.clone(),
-            clock: world.clock.clone(),
-        };
-        let runtime = Runtime::new().unwrap();
-        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
-        let address = listener.local_addr().unwrap();
-        let (stop, stopped) = oneshot::channel::<()>();
-        runtime.spawn(serve(listener, router(desk), async {
-            let _ = stopped.await;
-        }));
-        Office { address, stop: Some(stop), runtime: Some(runtime) }
-    }
-
-    fn get(&self, path: &str) -> Reply {
-        ask(self.address, "GET", path, &[], "")
-    }
-
-    fn post(&self, path: &str, body: &str) -> Reply {
-        ask(self.address, "POST", path, &[FORM], body)
-    }
-}
-
-impl Drop for Office {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_timeout(Duration::from_secs(5));
-        }
-    }
 }
 
 #[test]
@@ -421,7 +373,7 @@ fn h_43_what_a_publisher_states_of_nearly_everything_at_once_is_told_to_nobody()
 fn h_43_the_page_changes_nothing_by_get_and_records_one_decision_by_post() {
     let mut world = world();
     flooded(&mut world, &flood("f", 300));
-    let (path, office) = (decide_path(&world), Office::open(&mut world));
+    let (path, office) = (decide_path(&world), Page::open(&mut world));
     let page = office.get(&path);
     assert_eq!(page.status, 200, "{}", page.body);
     for words in ["Cert: 297 entries held", "usually it brings at most 12 at once", "Filler f1", "and 285 more"] {
@@ -469,7 +421,7 @@ fn h_43_a_link_of_another_digest_or_of_one_story_decides_nothing() {
     let mails = world.mailbox("jon");
     let jons = mails.last().unwrap().lines().find_map(|line| line.trim().strip_prefix("https://sigtrail.example.com"));
     let jons = jons.unwrap().to_owned();
-    let office = Office::open(&mut world);
+    let office = Page::open(&mut world);
     for wrong in [format!("{jons}/held/1"), path.replace("/held/1", "/held/2"), format!("{path}0"), format!("{path}/1")]
     {
         assert_eq!(office.get(&wrong).status, 404, "{wrong}");

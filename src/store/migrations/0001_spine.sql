@@ -79,7 +79,9 @@ CREATE TABLE baseline (
     feed     INTEGER PRIMARY KEY REFERENCES feed (no),
     at       INTEGER NOT NULL,
     recorded INTEGER NOT NULL,
-    matched  TEXT NOT NULL
+    matched  TEXT NOT NULL,
+    -- The newest digest then: what that one and those before it told was another baseline.
+    after_digest INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE story (

@@ -79,7 +79,7 @@ fn a_02_a_browser_that_runs_everything_acknowledges_nothing() {
     let mut office = Office::open();
     let paths = [office.all.clone(), office.stories[0].clone(), format!("{}?as=acted", office.stories[1])];
     for path in paths {
-        let document = loaded(&browser, folder.path(), &format!("http://{}{path}", office.address));
+        let document = loaded(&browser, folder.path(), &format!("http://{}{path}", office.page.address));
         let lower = document.to_ascii_lowercase();
         assert!(lower.contains("<form") && lower.contains("quillgate"), "{document}");
         assert!(

@@ -1,7 +1,9 @@
-//! What the tests share: servers on loopback with scripted faults, and the world that a story is played in.
+//! What the tests share: servers on loopback with scripted faults, the world that a story is played in, and
+//! its page.
 
 pub mod daemon;
 pub mod feed_server;
+pub mod page;
 pub mod postfix;
 pub mod smtp_server;
 pub mod world;
