@@ -4,6 +4,7 @@
 use jiff::SignedDuration;
 
 use crate::{
+    compose::words::count,
     health,
     model::{
         feed::{FeedState, FeedStatus},
@@ -39,6 +40,8 @@ pub enum Reason {
     FeedSuspicious,
     /// A feed is silent for too long.
     FeedStale,
+    /// Entries of a flood wait for a decision.
+    Held,
     /// A mail waits for longer than it should.
     DeliveryWaiting,
     /// An owner's newest mail was refused for good, or given up.
@@ -49,7 +52,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason with its name.
-    pub const ALL: [(&'static str, Reason); 11] = [
+    pub const ALL: [(&'static str, Reason); 12] = [
         ("nothing-polled", Reason::NothingPolled),
         ("feed-gone", Reason::FeedGone),
         ("feed-refused", Reason::FeedRefused),
@@ -58,6 +61,7 @@ impl Reason {
         ("feed-throttled", Reason::FeedThrottled),
         ("feed-suspicious", Reason::FeedSuspicious),
         ("feed-stale", Reason::FeedStale),
+        ("held", Reason::Held),
         ("delivery-waiting", Reason::DeliveryWaiting),
         ("delivery-given-up", Reason::DeliveryGivenUp),
         ("log-checkpoint-old", Reason::LogCheckpointOld),
@@ -115,6 +119,7 @@ pub fn status(read: &Read<'_>, config: &Config, now: Time) -> Result<Status, Sto
     let last_poll_at = feeds.iter().filter_map(|feed| feed.last_poll_at).max();
     let mut attention: Vec<Attention> = feeds.iter().filter_map(|feed| of_feed(config, feed)).collect();
     attention.extend(nothing_polled(&feeds, now));
+    attention.extend(held(read)?);
     attention.extend(deliveries(read, now)?);
     attention.extend(checkpoint(read, now)?);
     attention.sort_by(|a, b| (a.reason, &a.subject).cmp(&(b.reason, &b.subject)));
@@ -140,6 +145,20 @@ fn nothing_polled(feeds: &[FeedStatus], now: Time) -> Option<Attention> {
         text: "Feeds are due and nobody polls them. Start the service: `systemctl start sigtrail`, or `sigtrail run`."
             .to_owned(),
     })
+}
+
+fn held(read: &Read<'_>) -> Result<Vec<Attention>, StoreError> {
+    let held = read.open_floods()?.into_iter().map(|flood| Attention {
+        reason: Reason::Held,
+        text: format!(
+            "{} for a decision: the link is in the digest, or `sigtrail feeds release {} --as all|matching|none --owner ...`.",
+            count(flood.entries, "entry of it waits", "entries of it wait"),
+            flood.feed
+        ),
+        subject: flood.feed.to_string(),
+        since: flood.at,
+    });
+    Ok(held.collect())
 }
 
 fn deliveries(read: &Read<'_>, now: Time) -> Result<Vec<Attention>, StoreError> {

@@ -15,6 +15,7 @@ use crate::{
     flood::{History, POLLS},
     model::{
         acknowledgement::Via,
+        entry::heading,
         feed::Feed,
         flood::{Decided, Decision, GivenDecision, NewDecision},
         id::{ConfigVersion, DigestNo, EntryNo, FeedId, FeedNo, FloodNo, OwnerId},
@@ -234,14 +235,20 @@ impl Read<'_> {
         Ok(rows)
     }
 
-    /// The titles of the first entries of a flood.
+    /// The titles of the first entries of a flood, or what stands for them.
     pub fn flood_titles(&self, flood: FloodNo, most: usize) -> Result<Vec<String>, StoreError> {
         let mut query = self.tx.prepare_cached(
-            "SELECT title FROM held_state JOIN revision ON revision.entry = held_state.entry AND revision.n = 1
-             WHERE flood = ?1 AND title IS NOT NULL ORDER BY held_state.entry LIMIT ?2",
+            "SELECT title, substr(coalesce(summary, body), 1, 1000) FROM held_state
+             JOIN revision ON revision.entry = held_state.entry AND revision.n = 1
+             WHERE flood = ?1 ORDER BY held_state.entry LIMIT ?2",
         )?;
-        let rows = query.query_map(params![flood.0, most], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        Ok(rows)
+        let rows = query
+            .query_map(params![flood.0, most], |row| {
+                let (title, text): (Option<String>, Option<String>) = (row.get(0)?, row.get(1)?);
+                Ok(heading(title.as_deref(), text.as_deref()))
+            })?
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(rows.into_iter().flatten().collect())
     }
 
     /// How many entries each feed has that are held.
@@ -254,13 +261,15 @@ impl Read<'_> {
         Ok(rows)
     }
 
-    /// The floods that a digest which left or may leave told this owner of.
-    pub fn floods_told(&self, owner: &OwnerId) -> Result<Vec<FloodNo>, StoreError> {
+    /// The floods that a digest which left or may leave told this owner of, each with the last time.
+    pub fn floods_told(&self, owner: &OwnerId) -> Result<Vec<(FloodNo, Time)>, StoreError> {
         let mut query = self.tx.prepare_cached(
-            "SELECT DISTINCT flood FROM digest_flood JOIN standing_digest USING (digest)
-             JOIN digest ON digest.no = digest_flood.digest WHERE owner = ?1",
+            "SELECT flood, max(composed_at) FROM digest_flood JOIN standing_digest USING (digest)
+             JOIN digest ON digest.no = digest_flood.digest WHERE owner = ?1 GROUP BY flood",
         )?;
-        let rows = query.query_map([owner.as_str()], |row| Ok(FloodNo(row.get(0)?)))?.collect::<Result<_, _>>()?;
+        let rows = query
+            .query_map([owner.as_str()], |row| Ok((FloodNo(row.get(0)?), from_millis(row.get(1)?))))?
+            .collect::<Result<_, _>>()?;
         Ok(rows)
     }
 

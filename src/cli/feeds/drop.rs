@@ -10,9 +10,10 @@ use crate::{
         args::{DropArgs, GroupFate},
         failure::Failure,
         place::Place,
+        table::count,
     },
     clock::Clock,
-    jobs::drop,
+    jobs::{drop, flood},
     model::{
         feed::{Feed, Group},
         id::{FeedId, GroupId},
@@ -56,7 +57,24 @@ pub(super) fn run(place: &Place, args: &DropArgs, json: bool, out: &mut dyn Writ
         out.flush()?;
     }
     let record = recorded(place, &register, &id, goes, &reason)?;
+    if let Some(words) = left_held(place, &register.config, &id)? {
+        talk(&words);
+    }
     say(&register, (&id, goes), record, json, out)
+}
+
+/// What becomes of the entries of a dropped feed that wait for a decision.
+fn left_held(place: &Place, config: &Config, id: &FeedId) -> Result<Option<String>, Failure> {
+    let store = match place.store(Some(config)) {
+        Err(failure) if is_no_state(&failure) => return Ok(None),
+        store => store?,
+    };
+    let Some((entries, decides)) = flood::left_by(&store, config, id, Clock::System.now())? else { return Ok(None) };
+    let held = count(entries, "entry of it is held", "entries of it are held");
+    let whose = decides.map_or_else(String::new, |owner| format!(" {owner} is asked in the next digest;"));
+    Ok(Some(format!(
+        "{held}, and stay so until somebody decides.{whose} sigtrail feeds release {id} --as all|matching|none --owner ..."
+    )))
 }
 
 /// The group of which this is the last feed.
