@@ -64,7 +64,7 @@ impl SeenStory {
         }
         let tags = named_tags(config, owner, all_tags(read, &seen)?);
         Ok(SeenStory {
-            title: entry.and_then(|entry| entry.title.clone()).unwrap_or_else(|| "(no title)".to_owned()),
+            title: entry.and_then(|entry| entry.heading()).unwrap_or_else(|| "(no title)".to_owned()),
             link: entry.and_then(|entry| entry.link.clone()),
             summary: entry.and_then(|entry| entry.summary.clone().or_else(|| entry.body.clone())),
             cves: cves(&text),
