@@ -10,7 +10,7 @@
 mod signs;
 mod words;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,7 @@ use crate::{
     advisory,
     model::{
         entry::Entry,
+        id::EntryNo,
         stack::{Marks, Severity, Tag, TagKind},
     },
 };
@@ -39,6 +40,36 @@ pub struct Version {
     pub marks: Marks,
     /// What it is about.
     pub tags: Vec<Tag>,
+}
+
+/// What an owner was told of a story, by whichever of its entries.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Heard {
+    exploited: bool,
+    ransomware: bool,
+    fix: bool,
+    severity: Option<Severity>,
+    /// CVE ids, each with the entries that name it.
+    cves: BTreeMap<String, BTreeSet<EntryNo>>,
+    components: BTreeSet<String>,
+}
+
+impl Heard {
+    /// Adds what this version of an entry told.
+    pub fn add(&mut self, entry: EntryNo, told: &Version) {
+        self.exploited |= told.marks.exploited;
+        self.ransomware = self.ransomware || signs::states_ransomware(&told.entry);
+        self.fix = self.fix || signs::states_fix(&told.entry);
+        self.severity = self.severity.max(told.marks.severity);
+        for id in cves(&told.entry) {
+            self.cves.entry(id).or_default().insert(entry);
+        }
+        self.components.extend(components(told).into_iter().map(str::to_owned));
+    }
+
+    fn is_named_by_another(&self, id: &str, than: EntryNo) -> bool {
+        self.cves.get(id).is_some_and(|entries| entries.iter().any(|entry| *entry != than))
+    }
 }
 
 /// What changed from one version of an entry to the next. Its JSON is stored with the revision.
@@ -250,21 +281,17 @@ impl Change {
         self
     }
 
-    /// The change without what other entries of the same story said already: two feeds that report one change are
-    /// one piece of news.
+    /// The change of this entry without what an owner was told already, by another entry of the story or by an earlier
+    /// version of this one: two feeds that report one change are one piece of news. What nobody told them is news.
     #[must_use]
-    pub fn beyond(mut self, others: &[Version]) -> Change {
-        let said = |states: fn(&Entry) -> bool| others.iter().any(|other| states(&other.entry));
-        self.exploited &= !others.iter().any(|other| other.marks.exploited);
-        self.ransomware = self.ransomware && !said(signs::states_ransomware);
-        self.fix = self.fix && !said(signs::states_fix);
-        let worst = others.iter().filter_map(|other| other.marks.severity).max();
-        self.severity = self.severity.filter(|(_, is)| *is > worst);
-        let named: BTreeSet<String> = others.iter().flat_map(|other| cves(&other.entry)).collect();
-        self.cves_added.retain(|id| !named.contains(id));
-        self.cves_removed.retain(|id| !named.contains(id));
-        let tagged: BTreeSet<&str> = others.iter().flat_map(components).collect();
-        self.components.retain(|id| !tagged.contains(id.as_str()));
+    pub fn beyond(mut self, entry: EntryNo, heard: &Heard) -> Change {
+        self.exploited &= !heard.exploited;
+        self.ransomware &= !heard.ransomware;
+        self.fix &= !heard.fix;
+        self.severity = self.severity.filter(|(_, is)| *is > heard.severity);
+        self.cves_added.retain(|id| !heard.cves.contains_key(id));
+        self.cves_removed.retain(|id| !heard.is_named_by_another(id, entry));
+        self.components.retain(|id| !heard.components.contains(id));
         self
     }
 

@@ -19,7 +19,8 @@
 //!
 //! What would be new is then compared with the known entries that the document does not list: ids change, too
 //! (`renamed`). The new id is kept as another name of the entry, its *alias*; a known id always comes before an alias. The
-//! versions of a paper of arXiv are one entry (`arxiv`), and the newest of them stands for it.
+//! versions of a paper of arXiv are one entry (`arxiv`), and the newest of them stands for it: one that is older than what is
+//! known changes nothing.
 
 mod arxiv;
 mod group;
@@ -52,6 +53,8 @@ pub struct Known {
     pub revision: u32,
     /// The content of that revision's [`Fingerprint`].
     pub content: [u8; 32],
+    /// The publisher's id of it, as that revision has it.
+    pub guid: Option<String>,
     /// Its title, as that revision has it.
     pub title: Option<String>,
     /// Its link, as that revision has it.

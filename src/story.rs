@@ -11,7 +11,9 @@
 //!
 //! **Joining.** The keys are in order: own identifiers, identifiers of the text, link. The first key that a story already holds
 //! decides ([`first_held`]); the keys that no story holds become that story's, and keys that another story holds stay there:
-//! two stories never merge, and a round-up, which brings no identifiers, carries nothing from one story to another.
+//! two stories never merge, and a round-up, which brings no identifiers, carries nothing from one story to another. An entry
+//! that is changed stays in its story and brings it the keys that are free, as long as it is about the same
+//! ([`is_same_subject`]): a page that names another CVE every week would gather them all.
 
 use std::{collections::HashSet, fmt};
 
@@ -119,6 +121,12 @@ pub fn first_held<S, E>(
     Ok(None)
 }
 
+/// Whether an entry is about the same before and after a change: it had no identifier to join by, or keeps one.
+pub fn is_same_subject(before: &StoryKeys, now: &StoryKeys) -> bool {
+    let mut had = before.joins.iter().filter(|key| matches!(key, StoryKey::Advisory(_))).peekable();
+    had.peek().is_none() || had.any(|key| now.joins.contains(key))
+}
+
 /// The identifier that a text says it is a duplicate of.
 fn declared_twin(text: &str) -> Option<AdvisoryId> {
     let (_, after) = text.split_once("duplicate of ")?;
@@ -223,6 +231,22 @@ mod tests {
         let entries = [at("a", list), at("b", list), at("c", "https://vendor.example/bulletins/3")];
         let all = keys_in_document(&entries, &entries.each_ref().map(fingerprint));
         assert_eq!(all.iter().map(|keys| keys.joins.len()).collect::<Vec<_>>(), [0, 0, 1]);
+    }
+
+    #[test]
+    fn an_entry_that_keeps_none_of_its_identifiers_is_about_something_else() {
+        let of = |title: &str| {
+            let entry = Entry {
+                title: Some(title.into()),
+                link: Some("https://cert.example/weekly".into()),
+                ..Entry::default()
+            };
+            keys(&entry, &fingerprint(&entry))
+        };
+        let is_same = |before: &str, now: &str| is_same_subject(&of(before), &of(now));
+        assert!(is_same("Flaw", "Flaw CVE-2099-0001"));
+        assert!(is_same("Flaw CVE-2099-0001", "Flaw CVE-2099-0002 CVE-2099-0001"));
+        assert!(!is_same("Flaw CVE-2099-0001", "Flaw CVE-2099-0002"));
     }
 
     /// A store's story keys: joins entries in order and says which story each ended in.

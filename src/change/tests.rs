@@ -71,6 +71,15 @@ fn every_other_change_is_told_to_nobody() {
     assert_eq!(change.names(), ["link", "categories"]);
 }
 
+/// What was told by entries with these versions, numbered from 1.
+fn heard(told: &[Version]) -> Heard {
+    let mut heard = Heard::default();
+    for (entry, version) in (1..).zip(told) {
+        heard.add(EntryNo(entry), version);
+    }
+    heard
+}
+
 #[test]
 fn a_new_component_is_told_to_whom_it_means() {
     let mut now = version("Flaw", LONG);
@@ -80,11 +89,11 @@ fn a_new_component_is_told_to_whom_it_means() {
     let name = |id: &str| (id == "libmarrow").then(|| "libmarrow".to_owned());
     assert_eq!(change.sentence(&name).as_deref(), Some("Updated: now about libmarrow too."));
     assert_eq!(change.sentence(&|_| None), None);
-    assert!(!change.beyond(std::slice::from_ref(&now)).is_material());
+    assert!(!change.beyond(EntryNo(9), &heard(&[now])).is_material());
 }
 
 #[test]
-fn what_another_entry_of_the_story_said_is_no_news() {
+fn what_was_told_of_the_story_before_is_no_news() {
     let was = version("Flaw CVE-2099-10001", LONG);
     let now = version(
         "Flaw CVE-2099-10001",
@@ -92,9 +101,25 @@ fn what_another_entry_of_the_story_said_is_no_news() {
     );
     let change = between(&was, &now);
     assert_eq!(change.names(), ["exploited", "severity", "cves", "fix", "text"]);
-    let calm = change.clone().beyond(&[version("t", "Severity: high. Fixed in 9.1.4.")]);
+    let calm = change.clone().beyond(EntryNo(9), &heard(&[version("t", "Severity: high. Fixed in 9.1.4.")]));
     assert_eq!(calm.names(), ["exploited", "severity", "cves", "text"]);
-    assert!(!change.beyond(std::slice::from_ref(&now)).is_material());
+    assert!(!change.beyond(EntryNo(9), &heard(&[now])).is_material());
+}
+
+#[test]
+fn an_id_that_is_gone_is_news_unless_another_entry_names_it() {
+    let was = version("Flaw CVE-2099-10001 CVE-2099-10002", LONG);
+    let change = between(&was, &version("Flaw CVE-2099-10001", LONG));
+    let told = heard(&[was]);
+    assert!(change.clone().beyond(EntryNo(1), &told).is_material());
+    assert!(!change.beyond(EntryNo(2), &told).is_material());
+}
+
+#[test]
+fn what_comes_back_after_it_was_told_is_no_news() {
+    let was = version("Flaw", &format!("{LONG} Severity: high. Fixed in 9.1.4."));
+    let back = between(&version("Flaw", LONG), &was);
+    assert!(back.is_material() && !back.beyond(EntryNo(1), &heard(&[was])).is_material());
 }
 
 #[test]

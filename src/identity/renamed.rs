@@ -35,10 +35,22 @@ pub(super) fn reach(items: usize) -> usize {
     items.saturating_mul(2).saturating_add(1_000)
 }
 
-/// Whether nothing changed since this was known, or nothing but a link that changes all the time.
+/// Whether nothing changed since this was known: it is the same, or an older version, or nothing changed but a link that
+/// changes all the time.
 pub(super) fn is_unchanged(entry: &Entry, now: &[u8; 32], known: &Known) -> bool {
     let is_version = || entry.link.as_deref().is_some_and(|link| arxiv::paper(link).is_some());
-    *now == known.content || (known.revision >= UNSTABLE && !is_version() && is_same_but_for_link(entry, known))
+    *now == known.content
+        || is_older_version(entry, known)
+        || (known.revision >= UNSTABLE && !is_version() && is_same_but_for_link(entry, known))
+}
+
+fn is_older_version(entry: &Entry, known: &Known) -> bool {
+    let stated = |texts: [&Option<String>; 2]| {
+        let papers = texts.into_iter().flatten().filter_map(|text| arxiv::paper(text));
+        papers.map(|paper| paper.version).max().filter(|version| *version > 0)
+    };
+    let Some(version) = stated([&entry.guid, &entry.link]) else { return false };
+    stated([&known.guid, &known.link]).is_some_and(|newest| version < newest)
 }
 
 fn is_same_but_for_link(entry: &Entry, known: &Known) -> bool {

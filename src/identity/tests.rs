@@ -57,7 +57,8 @@ impl Shelf {
             // A first version has no older key; looking for one would make large documents slow.
             let of_entry = || self.rows.iter().find(|(_, known)| known.entry == no).map(|(key, _)| *key);
             let old = if revision > 1 { of_entry() } else { None };
-            let known = Known { entry: no, revision, content, title, link, traces: None, is_alias: false };
+            let guid = entry.guid.clone();
+            let known = Known { entry: no, revision, content, guid, title, link, traces: None, is_alias: false };
             self.rows.insert(old.unwrap_or(fate.key), known);
         }
         fates
@@ -368,7 +369,15 @@ fn a_replaced_paper_of_arxiv_is_a_revision_in_every_form() {
     assert_eq!(shelf.words(std::slice::from_ref(&api)), ["1 r3"], "the link says which version it is");
     assert_eq!(shelf.words(std::slice::from_ref(&api)), ["same 1"]);
     let old = entry("http://arxiv.org/abs/2601.01234v2", "http://arxiv.org/abs/2601.01234v2", "On flaws", "replace");
-    assert_eq!(shelf.words(&[old, api]), ["copy", "same 1"], "the newest version stands for it");
+    assert_eq!(shelf.words(&[old.clone(), api]), ["copy", "same 1"], "the newest version stands for it");
+    assert_eq!(shelf.words(&[old]), ["same 1"], "an older version is no replacement");
+    assert_eq!(shelf.words(&[paper("oai:arXiv.org:2601.01234v1", "new")]), ["same 1"]);
+    assert_eq!(shelf.words(&[paper("oai:arXiv.org:2601.01234v4", "replace")]), ["1 r4"]);
+    assert_eq!(
+        shelf.words(&[paper("oai:arXiv.org:2601.01234v3", "new")]),
+        ["same 1"],
+        "also where only the id says it"
+    );
     let other = entry("oai:arXiv.org:2601.01235v1", "https://arxiv.org/abs/2601.01235", "On flaws", "new");
     assert_eq!(shelf.words(&[other]), ["new 2"]);
 }

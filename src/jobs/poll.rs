@@ -418,8 +418,10 @@ fn commit(
             let judged = (std::mem::take(&mut arrived.entries), std::mem::take(&mut arrived.judged));
             let first = before.baseline_at.is_none();
             let read = write.read();
-            let has_aliases = !first && read.has_aliases(no)?;
-            let known = |key: &identity::Key| match read.known(no, key)? {
+            // A feed that brought nothing yet need not be asked for each of its keys.
+            let is_known = read.has_brought(no, 1)?;
+            let has_aliases = is_known && read.has_aliases(no)?;
+            let known = |key: &identity::Key| match is_known.then(|| read.known(no, key)).transpose()?.flatten() {
                 None if has_aliases => read.known_by_alias(no, key),
                 found => Ok(found),
             };
@@ -433,7 +435,7 @@ fn commit(
                     known: &known,
                     recent: &|limit| read.recent_entries(no, limit),
                     stored: &|entry| read.stored_version(entry),
-                    others: &|entry| read.versions_beside(entry),
+                    heard: &|story, owner| read.heard(story, owner),
                 },
             )?
         }

@@ -37,23 +37,20 @@ impl Plain {
     /// Reads it.
     pub(super) fn parse(self, hint: &Hint<'_>) -> Result<Document, ParseError> {
         let Plain { rewritten: Rewritten { atom, format, wishes, left_out, partial, home }, mut notes } = self;
-        let model = read(&atom)?;
-        drop(atom);
         let base = hint.base.or(home.as_ref());
-        let entries = model.entries.into_iter().map(|entry| ours(entry, base, format)).collect::<Vec<_>>();
+        let (mut title, mut entries) = (None, Vec::new());
+        // By value: a part is gone when its entries are made.
+        for part in atom {
+            let model = read(&part)?;
+            entries.extend(model.entries.into_iter().map(|entry| ours(entry, base, format)));
+            title = model.title.as_ref().map(words).filter(|title| !title.is_empty()).or(title);
+        }
         note_long_fields(&entries, &mut notes);
         let mut warnings = notes.sentences("");
         if left_out > 0 {
             warnings.push(format!("more than {MAX_ENTRIES} entries; {left_out} left out"));
         }
-        Ok(Document {
-            format,
-            title: model.title.as_ref().map(words).filter(|title| !title.is_empty()),
-            entries,
-            warnings,
-            partial,
-            hints: DocumentHints { wishes },
-        })
+        Ok(Document { format, title, entries, warnings, partial, hints: DocumentHints { wishes } })
     }
 }
 

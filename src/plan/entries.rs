@@ -3,10 +3,10 @@
 use super::{
     Judged,
     flood::{Flood, HeldBack},
-    revisions::{self, Revised, Stored},
+    revisions::{self, Hearing, News, Revised, Stored},
 };
 use crate::{
-    change::{Change, Version},
+    change::Change,
     identity::{self, Found, Identified, Key, Known, Shelves},
     model::{
         entry::Entry,
@@ -80,8 +80,8 @@ pub struct EntryPlan {
     pub held_back: Option<HeldBack>,
     /// What changed, where it is a revision.
     pub change: Option<Change>,
-    /// The part of the change that may be told again; taken when it is decided who is told.
-    pub(super) news: Option<Change>,
+    /// What of the change may be told again; taken when it is decided who is told.
+    pub(super) news: Option<News>,
     /// Who is told again if they were told before, and in which sentence.
     pub updates: Vec<(OwnerId, String)>,
     /// Whether its line under "also published" is told again.
@@ -111,8 +111,8 @@ pub struct Lookup<'l, E> {
     pub recent: &'l dyn Fn(usize) -> Result<Vec<Known>, E>,
     /// The newest revision of an entry.
     pub stored: &'l dyn Fn(EntryNo) -> Result<Option<Stored>, E>,
-    /// The other entries of an entry's story, from whichever feeds.
-    pub others: &'l dyn Fn(EntryNo) -> Result<Vec<Version>, E>,
+    /// What an owner was told of a story.
+    pub heard: Hearing<'l, E>,
 }
 
 /// Which entries are new or changed and what becomes of them. A changed entry of the baseline stays there, unless it
@@ -145,7 +145,7 @@ pub fn entries<E>(
             Found::New => (None, None),
             Found::Changed { entry: known, revision } => {
                 let version = revisions::version(&entry, &judged);
-                (Some((known, revision)), revisions::revised(&version, known, stored.stored, stored.others)?)
+                (Some((known, revision)), revisions::revised((&version, &judged), known, stored.stored)?)
             }
         };
         let is_baseline = match (&revised, revises) {
@@ -157,7 +157,7 @@ pub fn entries<E>(
         let plan = if is_baseline { plan } else { plan.routed(config, feed, now) };
         plans.push(plan.revising(revises, revised));
     }
-    revisions::tell(config, &mut plans, total);
+    revisions::tell(config, &mut plans, total, stored.heard)?;
     Ok(EntryPlans { entries: plans, total, baseline: first_document, aliases, flood: None })
 }
 
@@ -195,10 +195,13 @@ impl EntryPlan {
         self.is_listed_again &= matches!(self.fate, Fate::Listed(_));
     }
 
-    fn revising(self, revises: Option<(EntryNo, u32)>, revised: Option<Revised>) -> EntryPlan {
+    fn revising(mut self, revises: Option<(EntryNo, u32)>, revised: Option<Revised>) -> EntryPlan {
+        if revised.as_ref().is_some_and(|revised| !revised.is_same_subject) {
+            self.judged.story.joins.clear();
+        }
         let left_baseline = revised.as_ref().is_some_and(|revised| revised.leaves_baseline);
         let (change, news) = revised.map(|revised| (revised.change, revised.news)).unzip();
-        EntryPlan { revises, left_baseline, change, news, ..self }
+        EntryPlan { revises, left_baseline, change, news: news.flatten(), ..self }
     }
 }
 

@@ -12,7 +12,7 @@ pub use self::{
     feed::{FeedUpdate, feed_update, validators_to_send},
     flood::{Flood, Floods, HeldBack, hold_flood, keep_back, may_be_flood},
     reach::Reach,
-    revisions::Stored,
+    revisions::{Hearing, Stored},
 };
 use crate::{
     health::Sight,

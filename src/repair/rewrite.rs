@@ -30,8 +30,9 @@ const MAX_CHANNELS: usize = 8;
 
 /// An XML feed brought to plain Atom.
 pub struct Rewritten {
-    /// The document, well-formed Atom 1.0 without anything but what entries are made of.
-    pub atom: String,
+    /// The document, well-formed Atom 1.0 without anything but what entries are made of; a large one in parts, each a
+    /// feed with some of its entries.
+    pub atom: Vec<String>,
     /// The dialect it came in.
     pub format: Format,
     /// When its publisher wants to be asked again.

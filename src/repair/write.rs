@@ -11,8 +11,13 @@ pub enum TextKind {
     Html,
 }
 
-/// A document under construction.
+/// From how many bytes on a part is ended behind its entry.
+const PART: usize = 1 << 20;
+const HEAD: &str = "<feed xmlns=\"http://www.w3.org/2005/Atom\">";
+
+/// A document under construction: in parts, each a feed of its own, so that what is made of one can take the place of it.
 pub struct Writer {
+    parts: Vec<String>,
     out: String,
     /// Whether the texts may hold characters that XML forbids.
     strips: bool,
@@ -21,12 +26,12 @@ pub struct Writer {
 impl Writer {
     /// An empty feed, for a text of so many bytes.
     pub fn new(expected: usize, strips: bool) -> Self {
-        let mut out = String::with_capacity(expected);
-        out.push_str("<feed xmlns=\"http://www.w3.org/2005/Atom\">");
-        Self { out, strips }
+        let mut out = String::with_capacity(expected.min(PART));
+        out.push_str(HEAD);
+        Self { parts: Vec::new(), out, strips }
     }
 
-    /// Where the document stands, for [`Writer::cut`].
+    /// Where the document stands, for [`Writer::cut`] before the next entry is closed.
     pub fn mark(&self) -> usize {
         self.out.len()
     }
@@ -44,6 +49,12 @@ impl Writer {
     /// Closes an entry.
     pub fn close_entry(&mut self) {
         self.out.push_str("</entry>");
+        if self.out.len() >= PART {
+            self.out.push_str("</feed>");
+            let next = String::with_capacity(PART);
+            self.parts.push(std::mem::replace(&mut self.out, next));
+            self.out.push_str(HEAD);
+        }
     }
 
     /// An element with text, of a kind where the element is a text construct.
@@ -81,10 +92,11 @@ impl Writer {
         self.out.push_str("/>");
     }
 
-    /// The whole document.
-    pub fn finish(mut self) -> String {
+    /// The whole document: one part, but for large ones.
+    pub fn finish(mut self) -> Vec<String> {
         self.out.push_str("</feed>");
-        self.out
+        self.parts.push(self.out);
+        self.parts
     }
 
     fn cdata(&mut self, text: &str) {
@@ -134,8 +146,23 @@ mod tests {
         writer.empty("link", &[("href", "\"><x>&\u{0}\n")]);
         assert_eq!(
             writer.finish(),
-            "<feed xmlns=\"http://www.w3.org/2005/Atom\"><title><![CDATA[a]]]]><![CDATA[>b]]]]><![CDATA[>c]]]]></title>\
-             <link href=\"&quot;>&lt;x>&amp; \"/></feed>"
+            [
+                "<feed xmlns=\"http://www.w3.org/2005/Atom\"><title><![CDATA[a]]]]><![CDATA[>b]]]]><![CDATA[>c]]]]></title>\
+              <link href=\"&quot;>&lt;x>&amp; \"/></feed>"
+            ]
         );
+    }
+
+    #[test]
+    fn a_large_document_is_written_in_parts_that_end_behind_an_entry() {
+        let mut writer = Writer::new(0, false);
+        for _ in 0..3 {
+            writer.open_entry();
+            writer.text("title", None, &"a".repeat(PART / 2));
+            writer.close_entry();
+        }
+        let parts = writer.finish();
+        assert_eq!(parts.iter().map(|part| part.matches("<entry>").count()).collect::<Vec<_>>(), [2, 1]);
+        assert!(parts.iter().all(|part| part.starts_with(HEAD) && part.ends_with("</feed>")));
     }
 }

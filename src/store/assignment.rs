@@ -235,13 +235,17 @@ impl Write<'_> {
             (None, _) => self.assign_again(story, source, assigned, config, now),
             (Some((before, _, false)), Some(update)) => {
                 self.supersede(AssignmentNo(before), now)?;
-                let reason = format!("{update} {}", assigned.reason);
-                self.assign_again(story, source, &Assigned { reason, ..assigned.clone() }, config, now)
+                self.assign_again(story, source, &updated(assigned, update), config, now)
             }
             (Some((before, false, _)), _) if assigned.urgent => {
                 // What waits for the hour is told at once; what was told without urgency is told once more.
                 self.supersede(AssignmentNo(before), now)?;
-                self.assign_again(story, source, assigned, config, now)
+                let was_told = self.read().is_told(story, &assigned.owner)?;
+                let told = match update.filter(|_| was_told) {
+                    Some(update) => updated(assigned, update),
+                    None => assigned.clone(),
+                };
+                self.assign_again(story, source, &told, config, now)
             }
             (Some(_), _) => Ok(false),
         }
@@ -380,4 +384,9 @@ impl Write<'_> {
         }
         Ok(())
     }
+}
+
+/// Tells what changed before it tells why.
+fn updated(assigned: &Assigned, update: &str) -> Assigned {
+    Assigned { reason: format!("{update} {}", assigned.reason), ..assigned.clone() }
 }

@@ -10,7 +10,7 @@ use crate::{
     model::{
         entry::Entry,
         feed::Feed,
-        id::{ConfigVersion, EntryNo, FeedNo, StoryNo},
+        id::{ConfigVersion, EntryNo, FeedNo, OwnerId, StoryNo},
         stack::{Field, Marks, Method, Severity, Tag, TagKind},
         time::{Time, from_millis, millis},
     },
@@ -310,6 +310,7 @@ impl Write<'_> {
                 .tx
                 .prepare_cached("SELECT story FROM entry WHERE no = ?1")?
                 .query_row([entry.0], |row| row.get(0))?;
+            self.keep_keys(&plan.judged.story, StoryNo(story))?;
             return Ok(Some((entry, revision, StoryNo(story))));
         }
         let story = self.story_for(&plan.judged.story, no, now)?;
@@ -333,9 +334,10 @@ impl Write<'_> {
     ) -> Result<usize, StoreError> {
         self.insert_tags(entry, revision, &plan.judged.tags, config, now)?;
         let mut urgent = 0;
-        let joined = if revision == 1 { self.news_of_joining(plan, entry, story)? } else { None };
         for assigned in &plan.assigned {
-            let update = plan.update_for(&assigned.owner).or(joined.as_deref());
+            let joins_as =
+                if revision == 1 { self.news_of_joining(plan.judged.marks, story, &assigned.owner)? } else { None };
+            let update = plan.update_for(&assigned.owner).or(joins_as.as_deref());
             let assigned = Told { assigned, update };
             let is_new = self.assign(story, (entry, revision), assigned, config, now)?;
             let assigned = assigned.assigned;
@@ -365,19 +367,16 @@ impl Write<'_> {
         Ok(())
     }
 
-    /// What a new entry tells those who were told of its story before: that it is exploited, if it is the first to say so.
-    fn news_of_joining(&self, plan: &EntryPlan, entry: EntryNo, story: StoryNo) -> Result<Option<String>, StoreError> {
-        if !plan.judged.marks.exploited || plan.assigned.is_empty() {
-            return Ok(None);
-        }
-        let is_known: bool = self
-            .tx
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM entry JOIN revision ON revision.entry = entry.no
-                     WHERE entry.story = ?1 AND entry.no <> ?2 AND exploited)",
-            )?
-            .query_row(params![story.0, entry.0], |row| row.get(0))?;
-        Ok((!is_known).then(change::exploited_sentence))
+    /// What an entry that joins a story tells an owner who was told of it before: that it is exploited, if nobody told
+    /// them so yet.
+    pub(super) fn news_of_joining(
+        &self,
+        marks: Marks,
+        story: StoryNo,
+        owner: &OwnerId,
+    ) -> Result<Option<String>, StoreError> {
+        let is_news = marks.exploited && self.read().is_told_without_exploitation(story, owner)?;
+        Ok(is_news.then(change::exploited_sentence))
     }
 
     fn insert_tags(
@@ -491,7 +490,7 @@ impl Write<'_> {
 pub(super) struct Fates {
     assigned: usize,
     listed: Vec<(EntryNo, u32)>,
-    listed_to: Option<crate::model::id::OwnerId>,
+    listed_to: Option<OwnerId>,
     not_for_us: Vec<(EntryNo, u32)>,
     baseline: Vec<EntryNo>,
     held: usize,

@@ -424,7 +424,9 @@ impl Write<'_> {
                 continue;
             };
             for assigned in &judgement.assignments {
-                self.assign(held.row.story, source, Told { assigned, update: None }, config, now)?;
+                let update = self.news_of_joining(held.row.marks, held.row.story, &assigned.owner)?;
+                let told = Told { assigned, update: update.as_deref() };
+                self.assign(held.row.story, source, told, config, now)?;
             }
             for withheld in &judgement.restricted {
                 self.withhold(held.row.story, no, withheld, config, now)?;

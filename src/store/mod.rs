@@ -12,6 +12,7 @@ mod entry;
 mod faults;
 mod feed;
 mod flood;
+mod heard;
 pub mod log;
 mod migration;
 mod network;

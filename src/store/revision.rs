@@ -11,17 +11,15 @@ use crate::{
     plan::{Fate, Stored},
 };
 
-/// The most other entries of a story that are asked whether a change is news.
-const MAX_OTHERS: usize = 50;
-
 fn known_row(row: &Row<'_>) -> rusqlite::Result<Known> {
     Ok(Known {
         entry: EntryNo(row.get(0)?),
         revision: row.get(1)?,
         content: row.get(2)?,
-        title: row.get(3)?,
-        link: row.get(4)?,
-        traces: traces_of(row.get(5)?, row.get(6)?),
+        guid: row.get(3)?,
+        title: row.get(4)?,
+        link: row.get(5)?,
+        traces: traces_of(row.get(6)?, row.get(7)?),
         is_alias: false,
     })
 }
@@ -36,7 +34,7 @@ impl Read<'_> {
         let known = self
             .tx
             .prepare_cached(
-                "SELECT entry.no, n, content, title, link, title_trace, link_trace
+                "SELECT entry.no, n, content, guid, title, link, title_trace, link_trace
                  FROM entry JOIN revision ON revision.entry = entry.no
                  WHERE feed = ?1 AND key = ?2 ORDER BY n DESC LIMIT 1",
             )?
@@ -50,7 +48,7 @@ impl Read<'_> {
         let known = self
             .tx
             .prepare_cached(
-                "SELECT entry, n, content, title, link, title_trace, link_trace
+                "SELECT entry, n, content, guid, title, link, title_trace, link_trace
                  FROM entry_alias_state JOIN revision USING (entry)
                  WHERE feed = ?1 AND key = ?2 ORDER BY n DESC LIMIT 1",
             )?
@@ -71,7 +69,7 @@ impl Read<'_> {
     /// The newest entries of a feed, at most `limit`.
     pub fn recent_entries(&self, feed: FeedNo, limit: usize) -> Result<Vec<Known>, StoreError> {
         let mut query = self.tx.prepare_cached(
-            "SELECT newest.no, n, content, title, link, title_trace, link_trace FROM
+            "SELECT newest.no, n, content, guid, title, link, title_trace, link_trace FROM
                  (SELECT no FROM entry WHERE feed = ?1 ORDER BY no DESC LIMIT ?2) AS newest
              JOIN revision ON revision.entry = newest.no
                  AND n = (SELECT max(n) FROM revision AS last WHERE last.entry = newest.no)",
@@ -84,27 +82,10 @@ impl Read<'_> {
     pub fn stored_version(&self, entry: EntryNo) -> Result<Option<Stored>, StoreError> {
         let Some(row) = self.entry(entry)? else { return Ok(None) };
         let is_baseline = row.fate == Fate::Baseline.as_str();
-        Ok(Some(Stored { version: self.version(row)?, is_baseline }))
+        Ok(Some(Stored { story: row.story, version: self.version(row)?, is_baseline }))
     }
 
-    /// The other entries of an entry's story, from whichever feeds, as far as fifty.
-    pub fn versions_beside(&self, entry: EntryNo) -> Result<Vec<Version>, StoreError> {
-        let mut query = self.tx.prepare_cached(
-            "SELECT other.no FROM entry JOIN entry AS other ON other.story = entry.story AND other.no <> entry.no
-             WHERE entry.no = ?1 ORDER BY other.no LIMIT ?2",
-        )?;
-        let others: Vec<EntryNo> =
-            query.query_map(params![entry.0, MAX_OTHERS], |row| Ok(EntryNo(row.get(0)?)))?.collect::<Result<_, _>>()?;
-        let mut versions = Vec::new();
-        for other in others {
-            if let Some(row) = self.entry(other)? {
-                versions.push(self.version(row)?);
-            }
-        }
-        Ok(versions)
-    }
-
-    fn version(&self, row: EntryRow) -> Result<Version, StoreError> {
+    pub(super) fn version(&self, row: EntryRow) -> Result<Version, StoreError> {
         let tags = self.tags(row.no, row.revision)?;
         Ok(Version { entry: row.entry, marks: row.marks, tags })
     }

@@ -121,11 +121,18 @@ impl Write<'_> {
             self.tx.prepare_cached("INSERT INTO story (first_seen_at) VALUES (?1)")?.execute([millis(now)])?;
             self.tx.last_insert_rowid()
         };
+        let story = StoryNo(story);
+        self.keep_keys(keys, story)?;
+        Ok(story)
+    }
+
+    /// Gives a story those of these keys that no story holds.
+    pub(super) fn keep_keys(&mut self, keys: &StoryKeys, story: StoryNo) -> Result<(), StoreError> {
         let mut keep =
             self.tx.prepare_cached("INSERT INTO story_key (key, story) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
         for key in &keys.joins {
-            keep.execute(params![key.to_string(), story])?;
+            keep.execute(params![key.to_string(), story.0])?;
         }
-        Ok(StoryNo(story))
+        Ok(())
     }
 }

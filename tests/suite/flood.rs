@@ -231,6 +231,28 @@ fn h_43_all_routes_a_flood_as_if_it_were_new_and_such_numbers_are_usual_from_the
 }
 
 #[test]
+fn h_43_a_released_entry_tells_what_a_new_one_would() {
+    let mut world = world();
+    world.publish("other", &document(&[("Quillgate CVE-2099-10001".to_owned(), "o2".to_owned())]));
+    world.wait_until("2026-11-17T08:00:00Z");
+    world.tick();
+    assert!(last_mail(&world, "maria").contains("Quillgate CVE-2099-10001"));
+    let mut items = flood("f", 300);
+    items.push(("Prompt injection CVE-2099-10001 is being actively exploited".to_owned(), "f300".to_owned()));
+    world.publish("cert", &document(&items));
+    world.wait(HOUR * 2);
+    assert_eq!(world.tick().poll.sum(|applied| applied.held), 298);
+    world.wait_until("2026-11-18T08:00:00Z");
+    world.tick();
+    assert!(!last_mail(&world, "maria").contains("CVE-2099-10001"), "it is held");
+    decide(&mut world, Decision::Matching);
+    world.wait_until("2026-11-19T08:00:00Z");
+    world.tick();
+    let mail = last_mail(&world, "maria");
+    assert!(mail.contains("Updated: now stated to be exploited. You follow Prompt injection."), "{mail}");
+}
+
+#[test]
 fn h_43_none_records_a_flood_as_not_for_us_and_edits_of_it_stay_so() {
     let mut world = world();
     let mut items = flood("f", 300);
@@ -387,15 +409,20 @@ fn h_43_old_entries_that_leave_the_baseline_all_at_once_are_held_like_new_ones()
 fn h_43_what_a_publisher_states_of_nearly_everything_at_once_is_told_to_nobody() {
     let (mut world, items) = settled(300);
     let mails = world.mailbox("maria").len();
-    for more in [", CVSS score: 3.1", ", CVSS score: 9.1", ", CVSS score: 9.1, fixed in 2.0.1, CVE-2099-10001"] {
-        world.publish("cert", &document(&edited(&items, more)));
-        let applied = poll_alone(&mut world);
-        assert_eq!((applied.sum(|one| one.revised), applied.sum(|one| one.baseline)), (306, 297), "{more}");
-        assert_eq!(applied.sum(|one| one.held), 0, "{more}");
-    }
+    world.publish("cert", &document(&edited(&items, ", CVSS score: 3.1")));
+    let applied = poll_alone(&mut world);
+    assert_eq!((applied.sum(|one| one.revised), applied.sum(|one| one.baseline)), (306, 297));
     world.wait_until("2026-11-18T08:00:00Z");
     world.tick();
-    assert_eq!(world.mailbox("maria").len(), mails);
+    assert_eq!(world.mailbox("maria").len(), mails, "a first score that is low is no news");
+
+    world.publish("cert", &document(&edited(&items, ", CVSS score: 9.1, fixed in 2.0.1, CVE-2099-10001")));
+    assert_eq!(poll_alone(&mut world).sum(|one| one.held), 297, "old entries that became worse are one decision");
+    world.wait_until("2026-11-19T08:00:00Z");
+    world.tick();
+    let mail = last_mail(&world, "maria");
+    assert!(mail.contains("HELD (1)"), "{mail}");
+    assert!(!mail.contains("Updated:"), "those who know the others are not told again: {mail}");
 }
 
 fn reasons(world: &mut World) -> Vec<(Reason, String, String)> {

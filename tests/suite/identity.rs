@@ -11,6 +11,7 @@ use sigtrail::{
         acknowledgement::{Answer as Said, Disposition, Via},
         id::{DigestNo, OwnerId, StoryNo},
     },
+    store::StoryRow,
 };
 
 use crate::harness::{
@@ -286,6 +287,95 @@ fn one_change_in_two_feeds_is_told_once() {
 }
 
 #[test]
+fn an_update_that_waits_and_becomes_urgent_says_what_changed() {
+    let mut world = World::company(FRIDAY)
+        .stack("[[route]]\nwhen = { severity = \"critical\" }\nto = [\"maria\"]\nurgent = true")
+        .feed("cert", "");
+    let document = |more: &str| rss(&[("Quillgate flaw", "q1", &format!("{FLAW} {more}"))]);
+    world.publish("cert", &document("Severity: medium."));
+    world.tick();
+    for more in ["Severity: medium. Fixed in 9.1.4.", "Severity: critical. Fixed in 9.1.4."] {
+        world.publish("cert", &document(more));
+        world.wait(HOUR * 2);
+        world.tick();
+    }
+    let mails = world.mailbox("maria");
+    assert_eq!(mails.len(), 2, "{}", mails.join("\n====\n"));
+    let mail = words(&mails[1]);
+    assert!(mail.contains("Updated: severity critical, was medium. Quillgate VPN is yours."), "{mail}");
+    assert!(mail.contains("What changed:"), "{mail}");
+}
+
+#[test]
+fn what_nobody_was_told_hides_no_news() {
+    let vendor = |more: &str| rss(&[("Quillgate CVE-2099-10001", "v1", &format!("{FLAW} {more}"))]);
+    let other = ("Something else", "j0", "Nothing of interest.");
+    let junk = ("Roundup CVE-2099-10001", "j1", "It is being exploited in the wild.");
+    let (without, with) = (rss(&[other]), rss(&[other, junk]));
+    for (feed, before, why) in [
+        ("unmatched = \"none\"", &without, "not for us"),
+        ("baseline = 0", &with, "of the baseline"),
+        ("owner = \"jon\"", &without, "a line of somebody else's"),
+        ("owner = \"jon\"\nunmatched = \"owner\"\ntlp = \"RED\"", &without, "above what she may see"),
+    ] {
+        let mut world = World::at(FRIDAY)
+            .owner("maria", "Maria Lopez", "")
+            .owner("jon", "Jon Bright", "tlp = \"RED\"")
+            .component("quillgate", "Quillgate VPN", "maria", &["quillgate"])
+            .feed("vendor", "")
+            .feed("junk", feed);
+        world.publish("vendor", &vendor(""));
+        world.publish("junk", before);
+        world.tick();
+        world.publish("junk", &with);
+        world.wait_until(MONDAY);
+        world.tick();
+        world.publish("vendor", &vendor("It is being exploited in the wild."));
+        world.wait_until(TUESDAY);
+        world.tick();
+        assert_eq!(world.stories().len(), 2, "{why}: the junk joined the story");
+        let mails = world.mailbox("maria");
+        let last = words(mails.last().unwrap());
+        assert!(last.contains("Updated: now stated to be exploited. Quillgate VPN is yours."), "{why}: {last}");
+    }
+}
+
+#[test]
+fn a_new_entry_that_says_what_nobody_was_told_is_news() {
+    let vendor = |more: &str| rss(&[("Quillgate CVE-2099-10001", "v1", &format!("{FLAW} {more}"))]);
+    let other = ("Something else", "k0", "Nothing of interest.");
+    let exploited = "It is being exploited in the wild.";
+    let mut world = World::company(FRIDAY).feed("vendor", "").feed("junk", "unmatched = \"none\"").feed("kev", "");
+    world.publish("vendor", &vendor(""));
+    world.publish("junk", &rss(&[("Roundup CVE-2099-10001", "j1", exploited)]));
+    world.publish("kev", &rss(&[other]));
+    world.tick();
+    world.publish("kev", &rss(&[other, ("Quillgate CVE-2099-10001", "k1", exploited)]));
+    world.wait_until(MONDAY);
+    world.tick();
+    let mails = world.mailbox("maria");
+    assert_eq!(mails.len(), 2, "{}", mails.join("\n====\n"));
+    assert!(words(&mails[1]).contains("Updated: now stated to be exploited."), "{}", mails[1]);
+}
+
+#[test]
+fn one_change_of_two_lines_of_a_story_is_listed_again_once() {
+    let mut world = World::company(FRIDAY).feed("alpha", "").feed("beta", "");
+    let text = "A flaw in a product that nobody here has heard of.";
+    let document = |feed: &str, more: &str| rss(&[("CVE-2099-10001", feed, &format!("{text} {more}"))]);
+    for feed in ["alpha", "beta"] {
+        world.publish(feed, &document(feed, ""));
+    }
+    world.tick();
+    for (feed, day) in [("alpha", MONDAY), ("beta", TUESDAY)] {
+        world.publish(feed, &document(feed, "It is being exploited in the wild."));
+        world.wait_until(day);
+        world.tick();
+    }
+    assert_eq!(world.mailbox("maria").len(), 2);
+}
+
+#[test]
 fn a_catalogue_that_says_of_a_told_story_that_it_is_exploited_is_news() {
     let kev = |ids: &[&str]| {
         let vulnerabilities: Vec<Value> = ids
@@ -315,6 +405,24 @@ fn a_catalogue_that_says_of_a_told_story_that_it_is_exploited_is_news() {
     world.wait_until(TUESDAY);
     world.tick();
     assert_eq!(world.mailbox("maria").len(), 2);
+}
+
+#[test]
+fn an_entry_that_gets_its_cve_by_a_revision_is_joined_by_that_cve() {
+    let mut world = World::company(FRIDAY).feed("vendor", "").feed("cisa", "owner = \"maria\"\nunmatched = \"owner\"");
+    let other = ("Something else", "c0", "Nothing of interest.");
+    world.publish("vendor", &rss(&[("Quillgate flaw", "v1", FLAW)]));
+    world.publish("cisa", &rss(&[other]));
+    world.tick();
+    world.publish("vendor", &rss(&[("Quillgate flaw CVE-2099-10001", "v1", FLAW)]));
+    world.wait_until(MONDAY);
+    world.tick();
+    world.publish("cisa", &rss(&[other, ("Advice on CVE-2099-10001", "c1", "Update.")]));
+    world.wait_until(TUESDAY);
+    world.tick();
+    let of = |story: &StoryRow| story.sources.iter().map(|one| one.feed_id.to_string()).collect::<Vec<_>>().join(" ");
+    assert_eq!(world.stories().iter().map(of).collect::<BTreeSet<_>>(), ["cisa", "vendor cisa"].map(Into::into).into());
+    assert_eq!(world.mailbox("maria").len(), 2, "once when it came and once when it got its CVE");
 }
 
 #[test]

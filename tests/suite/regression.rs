@@ -78,6 +78,28 @@ fn what_a_withdrawn_digest_listed_is_told_by_the_next_one() {
 }
 
 #[test]
+fn a_line_that_a_later_digest_told_does_not_wait_again_when_an_earlier_one_is_refused() {
+    let mut world = World::company(FRIDAY).feed("cert", "");
+    let document = |more: &str| rss(&[("Gardening for beginners", "g1", &format!("How to hold a spade. {more}"))]);
+    world.publish("cert", &document(""));
+    world.smtp.always(Stage::Data, Act::reply(451, "4.3.0 later"));
+    world.tick();
+    world.smtp.behave();
+    world.publish("cert", &document("It is being exploited in the wild."));
+    world.smtp.script(Stage::Data, Act::reply(451, "4.3.0 later"));
+    world.wait_until("2026-11-23T08:00:00Z");
+    world.tick();
+    assert_eq!(world.mailbox("maria").len(), 1, "the second digest, while the first is tried again");
+    world.smtp.script(Stage::Data, Act::reply(550, "5.7.1 not this one"));
+    world.wait(HOUR * 6);
+    world.tick();
+    assert_eq!(world.records_of("delivery-ended").len(), 1);
+    world.wait_until("2026-11-24T08:00:00Z");
+    world.tick();
+    assert_eq!(world.mailbox("maria").len(), 1, "{:?}", world.mailbox("maria"));
+}
+
+#[test]
 fn a_withdrawal_names_nobody_in_the_open() {
     let mut world = company("until = 2026-11-22").feed("cert", "");
     world.publish("cert", &rss(&[("Quillgate fix", "q1", "Text.")]));

@@ -373,7 +373,8 @@ CREATE TABLE acknowledgement_story (
 CREATE INDEX acknowledgement_by_story ON acknowledgement_story (story);
 
 -- An assignment waits until a digest carries it or another one replaces it. A line waits until a digest carries it,
--- and again when that digest is withdrawn; it does not wait for an owner who has the same story.
+-- and again when that digest is withdrawn and no later one carries it; it does not wait for an owner who has the same
+-- story.
 CREATE TRIGGER assignment_waits AFTER INSERT ON assignment BEGIN
     INSERT INTO waiting_state (assignment, owner, urgent) VALUES (NEW.no, NEW.owner, NEW.urgent);
     DELETE FROM listing_state
@@ -400,7 +401,9 @@ BEGIN
     INSERT OR IGNORE INTO listing_state (entry, owner)
     SELECT listing.entry, listing.owner FROM delivery
     JOIN digest_listing ON digest_listing.digest = delivery.digest
-    JOIN listing ON listing.entry = digest_listing.entry WHERE delivery.no = NEW.delivery;
+    JOIN listing ON listing.entry = digest_listing.entry WHERE delivery.no = NEW.delivery
+        AND NOT EXISTS (SELECT 1 FROM digest_listing AS later JOIN standing_digest USING (digest)
+            WHERE later.entry = listing.entry AND later.digest > delivery.digest);
 END;
 
 -- Facts stay as they were written.
