@@ -14,7 +14,7 @@ use crate::model::{
 
 /// The longest wait that `max-age` or a feed's own `ttl` can ask for, and the longest for one that leaves no hour free.
 const LONGEST_FRESHNESS: SignedDuration = SignedDuration::from_hours(24);
-/// The longest wait that `Retry-After` can ask for.
+/// The longest wait that `Retry-After` can ask for where there is no other answer.
 const LONGEST_RETRY_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// The longest wait between two polls of a feed that cannot be seen.
 const LONGEST_BACK_OFF: SignedDuration = SignedDuration::from_hours(24);
@@ -59,7 +59,7 @@ pub struct Rhythm<'a> {
     pub has_validators: bool,
     /// The state that the answer put the feed in.
     pub state: FeedState,
-    /// How many answers in a row put it in a state other than `Ok`, this one included.
+    /// How many failures in a row put it in that state, this one included.
     pub failures: u32,
     /// Whether its publisher said twice that it is gone for good.
     pub gone_for_good: bool,
@@ -99,8 +99,8 @@ impl Wait {
 }
 
 /// When the feed is asked next: never earlier than its own interval, and never earlier than its publisher asked
-/// for, up to 7 days for `Retry-After` and 24 hours for the rest. A little later than that, by a share that
-/// belongs to the feed, so that feeds which fell due together drift apart. Out of the hours and days that its
+/// for, up to 7 days for `Retry-After` without a document and 24 hours for the rest. A little later than that, by a share
+/// that belongs to the feed, so that feeds which fell due together drift apart. Out of the hours and days that its
 /// publisher skips, by up to 3 days.
 pub fn next_poll(input: &Rhythm<'_>) -> NextPoll {
     let Wait { length, why } = wait(input);
@@ -128,7 +128,7 @@ fn wait(input: &Rhythm<'_>) -> Wait {
             own.or_longer(rare)
                 .or_longer(wished(input.wishes))
                 .or_longer(fresh(input.hints))
-                .or_longer(told(input.hints))
+                .or_longer(told_beside_an_answer(input.hints))
         }
         // The publisher knows best when it has room again; but no wish opens a door that it has shut.
         FeedState::Throttled | FeedState::Broken if told(input.hints).is_some() => own.or_longer(told(input.hints)),
@@ -151,6 +151,11 @@ fn own_interval(input: &Rhythm<'_>) -> Wait {
 /// What `Retry-After` asks for.
 fn told(hints: &CacheHints) -> Option<Wait> {
     asked("the publisher", hints.retry_after?, LONGEST_RETRY_AFTER, "Retry-After")
+}
+
+/// What `Retry-After` asks for beside an answer that could be read: it means no more there than `max-age` does.
+fn told_beside_an_answer(hints: &CacheHints) -> Option<Wait> {
+    asked("the publisher", hints.retry_after?, LONGEST_FRESHNESS, "Retry-After")
 }
 
 /// How long the response says that it stays fresh; `max-age` goes before `Expires` (RFC 9111 section 5.3).
@@ -400,6 +405,16 @@ mod tests {
             let input = Rhythm { state: FeedState::Throttled, failures: 1, ..rhythm(&hints) };
             assert_eq!(wait(&input), hours(7 * 24), "{value:?}");
             assert!(why(&input).ends_with(" (Retry-After), of which 7d are honoured"), "{}", why(&input));
+        }
+    }
+
+    #[test]
+    fn p_08_a_retry_after_beside_an_answer_that_could_be_read_blinds_nobody_for_more_than_a_day() {
+        let hints = CacheHints { retry_after: Some(hours(999)), ..CacheHints::default() };
+        for (_, state) in FeedState::ALL {
+            let input = Rhythm { state, failures: 1, ..rhythm(&hints) };
+            let days = if state == FeedState::New || state.answers() { 1 } else { 7 };
+            assert_eq!(wait(&input), hours(24 * days), "{state:?}");
         }
     }
 

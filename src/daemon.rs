@@ -34,6 +34,7 @@ use self::{
 use crate::{
     cli::{Failure, Place},
     clock::Stopwatch,
+    config,
     evidence::event::Event,
     jobs::{Context, checkpoint},
 };
@@ -99,7 +100,7 @@ fn log_panics() {
 }
 
 fn serve(place: &Place) -> Result<(), Failure> {
-    let (config, warnings) = reload::read(place)?;
+    let (config, warnings) = config::load(&place.root)?;
     warnings.iter().for_each(reload::log);
     let (context, _lock) = place.start(config)?;
     let (sender, inbox) = channel();

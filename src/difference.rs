@@ -14,8 +14,6 @@ const MOST_NAMED: usize = 20;
 /// The lists of tables that have identifiers, by their keys, with the noun of what they declare.
 const LISTS: [(&str, &str); 5] =
     [("feed", "feed"), ("group", "group"), ("owner", "owner"), ("component", "component"), ("topic", "topic")];
-/// Keys that a running service cannot change.
-const FIXED: [&str; 3] = ["state", "web.listen", "evidence.origin"];
 
 /// What happened to the tables of one kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -80,11 +78,6 @@ impl Difference {
     /// Whether nothing but comments and layout differs.
     pub fn is_empty(&self) -> bool {
         LISTS.iter().all(|(key, _)| self.of(key).is_empty()) && self.keys.is_empty()
-    }
-
-    /// The keys among the changed ones that a running service cannot change.
-    pub fn fixed(&self) -> impl Iterator<Item = &str> {
-        self.keys.iter().map(String::as_str).filter(|key| FIXED.contains(key))
     }
 
     /// In one line: `+2 feeds (a, b); -1 feed (c); owner of 3 feeds changed (d, e, f); mail.host changed`.
@@ -324,7 +317,6 @@ mod tests {
              +1 owner (jon); address of 1 owner changed (maria); +1 component (fennel); \
              terms of 1 component changed (quillgate); fallback, mail.host, route, state, web.listen changed"
         );
-        assert_eq!(difference.fixed().collect::<Vec<_>>(), ["state", "web.listen"]);
         let open = difference.to_json(false);
         assert_eq!(open["feeds"]["changed"]["tarn"], json!(["every", "owner"]));
         assert_eq!(open["owners"], json!({"added": 1, "changed": 1}));

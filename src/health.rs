@@ -47,6 +47,8 @@ pub struct Sight {
     pub is_hollow: bool,
     /// The error of a converter that stood in it as an entry.
     pub converter_error: Option<String>,
+    /// What cut it, where it could be read only in part.
+    pub cut: Option<String>,
 }
 
 /// How a feed that answered stands.
@@ -58,6 +60,8 @@ pub struct Standing {
     pub cause: String,
     /// Empty documents in a row though there had been entries, this one included.
     pub empties: u32,
+    /// Documents in a row that could be read only in part, this one included.
+    pub cuts: u32,
     /// Whether the feed is asked again after [`LOOK_AGAIN`] rather than after its own interval: a first empty
     /// document may be a mistake of a minute.
     pub in_doubt: bool,
@@ -67,15 +71,24 @@ pub struct Standing {
 /// says of its own rhythm; `sight`: what the document brought, `None` where the server had nothing new.
 pub fn standing(feed: &Feed, status: &FeedStatus, sight: Option<&Sight>, now: Time) -> Standing {
     let calendar = Calendar::of(feed, &status.wishes, &status.active);
+    let cut = sight.and_then(|sight| sight.cut.as_ref());
+    // A 304 says nothing of what was missing from the document before.
+    let cuts = match sight {
+        Some(_) if cut.is_none() => 0,
+        _ => status.cuts.saturating_add(u32::from(cut.is_some())),
+    };
     if let Some(error) = sight.and_then(|sight| sight.converter_error.as_ref()) {
-        return Standing { state: FeedState::Suspicious, cause: error.clone(), empties: 0, in_doubt: false };
+        return Standing { state: FeedState::Suspicious, cause: error.clone(), empties: 0, cuts, in_doubt: false };
     }
     // A 304 after an empty document says that it is empty still.
     let is_empty = sight.map_or(status.empties > 0, |sight| sight.is_hollow);
     // On a day of rest an empty document is what is to be expected (arXiv).
     let is_doubted = is_empty && calendar.rest(day_no(now)).is_none();
     let empties = if is_empty { status.empties.saturating_add(u32::from(is_doubted)) } else { 0 };
-    let (state, cause) = if empties >= 2 {
+    let (state, cause) = if cuts >= 2 {
+        let cut = cut.map_or("as the last ones were", String::as_str);
+        (FeedState::Suspicious, format!("read only in part: {cut}; entries may be missing"))
+    } else if empties >= 2 {
         let cause = "its document is empty, though it has brought entries before; nothing is taken to be deleted";
         (FeedState::Suspicious, cause.to_owned())
     } else if sight.is_some_and(|sight| sight.brings_new) {
@@ -83,7 +96,7 @@ pub fn standing(feed: &Feed, status: &FeedStatus, sight: Option<&Sight>, now: Ti
     } else {
         silence(feed, status, &calendar, now)
     };
-    Standing { state, cause, empties, in_doubt: is_doubted && empties == 1 }
+    Standing { state, cause, empties, cuts, in_doubt: is_doubted && empties == 1 }
 }
 
 /// What the silence of a feed means.
@@ -366,6 +379,23 @@ mod tests {
             assert_eq!((sunday.state, sunday.empties, sunday.in_doubt), (FeedState::Quiet, empties, false));
         }
         assert_eq!(standing(&arxiv, &fed, Some(&hollow), at("2026-11-24T12:00:00Z")).state, FeedState::Suspicious);
+    }
+
+    #[test]
+    fn a_document_that_is_cut_again_and_again_is_in_doubt_until_a_whole_one_comes() {
+        let cut = Sight { cut: Some("cut at 10 MiB on the wire".to_owned()), brings_new: true, ..Sight::default() };
+        let (mut fed, now) = (status(at(START), [0]), after(at(START), 1));
+        let first = standing(&feed(None, URL), &fed, Some(&cut), now);
+        assert_eq!((first.state, first.cuts), (FeedState::Ok, 1));
+        fed.cuts = 1;
+        let second = standing(&feed(None, URL), &fed, Some(&cut), now);
+        assert_eq!((second.state, second.cuts), (FeedState::Suspicious, 2));
+        assert_eq!(second.cause, "read only in part: cut at 10 MiB on the wire; entries may be missing");
+        fed.cuts = 2;
+        let unchanged = standing(&feed(None, URL), &fed, None, now);
+        assert_eq!((unchanged.state, unchanged.cuts), (FeedState::Suspicious, 2), "a 304 makes nothing whole");
+        let whole = standing(&feed(None, URL), &fed, Some(&Sight::default()), now);
+        assert_eq!((whole.state, whole.cuts), (FeedState::Ok, 0));
     }
 
     #[test]

@@ -5,7 +5,16 @@ use std::{
     fs::{File, OpenOptions, TryLockError},
     io,
     path::{Path, PathBuf},
+    thread::sleep,
+    time::Duration,
 };
+
+/// The lock's file in the state folder.
+const FILE: &str = "lock";
+/// How often a lock that somebody has is tried again: whoever only asks for it, or is about to end, lets go soon.
+const TRIES: u32 = 30;
+/// The pause between two tries.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Held as long as this value lives.
 #[derive(Debug)]
@@ -28,23 +37,68 @@ pub enum LockError {
 }
 
 impl InstanceLock {
-    /// Takes the lock of this state folder, or says at once that somebody else has it.
+    /// Takes the lock of this state folder, or says within a third of a second that somebody else has it.
     pub fn take(state: &Path) -> Result<InstanceLock, LockError> {
-        let path = state.join("lock");
+        let path = state.join(FILE);
         let opened = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
         let file = match opened {
             Ok(file) => file,
             Err(error) => return Err(LockError::File { path, error }),
         };
-        match file.try_lock() {
-            Ok(()) => Ok(InstanceLock(file)),
-            Err(TryLockError::WouldBlock) => Err(LockError::Taken),
-            Err(TryLockError::Error(error)) => Err(LockError::File { path, error }),
+        for left in (0..TRIES).rev() {
+            match file.try_lock() {
+                Ok(()) => return Ok(InstanceLock(file)),
+                Err(TryLockError::WouldBlock) if left > 0 => sleep(PAUSE),
+                Err(TryLockError::WouldBlock) => break,
+                Err(TryLockError::Error(error)) => return Err(LockError::File { path, error }),
+            }
         }
+        Err(LockError::Taken)
     }
 
-    /// Whether somebody has the lock right now.
+    /// Whether somebody has the lock right now. To ask is no hindrance: the lock is shared among those who ask, for a
+    /// moment, and whoever takes it waits that long. Makes no file.
     pub fn is_taken(state: &Path) -> bool {
-        matches!(Self::take(state), Err(LockError::Taken))
+        let file = File::open(state.join(FILE));
+        file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn d_13_to_ask_whether_a_service_runs_stops_none_from_starting() {
+        let state = tempfile::tempdir().unwrap();
+        assert!(!InstanceLock::is_taken(state.path()) && !state.path().join(FILE).exists());
+        drop(InstanceLock::take(state.path()).unwrap());
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !is_over.load(Ordering::Relaxed) {
+                        InstanceLock::is_taken(state.path());
+                    }
+                });
+            }
+            let taken: Vec<bool> = (0..500).map(|_| InstanceLock::take(state.path()).is_ok()).collect();
+            is_over.store(true, Ordering::Relaxed);
+            assert!(taken.iter().all(|taken| *taken));
+        });
+    }
+
+    #[test]
+    fn two_who_ask_do_not_take_each_other_for_a_service() {
+        let state = tempfile::tempdir().unwrap();
+        let lock = InstanceLock::take(state.path()).unwrap();
+        assert!(InstanceLock::is_taken(state.path()));
+        assert!(matches!(InstanceLock::take(state.path()), Err(LockError::Taken)));
+        drop(lock);
+        let asking = File::open(state.path().join(FILE)).unwrap();
+        asking.try_lock_shared().unwrap();
+        assert!(!InstanceLock::is_taken(state.path()));
     }
 }

@@ -148,7 +148,7 @@ fn redirected(status: &mut FeedStatus, configured: &Url, to: &Url, now: Time) ->
 fn give_up(status: &mut FeedStatus, configured: &Url, now: Time) -> Option<Step> {
     let taken = status.moved_to.clone()?;
     let is_lost = !status.state.answers() && status.state != FeedState::Throttled;
-    let is_settled = status.failures >= MOST_FAILURES && now.duration_since(status.since) >= LONG_ENOUGH;
+    let is_settled = status.failures >= MOST_FAILURES && now.duration_since(status.in_trouble_since()) >= LONG_ENOUGH;
     if !(is_lost && is_settled) {
         return None;
     }
@@ -173,6 +173,14 @@ pub fn objection(configured: &Url, to: &Url) -> Option<String> {
         return Some(format!("the new address is on another site, {host}"));
     }
     (to.scheme() != "https").then(|| "the new address is not https".to_owned())
+}
+
+/// What a person is asked of a move that is not followed unasked, to be read behind "its publisher"; the address comes
+/// behind it.
+pub fn question(configured: &Url, to: &str) -> String {
+    let why = Url::parse(to).ok().and_then(|to| objection(configured, &to));
+    let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+    format!("redirects it for good{why}. It is read there for now; if that is right, write this address in feeds.toml")
 }
 
 /// Whether two addresses belong to one registrable domain (the public suffix list, private part included). Hosts without
@@ -327,7 +335,8 @@ mod tests {
             (FeedState::Throttled, 9, 48, false),
             (FeedState::NotAFeed, 3, 24, true),
         ] {
-            (feed.state, feed.failures) = (state, failures);
+            (feed.state, feed.failures, feed.unseen_since) = (state, failures, Some(start()));
+            feed.since = start() + HOUR * (hours - 1);
             let step = observe(&mut feed, &old, &Source::Nowhere, start() + HOUR * hours);
             assert_eq!(step.map(|step| (step.kind, step.to)), dropped.then(|| (Kind::Dropped, OLD.to_owned())));
         }

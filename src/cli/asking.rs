@@ -71,10 +71,7 @@ pub fn run(place: &Place, args: &MatchArgs, json: bool, out: &mut dyn Write) -> 
 
 /// The components and topics of another stack file than the configured one.
 fn stack_of(file: &Path) -> Result<(Vec<Component>, Vec<Topic>), Failure> {
-    config::load_stack(file).map_err(|problems| {
-        let color = super::place::color_on(&std::io::stderr());
-        Failure::Configuration(config::render(&problems.problems, &problems.files, color))
-    })
+    Ok(config::load_stack(file)?)
 }
 
 fn answer_lines(matcher: &Matcher, out: &mut dyn Write) -> Result<u8, Failure> {

@@ -8,34 +8,28 @@ use jiff::{Zoned, tz::TimeZone};
 use serde_json::json;
 use url::Url;
 
-use super::{failure::Failure, place::Place};
+use super::{failure::Failure, place::Place, standing::Standing};
 use crate::{
     config::{self, AddressNote, Problem, counted},
-    difference::Difference,
     jobs::Fault,
     model::{
         feed::{FeedStatus, Group, GroupKind, Membership},
-        id::{ConfigVersion, FeedId},
+        id::FeedId,
         owner::Owner,
         settings::{Config, SourceFile},
         time::Time,
     },
     moves,
     schedule::Schedule,
-    store::StoreError,
+    store::{Read, StoreError},
 };
 
 /// How many runs of a schedule are shown.
 const RUNS: usize = 3;
 
 /// What a state knows beside the files.
-struct Standing {
-    /// The configuration that was loaded last.
-    loaded: ConfigVersion,
-    /// What the files say otherwise than that one.
-    difference: Difference,
-    /// Whether any byte of them differs.
-    differs: bool,
+struct Known {
+    standing: Standing,
     /// How the feeds stand.
     feeds: Vec<FeedStatus>,
 }
@@ -43,14 +37,11 @@ struct Standing {
 /// As [`run`], with what the state of this place knows: feeds that moved, and what a reload would change. A place
 /// without a state, or with one that cannot be read, is judged by its files alone.
 pub fn run_at(place: &Place, now: Time, json: bool, color: bool, out: &mut dyn Write) -> io::Result<u8> {
-    judge(&place.root, now, json, color, out, |config| match standing(place, config) {
-        Ok(standing) => standing,
-        Err(Failure::Fault(Fault::Store(StoreError::NoState(_)))) => None,
-        Err(failure) => {
-            // Nobody has to listen.
-            let _ = writeln!(io::stderr(), "the state is not looked at: {failure}");
-            None
-        }
+    judge(&place.root, now, json, color, out, |config| {
+        if_readable(place, config, |read| {
+            let Some(standing) = Standing::of(place, config, read, now)? else { return Ok(None) };
+            Ok(Some(Known { standing, feeds: read.feeds()? }))
+        })
     })
 }
 
@@ -67,12 +58,12 @@ fn judge(
     json: bool,
     color: bool,
     out: &mut dyn Write,
-    standing: impl FnOnce(&Config) -> Option<Standing>,
+    known: impl FnOnce(&Config) -> Option<Known>,
 ) -> io::Result<u8> {
     match config::load_at(root, now) {
         Ok((config, mut warnings)) => {
-            let standing = standing(&config);
-            let notes = standing.iter().flat_map(|standing| address_notes(&config, standing)).collect::<Vec<_>>();
+            let known = known(&config);
+            let notes = known.iter().flat_map(|known| address_notes(&config, known)).collect::<Vec<_>>();
             warnings.extend(config::address_warnings(&config, &notes));
             let order = |name: &str| config.files.iter().position(|file| file.name == name);
             warnings.sort_by_key(|problem| (order(&problem.file), problem.line, problem.column));
@@ -80,13 +71,13 @@ fn judge(
                 problem_lines(&warnings, &config.files, out)?;
                 schedule_lines(&config, now, out)?;
                 group_lines(&config, now, out)?;
-                standing.map_or(Ok(()), |standing| writeln!(out, "{}", reload_line(&standing)))?;
+                known.map_or(Ok(()), |known| writeln!(out, "{}", reload_line(&known.standing)))?;
             } else {
                 out.write_all(config::render(&warnings, &config.files, color).as_bytes())?;
                 out.write_all(schedule_table(&config, now).as_bytes())?;
                 out.write_all(group_table(&config, now).as_bytes())?;
                 writeln!(out, "{}", counts(&config))?;
-                standing.map_or(Ok(()), |standing| writeln!(out, "{}", reload_words(&standing)))?;
+                known.map_or(Ok(()), |known| writeln!(out, "{}", known.standing.words()))?;
             }
             Ok(0)
         }
@@ -101,22 +92,28 @@ fn judge(
     }
 }
 
-/// What the state knows; `None`: it has loaded nothing yet.
-fn standing(place: &Place, config: &Config) -> Result<Option<Standing>, Failure> {
-    let store = place.store(Some(config))?;
-    let (loaded, feeds) = store.read(|read| Ok((read.loaded_configuration()?, read.feeds()?)))?;
-    let Some((loaded, files)) = loaded else { return Ok(None) };
-    let differs = files.iter().map(|file| &file.text).ne(config.files.iter().map(|file| &file.text));
-    let difference = Difference::between(&files, &config.files);
-    Ok(Some(Standing { loaded, difference, differs, feeds }))
+/// Looks at the state of a place; one that is not there, or that cannot be read, is as good as none.
+fn if_readable<T>(
+    place: &Place,
+    config: &Config,
+    look: impl FnOnce(&Read<'_>) -> Result<Option<T>, StoreError>,
+) -> Option<T> {
+    let found = place.store(Some(config)).and_then(|store| store.read(look).map_err(Failure::from));
+    found.unwrap_or_else(|failure| {
+        if !matches!(failure, Failure::Fault(Fault::Store(StoreError::NoState(_)))) {
+            // Nobody has to listen.
+            let _ = writeln!(io::stderr(), "the state is not looked at: {failure}");
+        }
+        None
+    })
 }
 
 /// What is to be said of the addresses of feeds that moved or want to.
-fn address_notes(config: &Config, standing: &Standing) -> Vec<AddressNote> {
+fn address_notes(config: &Config, known: &Known) -> Vec<AddressNote> {
     let mut notes = Vec::new();
-    let edited = |id: &FeedId| standing.difference.feeds.has_other(id.as_str(), "url");
+    let edited = |id: &FeedId| known.standing.difference.feeds.has_other(id.as_str(), "url");
     // Under another address in the file the move is over with the next load.
-    for status in standing.feeds.iter().filter(|status| !edited(&status.id)) {
+    for status in known.feeds.iter().filter(|status| !edited(&status.id)) {
         let Some(feed) = config.feed(&status.id) else { continue };
         if let Some(moving) = status.moving.as_ref().filter(|moving| moving.asked_at.is_some()) {
             let to = Url::parse(&moving.to).ok();
@@ -140,29 +137,11 @@ fn address_notes(config: &Config, standing: &Standing) -> Vec<AddressNote> {
     notes
 }
 
-/// What a reload would do, in one line.
-fn reload_words(standing: &Standing) -> String {
-    let Standing { loaded, difference, differs, .. } = standing;
-    if !differs {
-        return format!("this is configuration {}, the one that was loaded last", loaded.0);
-    }
-    let fixed: Vec<&str> = difference.fixed().collect();
-    if fixed.is_empty() {
-        return format!("reload would: {} (against configuration {})", difference.words(), loaded.0);
-    }
-    let words = difference.words();
-    format!(
-        "reload would be refused, {} needs a restart: {words} (against configuration {})",
-        fixed.join(", "),
-        loaded.0
-    )
-}
-
 fn reload_line(standing: &Standing) -> serde_json::Value {
-    let Standing { loaded, difference, differs, .. } = standing;
+    let Standing { loaded, difference, differs, refused, .. } = standing;
     json!({
         "loaded": loaded, "reload": differs.then(|| difference.to_json(true)),
-        "needs_restart": difference.fixed().collect::<Vec<_>>(),
+        "needs_restart": refused.iter().map(|(key, _)| key).collect::<Vec<_>>(),
     })
 }
 

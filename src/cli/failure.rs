@@ -2,7 +2,9 @@
 
 use std::{io, path::PathBuf};
 
+use super::place::color_on;
 use crate::{
+    config::{self, Problems},
     jobs::Fault,
     key::KeyError,
     lock::LockError,
@@ -93,6 +95,12 @@ fn fault_code(fault: &Fault) -> u8 {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Failure::Fault(Fault::Store(error))
+    }
+}
+
+impl From<Problems> for Failure {
+    fn from(Problems { problems, files }: Problems) -> Self {
+        Failure::Configuration(config::render(&problems, &files, color_on(&io::stderr())))
     }
 }
 

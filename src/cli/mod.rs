@@ -15,6 +15,7 @@ pub mod parse;
 mod place;
 pub mod poll;
 mod reading;
+mod standing;
 pub mod status;
 mod stories;
 mod table;

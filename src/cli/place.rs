@@ -8,7 +8,7 @@ use std::{
 use super::{args::Args, failure::Failure};
 use crate::{
     clock::Clock,
-    config,
+    config::{self, Problems},
     jobs::{
         Context,
         start::{self, Surroundings},
@@ -41,20 +41,44 @@ impl Place {
         if let Some(directory) = std::env::var_os("STATE_DIRECTORY").filter(|value| !value.is_empty()) {
             return PathBuf::from(directory);
         }
-        config.map_or_else(|| self.root.join("var"), |config| config.state.clone())
+        config.map_or_else(|| config::state_folder(&self.root), |config| config.state.clone())
+    }
+
+    /// What a service that runs under the one configuration cannot change to the other: the key, and why in words.
+    pub fn refused(&self, old: &Config, new: &Config) -> Vec<(&'static str, String)> {
+        let mut refused = Vec::new();
+        if self.state(Some(old)) != self.state(Some(new)) {
+            refused.push(("state", "`state` changed, which needs a restart".to_owned()));
+        }
+        let (before, after) = (old.web.listen, new.web.listen);
+        if before != after {
+            let why = format!("`listen` under [web] changed from {before} to {after}, which needs a restart");
+            refused.push(("web.listen", why));
+        }
+        let (before, after) = (&old.evidence.origin, &new.evidence.origin);
+        if before != after {
+            let why = format!(
+                "the log's name became {after}; it is {before} and never changes: write `origin = \"{before}\"` under \
+                 [evidence]"
+            );
+            refused.push(("evidence.origin", why));
+        }
+        refused
     }
 
     /// The checked configuration; its warnings go to standard error.
     pub fn config(&self) -> Result<Config, Failure> {
-        let color = color_on(&std::io::stderr());
-        match config::load(&self.root) {
-            Ok((config, warnings)) => {
-                // Warnings are no reason to stop, and standard error may be closed.
-                let _ = write!(std::io::stderr(), "{}", config::render(&warnings, &config.files, color));
-                Ok(config)
-            }
-            Err(problems) => Err(Failure::Configuration(config::render(&problems.problems, &problems.files, color))),
-        }
+        Ok(self.load()?)
+    }
+
+    /// The same, with the problems as they are.
+    pub fn load(&self) -> Result<Config, Problems> {
+        let (config, warnings) = config::load(&self.root)?;
+        let mut stderr = std::io::stderr();
+        let said = config::render(&warnings, &config.files, color_on(&stderr));
+        // Warnings are no reason to stop, and standard error may be closed.
+        let _ = stderr.write_all(said.as_bytes());
+        Ok(config)
     }
 
     /// A store for commands that read, or write beside a daemon; never makes one.

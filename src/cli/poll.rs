@@ -66,7 +66,7 @@ pub fn run(place: &Place, names: &[String], force: bool, json: bool, out: &mut d
     let config = place.config()?;
     let named = named_feeds(&config, names)?;
     let state = place.state(Some(&config));
-    // Looking at the lock makes its file, which must not be root's in somebody else's state.
+    // Nothing of root's may come to be in somebody else's state.
     become_owner(&state)?;
     if InstanceLock::is_taken(&state) {
         return beside_daemon(place, &config, &named, force, json, out);

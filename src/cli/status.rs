@@ -8,12 +8,14 @@ use serde_json::json;
 use super::{
     failure::Failure,
     place::Place,
+    standing::{self, Standing},
     table::{count, moment, rendered, table, width},
 };
 use crate::{
     clock::Clock,
     compose::words::line,
-    jobs::status::{Attention, Status, status},
+    config::{self, Problems, Severity, counted},
+    jobs::status::{Attention, Reason, Status, status},
     model::{settings::Config, time::Time},
     store::Store,
 };
@@ -21,11 +23,68 @@ use crate::{
 /// The exit status where something wants attention.
 const ATTENTION: u8 = 4;
 
-/// Prints what wants attention: exit 0 where nothing does, 4 where something does. Writes nothing.
+/// Prints what wants attention: exit 0 where nothing does, 4 where something does. Writes nothing. Where the files are
+/// not what is in force, that is a reason of its own, and everything else is judged by what is.
 pub fn run(place: &Place, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
-    let config = place.config()?;
-    let store = place.store(Some(&config))?;
-    print(&store, &config, (Clock::System.now(), width()), json, out)
+    let now = Clock::System.now();
+    let found = match place.load() {
+        Ok(config) => beside_files(place, &config, now)?,
+        Err(problems) => beside_errors(place, problems, now)?,
+    };
+    write_status(&found, (now, width()), json, out)
+}
+
+fn beside_files(place: &Place, config: &Config, now: Time) -> Result<Status, Failure> {
+    let store = place.store(Some(config))?;
+    let found = store.read(|read| {
+        let pending = Standing::of(place, config, read, now)?.filter(Standing::is_pending);
+        let in_force = pending.as_ref().and_then(|standing| standing.in_force.as_ref());
+        let mut found = status(read, in_force.unwrap_or(config), now)?;
+        if let Some(standing) = &pending {
+            let how = if standing.refused.is_empty() {
+                "`systemctl reload sigtrail` puts them in force, or the next `sigtrail tick` where no service runs"
+                    .to_owned()
+            } else {
+                format!("A reload would be refused: {}", standing.why_refused())
+            };
+            let (number, words) = (standing.loaded.0, standing.difference.words());
+            let text = format!("The files differ from configuration {number}, which is in force: {words}. {how}.");
+            found.add(not_in_force(place, text, now));
+        }
+        Ok(found)
+    })?;
+    Ok(found)
+}
+
+/// Files with errors are no reason to be blind: the service goes on with what it has loaded.
+fn beside_errors(place: &Place, problems: Problems, now: Time) -> Result<Status, Failure> {
+    let Ok(store) = place.store(None) else { return Err(problems.into()) };
+    let found = store.read(|read| {
+        let Some((loaded, files)) = read.loaded_configuration()? else { return Ok(None) };
+        let Some(config) = standing::understood(place, &files, now) else { return Ok(None) };
+        let mut found = status(read, &config, now)?;
+        let words = format!(
+            "{}: configuration {} stays in force, and no start succeeds. `sigtrail check` says what is wrong.",
+            errors(&problems),
+            loaded.0
+        );
+        found.add(not_in_force(place, words, now));
+        Ok(Some(found))
+    })?;
+    found.ok_or_else(|| problems.into())
+}
+
+/// `3 errors in feeds.toml and config/owners.toml`.
+fn errors(problems: &Problems) -> String {
+    let errors = problems.problems.iter().filter(|problem| problem.severity == Severity::Error);
+    let mut files: Vec<&str> = errors.clone().map(|problem| problem.file.as_str()).collect();
+    files.dedup();
+    format!("{} in {}", counted(errors.count(), "error"), files.join(" and "))
+}
+
+fn not_in_force(place: &Place, text: String, now: Time) -> Attention {
+    let since = config::written_at(&place.root).unwrap_or(now);
+    Attention { reason: Reason::ConfigurationNotInForce, subject: "sigtrail".to_owned(), since, text }
 }
 
 /// The same for a store, a moment and the width of a terminal.
@@ -37,6 +96,15 @@ pub fn print(
     out: &mut dyn Write,
 ) -> Result<u8, Failure> {
     let found = store.read(|read| status(read, config, now))?;
+    write_status(&found, (now, width), json, out)
+}
+
+fn write_status(
+    found: &Status,
+    (now, width): (Time, Option<u16>),
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<u8, Failure> {
     if json {
         for one in &found.attention {
             writeln!(out, "{}", json_line(one))?;
@@ -50,7 +118,7 @@ pub fn print(
             }
             write!(out, "{}", rendered(&shown))?;
         }
-        writeln!(out, "{}", summary(&found, now))?;
+        writeln!(out, "{}", summary(found, now))?;
     }
     Ok(if found.attention.is_empty() { 0 } else { ATTENTION })
 }

@@ -41,9 +41,10 @@ fn them(entries: usize) -> String {
 
 /// `brought 10,000 new entries; usually it brings at most 12 at once.`; `has_changed`: some of them are old ones.
 pub(crate) fn brought(entries: usize, usual: usize, has_changed: bool) -> String {
-    let entries = match has_changed {
-        false => count(entries, "new entry", "new entries"),
-        true => count(entries, "new or changed entry", "new or changed entries"),
+    let entries = if has_changed {
+        count(entries, "new or changed entry", "new or changed entries")
+    } else {
+        count(entries, "new entry", "new entries")
     };
     format!("brought {entries}; usually it brings at most {} at once.", grouped(usual as u64))
 }

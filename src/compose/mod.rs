@@ -8,6 +8,7 @@ pub(crate) mod links;
 mod message;
 mod plain;
 pub(crate) mod said;
+mod seen;
 mod subject;
 pub(crate) mod words;
 

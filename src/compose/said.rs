@@ -7,13 +7,13 @@ use super::{
     Section,
     held::{Held, held},
     links::{Judge, Link},
+    seen::{blindness, feeds_seen},
     words::{count, cut, grouped, line, moment, zone_name},
 };
 use crate::model::{
     digest::{
         AlsoPublished, BaselineNote, DigestContent, DigestStory, NotSeen, Notice, Restricted, SeenAgain, StorySource,
     },
-    feed::FeedState,
     stack::{Field, Marks, Method, Tag},
     time::Time,
 };
@@ -159,7 +159,7 @@ pub(super) fn said(content: &DigestContent) -> Said {
         held: content.held.iter().map(|flood| held(flood, &judge)).collect(),
         not_seen: content.not_seen.iter().map(|feed| not_seen(feed, content, &judge)).collect(),
         seen_again: content.seen_again.iter().map(|feed| seen_again(feed, content)).collect(),
-        feeds_seen: feeds_seen(content.feeds_total, blind(content).0),
+        feeds_seen: feeds_seen(content),
         notices: content.notices.iter().map(|notice| judge.defang(&cut(notice, MAX_NOTICE))).collect(),
         first_looks: content.baselines.iter().map(first_look).collect(),
         restricted: content.restricted.iter().map(restricted).collect(),
@@ -168,33 +168,6 @@ pub(super) fn said(content: &DigestContent) -> Said {
         owns: owns(&content.owns),
         checkpoint: content.checkpoint.clone(),
     }
-}
-
-/// How many feeds could not be seen, and how many were and are silent for too long.
-pub(super) fn blind(content: &DigestContent) -> (usize, usize) {
-    let silent = content.not_seen.iter().filter(|feed| feed.state == FeedState::Stale.as_str()).count();
-    (content.not_seen.len() - silent, silent)
-}
-
-fn blindness(content: &DigestContent) -> Option<String> {
-    let is = |n: usize| if n == 1 { "is" } else { "are" };
-    match blind(content) {
-        (0, 0) => None,
-        (blind, 0) => Some(format!("{} could not be seen", count(blind, "feed", "feeds"))),
-        (0, silent) => Some(format!("{} {} silent for too long", count(silent, "feed", "feeds"), is(silent))),
-        (blind, silent) => Some(format!(
-            "{} could not be seen, and {} {} silent for too long",
-            count(blind, "feed", "feeds"),
-            grouped(silent as u64),
-            is(silent)
-        )),
-    }
-}
-
-fn feeds_seen(total: usize, blind: usize) -> Option<String> {
-    let seen = total.saturating_sub(blind);
-    let were = if seen == 1 { "was" } else { "were" };
-    (total > 0).then(|| format!("{} of {} {were} seen.", grouped(seen as u64), count(total, "feed", "feeds")))
 }
 
 /// What a story is called where there is room for few characters: its best tag, else the beginning of its title.
@@ -326,7 +299,7 @@ fn dates(story: &DigestStory, content: &DigestContent) -> String {
     }
 }
 
-fn since(at: Time, content: &DigestContent) -> String {
+pub(super) fn since(at: Time, content: &DigestContent) -> String {
     let same_year =
         at.to_zoned(content.timezone.clone()).year() == content.now.to_zoned(content.timezone.clone()).year();
     moment(at, &content.timezone, if same_year { "%a %-d %b %H:%M" } else { "%-d %b %Y %H:%M" })
@@ -344,7 +317,8 @@ fn not_seen(feed: &NotSeen, content: &DigestContent, judge: &Judge) -> String {
         None => "",
     };
     let name = cut(&feed.feed, MAX_NAME);
-    let opening = format!("{call}{name}: {} since {}{tries}", line(state), since(feed.since, content));
+    let longer = feed.unseen_since.map(|at| format!(", not seen since {}", since(at, content))).unwrap_or_default();
+    let opening = format!("{call}{name}: {} since {}{tries}{longer}", line(state), since(feed.since, content));
     let mut words =
         if cause.is_empty() || cause == state { format!("{opening}.") } else { format!("{opening}; {cause}.") };
     if let Some(advice) = &feed.advice {

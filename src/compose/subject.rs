@@ -1,7 +1,8 @@
 //! The subject: what it is and how bad in the first 33 characters, 60 in all, the date last.
 
 use super::{
-    said::{blind, label},
+    said::label,
+    seen::seen,
     words::{cut, grouped, moment},
 };
 use crate::model::{
@@ -60,8 +61,13 @@ fn trouble(content: &DigestContent) -> Option<String> {
         "suspicious" => " is in doubt",
         _ => " is broken",
     };
+    // What another trouble began is told as long as it lasts.
+    let (does, since) = match newest.unseen_since.filter(|_| alarm.is_some()) {
+        Some(unseen_since) => (" is not seen", unseen_since),
+        None => (does, newest.since),
+    };
     let others = others(content.not_seen.len());
-    let since = moment(newest.since, &content.timezone, "%a %-d %b");
+    let since = moment(since, &content.timezone, "%a %-d %b");
     let tail = format!("{does} since {since}{others}");
     let room = MAX_SUBJECT.saturating_sub(call.len() + tail.chars().count());
     Some(format!("{call}{}{tail}", cut(&newest.feed, room)))
@@ -89,8 +95,8 @@ fn quiet(content: &DigestContent) -> String {
         return format!("Decide: {} entries of {} held", grouped(flood.entries as u64), flood.feed);
     }
     let also: usize = content.also_published.iter().map(|feed| feed.lines.len() + feed.more).sum();
-    if blind(content).0 > 0 {
-        let seen = content.feeds_total.saturating_sub(blind(content).0);
+    let seen = seen(content);
+    if seen < content.feeds_total {
         format!("Nothing for you, {} of {} feeds seen", grouped(seen as u64), grouped(content.feeds_total as u64))
     } else if also > 0 {
         format!("Nothing to answer, {} also published", grouped(also as u64))

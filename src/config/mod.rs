@@ -70,6 +70,27 @@ pub fn load_with_feeds(root: &Path, feeds: &str, now: Time) -> Result<(Config, V
     load_texts(root, &[read::sized(&feeds_file(root), feeds), owners, stack, settings], now)
 }
 
+/// Judges the texts of four files as they were loaded once, in their order, as if they were below this root today.
+pub fn load_texts_of(root: &Path, files: &[SourceFile], now: Time) -> Result<(Config, Vec<Problem>), Problems> {
+    let no_text = || (String::new(), String::new());
+    let text = |place: usize| files.get(place).map(|file| file.text.clone()).ok_or_else(no_text);
+    load_texts(root, &std::array::from_fn(text), now)
+}
+
+/// The state folder that the files below a root name, as far as they can be understood.
+pub fn state_folder(root: &Path) -> PathBuf {
+    let text = read::read(&settings::below(root, read::SETTINGS)).unwrap_or_default();
+    let mut report = Report::silent(&[]);
+    let tree = raw::tree(0, &text, &mut report);
+    settings::check(0, &tree, root, &mut report).state
+}
+
+/// When one of the files below a root was written last; `None`: the system does not say.
+pub fn written_at(root: &Path) -> Option<Time> {
+    let written = |name| std::fs::metadata(settings::below(root, name)).and_then(|meta| meta.modified()).ok();
+    read::NAMES.into_iter().filter_map(written).max().and_then(|at| Time::try_from(at).ok())
+}
+
 /// Where `feeds.toml` is.
 pub fn feeds_file(root: &Path) -> PathBuf {
     settings::below(root, read::FEEDS)

@@ -7,10 +7,12 @@ use sha2::{Digest as _, Sha256};
 use crate::model::settings::SourceFile;
 
 /// The names of the four files below the root, in their order.
-pub(super) const NAMES: [&str; 4] = [FEEDS, "config/owners.toml", "config/stack.toml", "config/sigtrail.toml"];
+pub(super) const NAMES: [&str; 4] = [FEEDS, "config/owners.toml", "config/stack.toml", SETTINGS];
 
 /// The name of the register below the root.
 pub(super) const FEEDS: &str = "feeds.toml";
+/// The name of the file that says where the state is.
+pub(super) const SETTINGS: &str = "config/sigtrail.toml";
 
 /// The most bytes that one of the files may have.
 const LARGEST: u64 = 4 << 20;

@@ -7,12 +7,11 @@ use tracing::{error, info, warn};
 
 use super::{parts::Parts, serve::Page};
 use crate::{
-    cli::{Failure, Place},
-    config::{self, Problem, Problems, Severity, counted},
+    cli::Place,
+    config::{self, Problem, Severity, counted},
     difference::Difference,
     fetch::Resolver,
     jobs::{Context, start},
-    model::settings::Config,
 };
 
 /// What became of a reload, in words for the supervisor.
@@ -21,13 +20,6 @@ pub(super) enum Reloaded {
     InForce(Box<Context>, String),
     /// The old one stays, and why.
     Refused(Box<Context>, String),
-}
-
-/// The configuration for a start, with the warnings about it.
-pub(super) fn read(place: &Place) -> Result<(Config, Vec<Problem>), Failure> {
-    config::load(&place.root).map_err(|Problems { problems, files }| {
-        Failure::Configuration(config::render(&problems, &files, crate::cli::color_on(&std::io::stderr())))
-    })
 }
 
 /// Reads the configuration again and puts it in force as a whole, or names everything that is wrong with it and changes
@@ -39,10 +31,10 @@ pub(super) fn reload(place: &Place, parts: &Parts, page: &Page) -> Reloaded {
         Err(problems) => return refuse(old, &problems.problems),
     };
     warnings.iter().for_each(log);
-    let changes = fixed(place, &old.config, &config);
-    if !changes.is_empty() {
-        error!(target: "reload", "the old configuration stays: {}", changes.join("; "));
-        return Reloaded::Refused(Box::new(old), changes.join("; "));
+    let refused: Vec<String> = place.refused(&old.config, &config).into_iter().map(|(_, why)| why).collect();
+    if !refused.is_empty() {
+        error!(target: "reload", "the old configuration stays: {}", refused.join("; "));
+        return Reloaded::Refused(Box::new(old), refused.join("; "));
     }
     match start::reload(&old, config, Resolver::System) {
         Ok((context, loaded)) => {
@@ -85,23 +77,4 @@ pub(super) fn log(problem: &Problem) {
         Severity::Error => error!(target: "check", "{file}:{line}:{column}: {words}"),
         Severity::Warning => warn!(target: "check", "{file}:{line}:{column}: {words}"),
     }
-}
-
-/// What a running service cannot change, in words.
-fn fixed(place: &Place, old: &Config, new: &Config) -> Vec<String> {
-    let mut changes = Vec::new();
-    if old.web.listen != new.web.listen {
-        let (old, new) = (old.web.listen, new.web.listen);
-        changes.push(format!("`listen` under [web] changed from {old} to {new}, which needs a restart"));
-    }
-    if old.evidence.origin != new.evidence.origin {
-        let (old, new) = (&old.evidence.origin, &new.evidence.origin);
-        changes.push(format!(
-            "the log's name became {new}; it is {old} and never changes: write `origin = \"{old}\"` under [evidence]"
-        ));
-    }
-    if place.state(Some(old)) != place.state(Some(new)) {
-        changes.push("`state` changed, which needs a restart".to_owned());
-    }
-    changes
 }

@@ -154,6 +154,11 @@ pub enum Event {
         /// On how many hosts.
         hosts: usize,
     },
+    /// A feed could be connected to again after such a time.
+    NetworkBack {
+        /// Since when there had been no network, as far as polls showed.
+        since: Time,
+    },
     /// A feed's health changed, or its absence became an alarm.
     FeedStateChanged {
         /// The feed.
@@ -470,6 +475,7 @@ impl Event {
                 Draft::new("clock-jumped", json!({ "from": rfc3339(from), "to": rfc3339(to) }))
             }
             Event::NoNetwork { feeds, hosts } => Draft::new("no-network", json!({ "feeds": feeds, "hosts": hosts })),
+            Event::NetworkBack { since } => Draft::new("network-back", json!({ "since": rfc3339(since) })),
             Event::FeedStateChanged { feed, from, to, status, cause } => Draft::new(
                 "feed-state",
                 json!({ "feed": feed, "from": from.as_str(), "to": to.as_str(), "status": status, "cause": cause }),

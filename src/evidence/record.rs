@@ -349,6 +349,7 @@ mod tests {
             Event::QuietPolls { day: "2026-11-20".into(), feeds: vec![("b".into(), 2), ("a".into(), 24)] },
             Event::ClockJumped { from: Time::UNIX_EPOCH, to: Time::UNIX_EPOCH + jiff::SignedDuration::from_hours(9) },
             Event::NoNetwork { feeds: 12, hosts: 9 },
+            Event::NetworkBack { since: Time::UNIX_EPOCH },
             Event::FeedStateChanged {
                 feed: "a".into(),
                 from: FeedState::Ok,

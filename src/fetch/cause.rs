@@ -6,7 +6,10 @@ use std::{error::Error, io, time::Duration};
 use rustls::CertificateError;
 
 use super::dial::DialError;
-use crate::model::{feed::FeedState, outcome::OUR_RULES};
+use crate::model::{
+    feed::FeedState,
+    outcome::{NO_AUTHORITIES, OUR_RULES},
+};
 
 /// Why there is no answer to read.
 pub(super) struct NoAnswer {
@@ -76,9 +79,7 @@ fn io_words(error: &io::Error, connecting: bool) -> &'static str {
 
 fn tls_words(error: &rustls::Error, has_roots: bool) -> &'static str {
     match error {
-        rustls::Error::InvalidCertificate(_) if !has_roots => {
-            "this machine knows no certificate authorities (install ca-certificates)"
-        }
+        rustls::Error::InvalidCertificate(_) if !has_roots => NO_AUTHORITIES,
         rustls::Error::InvalidCertificate(problem) => certificate_words(problem),
         rustls::Error::PeerIncompatible(_) => "the server offers no version or cipher that is safe",
         rustls::Error::AlertReceived(_) => "the server refused the handshake",

@@ -98,8 +98,8 @@ impl Gates {
     }
 }
 
-/// Whom manners are shown to: the host, for which a dot at its end makes no difference.
-fn publisher(host: &str) -> &str {
+/// Whom manners are shown to: the host, for which a dot at its end makes no difference; all of arXiv is one.
+pub fn publisher(host: &str) -> &str {
     let host = host.strip_suffix('.').unwrap_or(host);
     let is_arxiv = host.strip_suffix(ARXIV).is_some_and(|front| front.is_empty() || front.ends_with('.'));
     if is_arxiv { ARXIV } else { host }

@@ -15,4 +15,5 @@ mod heard;
 
 pub use dial::{Lookup, Resolver};
 pub use fetcher::{FetchError, FetchRequest, Fetcher};
+pub use gate::publisher;
 pub use heard::{Heard, heard};

@@ -4,6 +4,7 @@
 use url::Url;
 
 use crate::{
+    advisory,
     model::{entry::Entry, feed::FeedState},
     text::clean,
 };
@@ -81,54 +82,87 @@ fn title(head: &[u8]) -> Option<String> {
     (!title.is_empty()).then_some(title)
 }
 
-/// Beginnings of titles that a converter gives to its own errors, in lower case.
-const ERROR_TITLES: [&str; 4] = ["bridge returned error ", "rss-bridge: ", "rsshub error", "[rss-bridge] error"];
-/// Beginnings of the title of a document's only entry that speak of an error, in lower case.
-const SOLE_TITLES: [&str; 10] = [
-    "error fetching ",
-    "error generating ",
-    "error loading ",
-    "error parsing ",
-    "failed to fetch ",
-    "failed to load ",
-    "feed error",
-    "rss error",
+/// How RSS-Bridge begins the title of its error, in lower case; a code and the number of the day follow.
+const BRIDGE_TITLE: &str = "bridge returned error ";
+/// What RSS-Bridge adds to the feed's own address where its error leads to.
+const BRIDGE_TIME: &str = "_error_time";
+/// Beginnings of the title of a document's only entry that leave no doubt, in lower case.
+const SOLE_TITLES: [&str; 8] = [
+    "error fetching http",
+    "error generating feed",
+    "error loading http",
+    "error parsing http",
+    "failed to fetch http",
+    "failed to load http",
     "this feed has been disabled",
     "your feed has expired",
 ];
-/// Words of a title that speak of an error, in lower case; they count where the entry leads back to the feed itself.
+/// Beginnings of the title of a document's only entry that leave some, in lower case.
+const DOUBTFUL_TITLES: [&str; 5] = ["rss-bridge: ", "[rss-bridge] error", "rsshub error", "feed error", "rss error"];
+/// Words of a title that speak of an error, in lower case; they count where the only entry leads back to the feed itself.
 const ERROR_WORDS: [&str; 9] =
     ["error", "exception", "failed", "failure", "could not", "unable to", "expired", "disabled", "quota"];
 /// What Full-Text RSS writes where it found neither title nor text.
 const NO_FULL_TEXT: &str = "[unable to retrieve full-text content]";
+/// How many errors of one document are quoted.
+const MOST_QUOTED: usize = 3;
 
-/// Takes the errors of a converter out of the entries of a document that came from this address; the words of the
-/// first of them. They are no entries: neither stored nor mailed.
+/// Takes the errors of a converter out of the entries of a document that came from this address: they are neither
+/// stored nor mailed, and stand in the words that are given back. What only seems to be one stays, with words as well.
 pub fn take_converter_errors(entries: &mut Vec<Entry>, url: &Url) -> Option<String> {
     let is_sole = entries.len() == 1;
-    let mut words = None;
+    let mut errors = Vec::new();
     entries.retain(|entry| {
-        let is_error = is_converter_error(entry, url, is_sole);
+        let is_error = is_converter_error(entry, is_sole) && !names_advisory(entry);
         if is_error {
-            words.get_or_insert_with(|| quote(entry));
+            errors.push(quote(entry));
         }
         !is_error
     });
-    words.map(|words| format!("the converter in front of the source reports an error: \"{words}\""))
+    if errors.is_empty() {
+        let doubted = entries.first().filter(|entry| is_sole && is_doubtful(entry, url) && !names_advisory(entry))?;
+        return Some(format!("its only entry seems to be the error of a converter: {}", quote(doubted)));
+    }
+    Some(format!("the converter in front of the source reports {}", counted(&errors)))
 }
 
-fn is_converter_error(entry: &Entry, url: &Url, is_sole: bool) -> bool {
-    let title = entry.title.as_deref().unwrap_or("").trim();
-    if begins(title, &ERROR_TITLES) || (is_sole && begins(title, &SOLE_TITLES)) {
-        return true;
+/// `an error: "one"`, or `5 errors: "one", "two", "three" and 2 more`.
+fn counted(errors: &[String]) -> String {
+    let shown: Vec<&str> = errors.iter().take(MOST_QUOTED).map(String::as_str).collect();
+    let shown = shown.join(", ");
+    match (errors.len(), errors.len().saturating_sub(MOST_QUOTED)) {
+        (1, _) => format!("an error: {shown}"),
+        (all, 0) => format!("{all} errors: {shown}"),
+        (all, more) => format!("{all} errors: {shown} and {more} more"),
     }
-    if leads_back(entry, url) {
-        let title = title.to_lowercase();
-        return ERROR_WORDS.iter().any(|word| title.contains(word));
+}
+
+/// Whether an entry is written as only a converter writes.
+fn is_converter_error(entry: &Entry, is_sole: bool) -> bool {
+    let title = title_of(entry);
+    let has_bridge_time = || entry.link.as_deref().is_some_and(|link| link.contains(BRIDGE_TIME));
+    if begins(title, &[BRIDGE_TITLE]) || has_bridge_time() || (is_sole && begins(title, &SOLE_TITLES)) {
+        return true;
     }
     let mut texts = [&entry.summary, &entry.body].into_iter().flatten().map(|text| text.trim()).peekable();
     let says_nothing = title.is_empty() || title.eq_ignore_ascii_case("no title found") || title == NO_FULL_TEXT;
     says_nothing && texts.peek().is_some() && texts.all(|text| text == NO_FULL_TEXT)
+}
+
+/// Whether the only entry of a document may be an error: it says so, or speaks of one and leads to the feed itself.
+fn is_doubtful(entry: &Entry, url: &Url) -> bool {
+    let title = title_of(entry).to_lowercase();
+    begins(&title, &DOUBTFUL_TITLES) || (leads_back(entry, url) && ERROR_WORDS.iter().any(|word| title.contains(word)))
+}
+
+/// Whether an entry names a CVE or another advisory: no converter does so in an error of its own.
+fn names_advisory(entry: &Entry) -> bool {
+    let texts = [&entry.title, &entry.link, &entry.summary, &entry.body];
+    texts.into_iter().flatten().any(|text| !advisory::ids(text).is_empty())
+}
+
+fn title_of(entry: &Entry) -> &str {
+    entry.title.as_deref().unwrap_or("").trim()
 }
 
 /// Whether a title begins with one of these, in any case.
@@ -137,24 +171,15 @@ fn begins(title: &str, beginnings: &[&str]) -> bool {
     beginnings.iter().any(|one| has(one))
 }
 
-/// Whether an entry leads to the feed that it is in. A converter has no other address for its own words; an
-/// advisory always has.
+/// Whether an entry leads to the very address of the feed that it is in.
 fn leads_back(entry: &Entry, url: &Url) -> bool {
-    // Parsing costs, and there are many entries.
-    let may_be = |link: &&str| link.contains(url.path()) && url.host_str().is_some_and(|host| link.contains(host));
-    let Some(link) = entry.link.as_deref().filter(may_be).and_then(|link| Url::parse(link).ok()) else { return false };
-    let is_a_root = url.path() == "/" && url.query().is_none();
-    !is_a_root && link.host_str() == url.host_str() && link.path() == url.path() && asks_the_same(&link, url)
-}
-
-/// Whether every parameter of the feed's address is one of the link's, which may have more (a counter of errors).
-fn asks_the_same(link: &Url, url: &Url) -> bool {
-    url.query_pairs().all(|asked| link.query_pairs().any(|one| one == asked))
+    let link = entry.link.as_deref().and_then(|link| Url::parse(link).ok());
+    link.is_some_and(|link| link == *url)
 }
 
 fn quote(entry: &Entry) -> String {
     let text = entry.title.as_deref().or(entry.summary.as_deref()).or(entry.body.as_deref()).unwrap_or("");
-    clean(text, MAX_QUOTE)
+    format!("\"{}\"", clean(text, MAX_QUOTE))
 }
 
 #[cfg(test)]
@@ -213,7 +238,11 @@ mod tests {
         ];
         let words = take_converter_errors(&mut entries, &feed()).unwrap();
         assert_eq!(entries.len(), 1);
-        assert!(words.ends_with("\"Bridge returned error 500! (20779)\""), "{words}");
+        let both = "reports 2 errors: \"Bridge returned error 500! (20779)\", \"HTTP 403: request failed\"";
+        assert!(words.ends_with(both), "{words}");
+        let mut many = vec![entry("Bridge returned error 500! (20779)", ""); 5];
+        let words = take_converter_errors(&mut many, &feed()).unwrap();
+        assert!(words.contains("reports 5 errors: ") && words.ends_with(" and 2 more"), "{words}");
     }
 
     #[test]
@@ -241,8 +270,40 @@ mod tests {
         entries.push(cut_text);
         assert_eq!(take_converter_errors(&mut entries, &feed()), None);
         assert_eq!(entries.len(), 5);
-        let root = Url::parse("https://cert.example/").unwrap();
-        let mut entries = vec![entry("An error in our last bulletin", "https://cert.example/"), entry("b", "")];
-        assert_eq!(take_converter_errors(&mut entries, &root), None);
+    }
+
+    #[test]
+    fn advisories_that_lead_to_the_feeds_own_address_are_entries() {
+        let flaw = "Unhandled exception in openssl allows remote code execution";
+        for link in ["https://cert.example/all.xml#cve1", "https://cert.example/all.xml?id=77"] {
+            let url = Url::parse("https://cert.example/all.xml").unwrap();
+            for mut entries in [vec![entry(flaw, link)], vec![entry(flaw, link), entry("b", link)]] {
+                let before = entries.clone();
+                assert_eq!(take_converter_errors(&mut entries, &url), None, "{link}");
+                assert_eq!(entries, before, "{link}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_entry_that_names_an_advisory_is_an_entry_whatever_else_it_says() {
+        let titles =
+            ["Bridge returned error 500! (CVE-2026-11111)", "Error parsing http headers (GHSA-2v6g-7cfq-ph2m)"];
+        for title in titles {
+            let mut entries = vec![entry(title, "https://cert.example/all.xml")];
+            assert_eq!(take_converter_errors(&mut entries, &Url::parse("https://cert.example/all.xml").unwrap()), None);
+            assert_eq!(entries.len(), 1, "{title}");
+        }
+    }
+
+    #[test]
+    fn what_only_seems_to_be_an_error_stays_and_is_doubted_where_it_stands_alone() {
+        for (title, link) in [("Unable to read the source", feed().as_str()), ("RSSHub error: no route", "")] {
+            let mut entries = vec![entry(title, link)];
+            let words = take_converter_errors(&mut entries, &feed()).unwrap();
+            assert!(words.starts_with("its only entry seems to be") && entries.len() == 1, "{words}");
+            let mut entries = vec![entry(title, link), entry("b", "")];
+            assert_eq!(take_converter_errors(&mut entries, &feed()), None);
+        }
     }
 }

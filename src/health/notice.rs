@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use crate::model::{
     digest::Notice,
     feed::{Feed, FeedState, FeedStatus},
+    outcome::{NO_AUTHORITIES, OUR_RULES},
     time::Time,
 };
 
@@ -42,14 +43,22 @@ fn is_alarming(status: &FeedStatus, now: Time) -> bool {
             .gone_at
             .zip(status.last_poll_at)
             .is_some_and(|(first, last)| last.duration_since(first) >= GONE_AFTER);
-    status.alarm_at.is_some() || is_gone || now.duration_since(status.since) >= ALARM_AFTER
+    status.alarm_at.is_some() || is_gone || now.duration_since(status.in_trouble_since()) >= ALARM_AFTER
 }
 
-/// What a person can do about a feed in this state; `None`: nothing.
-pub fn advice(feed: &Feed, state: FeedState) -> Option<String> {
-    let id = &feed.id;
-    let drop = format!("`sigtrail feeds drop {id}`");
-    let words = match state {
+/// What a person can do about a feed that stands so; `None`: nothing. Commands can be typed as they stand.
+pub fn advice(feed: &Feed, status: &FeedStatus) -> Option<String> {
+    let drop = format!("`sigtrail feeds drop {} --reason \"...\"`", feed.id);
+    let words = match status.state {
+        _ if status.cause.contains(NO_AUTHORITIES) => {
+            "Install ca-certificates on this machine; the feed itself may be well.".to_owned()
+        }
+        FeedState::Refused if status.cause.starts_with(OUR_RULES) => our_rules(&status.cause, &drop),
+        FeedState::Suspicious if status.cuts > 1 => {
+            "Ask its publisher to mend the document; where it is too large or too slow, raise `max_wire`, `max_decoded` or \
+             `timeout` in config/sigtrail.toml."
+                .to_owned()
+        }
         FeedState::New | FeedState::Ok | FeedState::Quiet => return None,
         FeedState::Stale => format!(
             "Look at the publisher's page: mend `url` if it publishes elsewhere now, set `expect` if this is usual, \
@@ -67,6 +76,18 @@ pub fn advice(feed: &Feed, state: FeedState) -> Option<String> {
         FeedState::NotAFeed => format!("Look for the feed on the publisher's page and mend `url`, or {drop}."),
     };
     Some(words)
+}
+
+/// What can be done where our own rules forbid the request.
+fn our_rules(cause: &str, drop: &str) -> String {
+    let key = if cause.contains("not public") {
+        "name its address in `allow_addresses`"
+    } else if cause.contains("allow_ports") {
+        "name its port in `allow_ports`"
+    } else {
+        return format!("Mend `url`, or {drop}.");
+    };
+    format!("If sigtrail shall ask there, {key} in config/sigtrail.toml; else mend `url`, or {drop}.")
 }
 
 #[cfg(test)]
@@ -104,6 +125,15 @@ mod tests {
         assert_eq!(told(&status(Broken, 1), &[(Trouble, Broken), (Recovery, Ok)]), Some(Trouble));
         assert_eq!(told(&status(Ok, 1), &[]), None);
         assert_eq!(told(&status(FeedState::New, 1), &[]), None);
+    }
+
+    #[test]
+    fn an_alarm_counts_from_when_the_feed_was_seen_last_whatever_came_since() {
+        let mut feed = status(FeedState::Broken, 1);
+        let told_of = [(Notice::Trouble, FeedState::Gone), (Notice::Trouble, FeedState::Broken)];
+        assert_eq!(told(&feed, &told_of), None);
+        feed.unseen_since = Some(status(FeedState::Gone, 72).since);
+        assert_eq!(told(&feed, &told_of), Some(Notice::Alarm));
     }
 
     #[test]

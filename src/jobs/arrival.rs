@@ -46,9 +46,7 @@ pub(super) fn read(
         if let Some(cut) = &cut {
             return Unreadable::new(FeedState::Broken, format!("{cut}; nothing of it could be read: {error}"));
         }
-        let (state, cause) = health::page(&head).unwrap_or_else(|| (FeedState::NotAFeed, error.to_string()));
-        let is_page = state == FeedState::NotAFeed && matches!(error, ReadError::Parse(ParseError::WebPage));
-        Unreadable { state, cause, is_page }
+        unreadable(&error, &head)
     })?;
     let converter_error = health::take_converter_errors(&mut document.entries, url);
     if let Some(cause) = converter_error.as_ref().filter(|_| document.entries.is_empty()) {
@@ -57,4 +55,32 @@ pub(super) fn read(
     document.partial |= cut.is_some();
     document.warnings.extend(cut);
     Ok(Arrival { document, converter_error })
+}
+
+/// What a document is that gave nothing. Only the parser can say that it is no feed; where reading itself failed, nobody
+/// knows what it is.
+fn unreadable(error: &ReadError, head: &[u8]) -> Unreadable {
+    let ReadError::Parse(reason) = error else {
+        return Unreadable::new(FeedState::Broken, error.to_string());
+    };
+    let (state, cause) = health::page(head).unwrap_or_else(|| (FeedState::NotAFeed, error.to_string()));
+    let is_page = state == FeedState::NotAFeed && matches!(reason, ParseError::WebPage);
+    Unreadable { state, cause, is_page }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn that_reading_failed_does_not_make_a_document_something_else_than_a_feed() {
+        let no_thread = ReadError::NoThread(std::io::Error::other("too many"));
+        for error in [ReadError::TooSlow, ReadError::Panicked, no_thread] {
+            let found = unreadable(&error, b"<rss>");
+            assert_eq!((found.state, found.is_page), (FeedState::Broken, false));
+            assert_eq!(found.cause, error.to_string());
+        }
+        let found = unreadable(&ReadError::Parse(ParseError::WebPage), b"<html>");
+        assert_eq!((found.state, found.is_page), (FeedState::NotAFeed, true));
+    }
 }

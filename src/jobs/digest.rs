@@ -4,8 +4,7 @@ use jiff::SignedDuration;
 
 use super::{
     Context, Fault, flood,
-    notice::notices,
-    notices::MoveNotices,
+    notice::{MoveNotices, notices, unasked},
     story::{SeenStory, feed_label, feed_name, moved},
 };
 use crate::{
@@ -275,6 +274,7 @@ fn gather(
         not_seen: notices.not_seen,
         notices: moves.lines.clone(),
         seen_again: notices.seen_again,
+        unasked: unasked(read, &feeds)?,
         feeds_total: feeds.iter().filter(|feed| feed.enabled).count(),
         baselines: notes,
         held,
@@ -289,6 +289,7 @@ fn gather(
     };
     feeds_in_it.extend(listed.iter().map(|row| row.feed_no));
     feeds_in_it.extend(floods.iter().map(|row| row.feed_no));
+    feeds_in_it.extend(&moves.named);
     feeds_in_it.sort_unstable();
     feeds_in_it.dedup();
     let assigned = numbered.iter().map(|(story, pending)| (story.story, pending.no)).collect();

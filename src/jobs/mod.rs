@@ -8,7 +8,6 @@ pub mod digest;
 pub mod drop;
 pub mod flood;
 mod notice;
-mod notices;
 pub mod poll;
 pub mod probe;
 pub mod pulse;
@@ -16,9 +15,10 @@ pub mod purge;
 pub mod start;
 pub mod status;
 mod story;
+pub mod under_way;
 pub mod wake;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 pub use self::pulse::{Pulse, Stop};
 use crate::{
@@ -27,7 +27,6 @@ use crate::{
     key::{EvidenceKey, KeyError},
     mail::{MailError, Mailer},
     model::{id::ConfigVersion, settings::Config, time::Time},
-    plan::Reach,
     store::{Store, StoreError, log::LogError},
     tag::{Matcher, MatcherError},
     token::LinkKey,
@@ -54,8 +53,8 @@ pub struct Context {
     pub link_key: Arc<LinkKey>,
     /// Signs checkpoints.
     pub evidence_key: Arc<EvidenceKey>,
-    /// Which hosts could be connected to lately; a reload keeps it.
-    pub reach: Arc<Mutex<Reach>>,
+    /// Which feeds are being asked; a reload keeps it.
+    pub under_way: under_way::UnderWay,
     /// Whether the verb at work shall come to an end soon.
     pub stop: Stop,
     /// Where it shows that it goes on.

@@ -1,13 +1,17 @@
 //! What a digest says of the health of feeds: what could not be seen, what is seen again, and what of it its owner is
-//! told for the first time. When something is to be told is `health`'s business, how it is said `compose`'s.
+//! told for the first time; and of feeds that moved. When something is to be told is `health`'s business, how it is said
+//! `compose`'s.
+
+mod moved;
 
 use std::collections::HashMap;
 
+pub(super) use self::moved::MoveNotices;
 use super::story::feed_name;
 use crate::{
     health,
     model::{
-        digest::{DigestKind, NotSeen, Notice, SeenAgain},
+        digest::{DigestKind, NotSeen, Notice, SeenAgain, Unasked},
         feed::{Feed, FeedState, FeedStatus, Tlp},
         id::{FeedNo, OwnerId},
         owner::Owner,
@@ -44,14 +48,15 @@ pub(super) fn notices(
     }
     let mut notices = Notices { not_seen: Vec::new(), seen_again: Vec::new(), told: Vec::new() };
     for status in feeds.iter().filter(|status| status.enabled) {
-        let theirs =
-            config.feed(&status.id).filter(|feed| answers_for(config, feed, now).is_some_and(|id| id == owner.id));
+        let theirs = config
+            .feed(&status.id)
+            .filter(|feed| answers_for(config, feed, Tlp::Clear, now).is_some_and(|id| id == owner.id));
         let told = before.get(&status.no).map_or(&[][..], Vec::as_slice);
         let notice = theirs
             .and_then(|_| health::notice(status, told, now))
             .filter(|notice| kind == DigestKind::Scheduled || *notice != Notice::Recovery);
         if let Some(notice) = notice {
-            notices.told.push((NoticeRow { feed: status.no, notice, state: status.state }, status.since));
+            notices.told.push((NoticeRow { feed: status.no, notice, state: status.state }, status.in_trouble_since()));
         }
         if notice == Some(Notice::Recovery) {
             let was = told.last().map_or(FeedState::Broken, |(_, state)| *state);
@@ -67,9 +72,10 @@ pub(super) fn notices(
                 state: status.state.as_str().to_owned(),
                 cause: status.cause.clone(),
                 since: status.since,
-                tries: status.failures,
+                unseen_since: status.unseen_since.filter(|since| *since < status.since),
+                tries: status.failures_alike,
                 notice,
-                advice: theirs.and_then(|feed| health::advice(feed, status.state)),
+                advice: theirs.and_then(|feed| health::advice(feed, status)),
             });
         }
     }
@@ -77,9 +83,18 @@ pub(super) fn notices(
     Ok(notices)
 }
 
-/// Who answers for a feed: the owner of its group, or its own owner where it has none, or whoever stands in. That a
-/// feed is not seen is no secret, whatever the label of its entries.
-fn answers_for(config: &Config, feed: &Feed, now: Time) -> Option<OwnerId> {
+/// The feeds that are not told of as blind and were not seen either.
+pub(super) fn unasked(read: &Read<'_>, feeds: &[FeedStatus]) -> Result<Unasked, StoreError> {
+    let is_told = |feed: &FeedStatus| !feed.state.is_seen() && feed.state != FeedState::Stale;
+    let feeds = || feeds.iter().filter(|feed| feed.enabled && !is_told(feed));
+    let cut_off = feeds().filter(|feed| feed.is_unasked()).count();
+    let new = feeds().filter(|feed| feed.state == FeedState::New && !feed.is_unasked()).count();
+    Ok(Unasked { cut_off, no_network_since: read.network_lost_at()?, new })
+}
+
+/// Who answers for a feed: the owner of its group, or its own owner where it has none, or whoever stands in and may see
+/// what has this label. That a feed is not seen, or moved, is no secret, whatever the label of its entries.
+fn answers_for(config: &Config, feed: &Feed, label: Tlp, now: Time) -> Option<OwnerId> {
     let group = feed.group.as_ref().and_then(|id| config.group(id));
-    route::stand_in(config, group.map_or(&feed.owner, |group| &group.owner), Tlp::Clear, now)
+    route::stand_in(config, group.map_or(&feed.owner, |group| &group.owner), label, now)
 }

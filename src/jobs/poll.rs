@@ -13,11 +13,13 @@ use std::{
 
 use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
+use url::Url;
 
 use super::{
     Context, Fault,
     arrival::{self, Arrival, Unreadable},
     flood,
+    under_way::Asking,
 };
 use crate::{
     clock::Stopwatch,
@@ -135,10 +137,12 @@ pub fn poll(
 }
 
 /// Feeds whose next poll was moved on, because they are asked now.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Claimed {
     feeds: Vec<(FeedStatus, Feed)>,
     at: Time,
+    /// Dropped when they are done, or given up for whatever reason.
+    asking: Asking,
 }
 
 impl Claimed {
@@ -148,20 +152,33 @@ impl Claimed {
     }
 }
 
-/// Claims every feed that is due, or just these feeds, due or not.
+/// Claims every feed that is due, or just these feeds, due or not. Of what is due, it leaves what is under way and
+/// whatever else is at a publisher who is being asked: it stays due.
 pub fn claim(context: &Context, only: Option<&[FeedId]>) -> Result<Claimed, Fault> {
-    let now = context.now();
-    let claimed = context.store.write(|write| write.claim_polls(only, &context.config, now))?;
-    let feeds = claimed
-        .into_iter()
-        .filter_map(|status| context.config.feed(&status.id).cloned().map(|feed| (status, feed)))
-        .collect();
-    Ok(Claimed { feeds, at: now })
+    let (now, config) = (context.now(), &context.config);
+    let is_free = context.under_way.free();
+    let may_ask = |status: &FeedStatus, feed: &Feed| is_free(status.no, &moves::address(status, &feed.url));
+    // While something slow is under way this is asked again and again, mostly in vain: no reason to write.
+    let is_vain = only.is_none() && !context.under_way.is_empty() && {
+        let due = context.store.read(|read| read.feeds_due(now))?;
+        !due.iter().any(|status| config.feed(&status.id).is_some_and(|feed| may_ask(status, feed)))
+    };
+    let claimed = if is_vain {
+        Vec::new()
+    } else {
+        context.store.write(|write| write.claim_polls(only, config, &may_ask, now))?
+    };
+    let feeds: Vec<(FeedStatus, Feed)> =
+        claimed.into_iter().filter_map(|status| config.feed(&status.id).cloned().map(|feed| (status, feed))).collect();
+    let asked: Vec<(FeedNo, Url)> =
+        feeds.iter().map(|(status, feed)| (status.no, moves::address(status, &feed.url))).collect();
+    let asking = context.under_way.begin(asked.iter().map(|(feed, address)| (*feed, address)));
+    Ok(Claimed { feeds, at: now, asking })
 }
 
 /// Asks the feeds that were claimed, and commits what comes of it.
 pub fn ask(context: &Context, claimed: Claimed, progress: &mut dyn FnMut(Progress<'_>)) -> Result<PollReport, Fault> {
-    let Claimed { feeds, at: now } = claimed;
+    let Claimed { feeds, at: now, asking } = claimed;
     let mut report = PollReport::default();
     if feeds.is_empty() {
         return Ok(report);
@@ -185,7 +202,7 @@ pub fn ask(context: &Context, claimed: Claimed, progress: &mut dyn FnMut(Progres
         }
         drop(sender);
         // By value: when a commit fails, the readers must find nobody listening.
-        commit_all(context, &feeds, understood, &mut report, progress)
+        commit_all(context, (&feeds, &asking), understood, &mut report, progress)
     })?;
     if context.stop.is_asked() {
         let left = |no: &&(FeedStatus, Feed)| report.feeds.iter().all(|polled| polled.feed != no.1.id);
@@ -268,6 +285,8 @@ fn understand_document(context: &Context, feed: &Feed, fetched: Fetched) -> (Ans
             Judged { fingerprint, tags, marks: marks::marks(entry), story }
         })
         .collect();
+    // What cut it is noted last.
+    let cut = document.partial.then(|| document.warnings.last().cloned().unwrap_or_default());
     let arrived = Arrived {
         format: document.format,
         entries: document.entries,
@@ -279,18 +298,21 @@ fn understand_document(context: &Context, feed: &Feed, fetched: Fetched) -> (Ans
         validators: fetched.validators,
         is_delta: fetched.is_delta,
         wishes: document.hints.wishes,
-        sight: Sight { converter_error, ..Sight::default() },
+        sight: Sight { converter_error, cut, ..Sight::default() },
         room: fetched.room,
     };
     (Answer::Document(Box::new(arrived)), document.warnings)
 }
+
+/// The feeds of a round, and the list on which they are under way.
+type Asked<'a> = (&'a [(FeedStatus, Feed)], &'a Asking);
 
 /// Commits what was understood, in batches that are bounded in number and in time. What got no connection waits for the
 /// end: only then is it clear whether it was the feeds or this machine.
 #[expect(clippy::needless_pass_by_value, reason = "dropping it tells the readers that nobody listens")]
 fn commit_all(
     context: &Context,
-    feeds: &[(FeedStatus, Feed)],
+    feeds: Asked<'_>,
     understood: Receiver<Understood>,
     report: &mut PollReport,
     progress: &mut dyn FnMut(Progress<'_>),
@@ -306,7 +328,7 @@ fn commit_all(
                 entries += arrived.entries.len();
             }
             let reached = !matches!(this.answer, Answer::Failed { reached: false, .. });
-            note_host(&mut hosts, feeds, this.place, reached);
+            note_host(&mut hosts, feeds.0, this.place, reached);
             let group = if reached { &mut batch } else { &mut unreached };
             group.push(this);
             if batch.len() < BATCH_POLLS && entries < BATCH_ENTRIES {
@@ -337,27 +359,18 @@ fn is_cut_off(
     feeds: usize,
     report: &mut PollReport,
 ) -> Result<bool, Fault> {
-    let now = context.now();
-    let lost = context.reach.lock().unwrap_or_else(PoisonError::into_inner).after(hosts, now);
-    let Some(lost) = lost else {
-        let is_back = hosts.values().any(|reached| *reached);
-        if is_back && context.store.read(|read| read.network_lost_at())?.is_some() {
-            context.store.write(|write| write.network_is_there())?;
-        }
-        return Ok(false);
-    };
-    if feeds == 0 {
-        // One that is reached beside many that are not does not end it.
+    if hosts.is_empty() {
         return Ok(false);
     }
-    let (since, begins) = context.store.write(|write| write.network_lost(feeds, lost, now))?;
-    report.lost_network = begins;
-    Ok(now.duration_since(since) <= LONGEST_OUTAGE)
+    let now = context.now();
+    let outage = context.store.write(|write| write.see_network(hosts, feeds, now))?;
+    report.lost_network = outage.is_some_and(|outage| outage.begins);
+    Ok(outage.is_some_and(|outage| now.duration_since(outage.since) <= LONGEST_OUTAGE))
 }
 
 fn commit_batch(
     context: &Context,
-    feeds: &[(FeedStatus, Feed)],
+    (feeds, asking): Asked<'_>,
     batch: Vec<Understood>,
     report: &mut PollReport,
     progress: &mut dyn FnMut(Progress<'_>),
@@ -366,6 +379,7 @@ fn commit_batch(
         return Ok(());
     }
     let now = context.now();
+    let over: Vec<FeedNo> = batch.iter().filter_map(|one| feeds.get(one.place)).map(|(status, _)| status.no).collect();
     let polled = context.store.write(|write| {
         let mut polled = Vec::with_capacity(batch.len());
         for one in batch {
@@ -374,6 +388,7 @@ fn commit_batch(
         }
         Ok(polled)
     })?;
+    asking.done(over);
     context.pulse.beat();
     for feed in polled {
         report.feeds.push(feed);

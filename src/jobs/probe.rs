@@ -9,7 +9,7 @@ use std::{
 use jiff::SignedDuration;
 use url::Url;
 
-use super::arrival::{self, Unreadable};
+use super::arrival::{self, Arrival, Unreadable};
 use crate::{
     catalogue::{self, Listed},
     clock::Stopwatch,
@@ -286,7 +286,10 @@ fn understand(fetched: Fetched, hints: CacheHints, asked: &Candidate, watch: Sto
     let Fetched { bytes, wire_bytes, cut, charset, validators, final_url, moved_permanently, .. } = fetched;
     let kept = bytes.clone();
     let document = match arrival::read(bytes, charset.clone(), &final_url, cut) {
-        Ok(arrival) => arrival.document,
+        Ok(Arrival { mut document, converter_error }) => {
+            document.warnings.extend(converter_error);
+            document
+        }
         Err(Unreadable { state, cause, is_page: true }) => {
             let html = repair::decode(&kept, charset.as_deref()).text.into_owned();
             return (state, cause, Given::Page(html, final_url));

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use super::{Context, Fault, Pulse, Stop, checkpoint};
+use super::{Context, Fault, Pulse, Stop, checkpoint, under_way::UnderWay};
 use crate::{
     clock::Clock,
     evidence::event::Event,
@@ -42,7 +42,7 @@ pub fn start(config: Config, state: &Path, around: Surroundings) -> Result<(Cont
         clock: around.clock,
         link_key: Arc::new(link_key),
         evidence_key: Arc::new(evidence_key),
-        reach: Arc::default(),
+        under_way: UnderWay::default(),
         stop: Stop::default(),
         pulse: Pulse::default(),
         store,
@@ -77,7 +77,7 @@ pub fn look(config: Config, state: &Path, around: Surroundings) -> Result<Contex
         clock: around.clock,
         link_key: Arc::new(LinkKey::new(key::link_key(state)?)),
         evidence_key: Arc::new(evidence_key),
-        reach: Arc::default(),
+        under_way: UnderWay::default(),
         stop: Stop::default(),
         pulse: Pulse::default(),
         store,

@@ -11,6 +11,7 @@ use crate::{
         settings::Config,
         time::Time,
     },
+    moves,
     store::{Read, StoreError},
 };
 
@@ -26,6 +27,10 @@ const UNSIGNED: SignedDuration = SignedDuration::from_hours(2);
 pub enum Reason {
     /// Feeds are overdue: nobody polls.
     NothingPolled,
+    /// This machine reaches nearly none of the hosts that it asks.
+    NoNetwork,
+    /// The files say otherwise than the configuration that is in force.
+    ConfigurationNotInForce,
     /// A feed is not there any more.
     FeedGone,
     /// A feed does not let us in.
@@ -42,6 +47,8 @@ pub enum Reason {
     FeedStale,
     /// Entries of a flood wait for a decision.
     Held,
+    /// A feed moves, and nobody has said yet whether that is right.
+    MoveAsked,
     /// A mail waits for longer than it should.
     DeliveryWaiting,
     /// An owner's newest mail was refused for good, or given up.
@@ -52,8 +59,10 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason with its name.
-    pub const ALL: [(&'static str, Reason); 12] = [
+    pub const ALL: [(&'static str, Reason); 15] = [
         ("nothing-polled", Reason::NothingPolled),
+        ("no-network", Reason::NoNetwork),
+        ("configuration-not-in-force", Reason::ConfigurationNotInForce),
         ("feed-gone", Reason::FeedGone),
         ("feed-refused", Reason::FeedRefused),
         ("feed-broken", Reason::FeedBroken),
@@ -62,6 +71,7 @@ impl Reason {
         ("feed-suspicious", Reason::FeedSuspicious),
         ("feed-stale", Reason::FeedStale),
         ("held", Reason::Held),
+        ("move-asked", Reason::MoveAsked),
         ("delivery-waiting", Reason::DeliveryWaiting),
         ("delivery-given-up", Reason::DeliveryGivenUp),
         ("log-checkpoint-old", Reason::LogCheckpointOld),
@@ -113,32 +123,50 @@ pub struct Status {
     pub last_poll_at: Option<Time>,
 }
 
+impl Status {
+    /// Adds what the store does not know.
+    pub fn add(&mut self, attention: Attention) {
+        self.attention.push(attention);
+        self.attention.sort_by(|a, b| (a.reason, &a.subject).cmp(&(b.reason, &b.subject)));
+    }
+}
+
 /// How everything stands now.
 pub fn status(read: &Read<'_>, config: &Config, now: Time) -> Result<Status, StoreError> {
     let feeds: Vec<FeedStatus> = read.feeds()?.into_iter().filter(|feed| feed.enabled).collect();
     let last_poll_at = feeds.iter().filter_map(|feed| feed.last_poll_at).max();
     let mut attention: Vec<Attention> = feeds.iter().filter_map(|feed| of_feed(config, feed)).collect();
-    attention.extend(nothing_polled(&feeds, now));
+    attention.extend(feeds.iter().filter_map(|feed| move_asked(config, feed)));
+    attention.extend(nothing_polled(&feeds, last_poll_at, now));
+    attention.extend(no_network(read.network_lost_at()?, &feeds));
     attention.extend(held(read)?);
     attention.extend(deliveries(read, now)?);
     attention.extend(checkpoint(read, now)?);
     attention.sort_by(|a, b| (a.reason, &a.subject).cmp(&(b.reason, &b.subject)));
-    let seen = feeds.iter().filter(|feed| feed.state.is_seen() && feed.state != FeedState::New).count();
+    let seen = feeds.iter().filter(|feed| feed.is_seen()).count();
     Ok(Status { attention, feeds: feeds.len(), seen, last_poll_at })
 }
 
 fn of_feed(config: &Config, status: &FeedStatus) -> Option<Attention> {
     let reason = Reason::of_state(status.state)?;
-    let advice = config.feed(&status.id).and_then(|feed| health::advice(feed, status.state)).unwrap_or_default();
+    let advice = config.feed(&status.id).and_then(|feed| health::advice(feed, status)).unwrap_or_default();
     let cause = status.cause.trim_end_matches('.');
     let text = if cause.is_empty() { advice } else { format!("{cause}. {advice}") };
     Some(Attention { reason, subject: status.id.to_string(), since: status.since, text: text.trim().to_owned() })
 }
 
-/// Feeds that are due for long, all of them: a feed whose poll was claimed is not due.
-fn nothing_polled(feeds: &[FeedStatus], now: Time) -> Option<Attention> {
+/// A question about a move that is open.
+fn move_asked(config: &Config, status: &FeedStatus) -> Option<Attention> {
+    let moving = status.moving.as_ref()?;
+    let (since, feed) = (moving.asked_at?, config.feed(&status.id)?);
+    let text = format!("Its publisher {}: {}", moves::question(&feed.url, &moving.to), moving.to);
+    Some(Attention { reason: Reason::MoveAsked, subject: status.id.to_string(), since, text })
+}
+
+/// A feed that is due for long, while no other one was polled: what waits behind a slow host waits alone.
+fn nothing_polled(feeds: &[FeedStatus], last_poll_at: Option<Time>, now: Time) -> Option<Attention> {
     let since = feeds.iter().map(|feed| feed.next_poll_at).min()?;
-    (now.duration_since(since) > OVERDUE).then(|| Attention {
+    (now.duration_since(since.max(last_poll_at.unwrap_or(since))) > OVERDUE).then(|| Attention {
         reason: Reason::NothingPolled,
         subject: "sigtrail".to_owned(),
         since,
@@ -159,6 +187,25 @@ fn held(read: &Read<'_>) -> Result<Vec<Attention>, StoreError> {
         since: flood.at,
     });
     Ok(held.collect())
+}
+
+/// A time without a network, for as long as no poll ended it.
+fn no_network(lost_at: Option<Time>, feeds: &[FeedStatus]) -> Option<Attention> {
+    let unasked = feeds.iter().filter(|feed| feed.is_unasked()).count();
+    let since = lost_at?;
+    Some(Attention {
+        reason: Reason::NoNetwork,
+        subject: "sigtrail".to_owned(),
+        since,
+        text: format!(
+            "Nearly no host can be connected to{}. Look at this machine's network, its name servers and its firewall.",
+            match unasked {
+                0 => String::new(),
+                1 => ", and 1 feed could not be asked".to_owned(),
+                n => format!(", and {n} feeds could not be asked"),
+            }
+        ),
+    })
 }
 
 fn deliveries(read: &Read<'_>, now: Time) -> Result<Vec<Attention>, StoreError> {

@@ -39,6 +39,16 @@ impl ActiveDays {
         *self = marked;
     }
 
+    /// The same days as a clock would have marked them that showed `to` where this one showed `from`, in whole days. Days
+    /// that another clock marked stay.
+    #[must_use]
+    pub fn moved(self, from: Time, to: Time) -> Self {
+        let is_of_this_clock = if to > from { self.last <= day_no(from) } else { self.last > day_no(to) };
+        let seconds = to.duration_since(from).as_secs();
+        let by = DayNo::try_from((seconds + seconds.signum() * SECONDS / 2) / SECONDS).unwrap_or(0);
+        if is_of_this_clock { Self { last: self.last.saturating_add(by), ..self } } else { self }
+    }
+
     fn set(&mut self, day: DayNo) {
         let back = self.last.saturating_sub(day);
         let Ok(back) = usize::try_from(back) else { return };
@@ -99,6 +109,21 @@ mod tests {
             active.mark(at(&format!("{day}T23:59:59Z")));
         }
         active
+    }
+
+    #[test]
+    fn days_move_with_a_clock_that_is_set_and_back() {
+        let at = |text: &str| -> Time { text.parse().unwrap() };
+        let mut days = ActiveDays::default();
+        for text in ["2026-11-02T08:00:00Z", "2026-11-16T08:00:00Z"] {
+            days.mark(at(text));
+        }
+        let (wrong, right) = (at("2026-11-20T08:00:00Z"), at("2027-01-20T02:00:00Z"));
+        let moved = days.moved(wrong, right);
+        let first: Vec<DayNo> = moved.days().collect();
+        assert_eq!(first, [day_no(at("2027-01-16T08:00:00Z")), day_no(at("2027-01-02T08:00:00Z"))]);
+        assert_eq!(moved.moved(right, wrong), days);
+        assert_eq!(days.moved(at("1970-01-02T00:00:00Z"), wrong), days, "another clock marked them");
     }
 
     #[test]

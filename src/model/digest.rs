@@ -126,12 +126,25 @@ pub struct NotSeen {
     pub cause: String,
     /// Since when.
     pub since: Time,
-    /// How many tries failed since then.
+    /// Since when it is not seen, where that is longer: another trouble came before this one.
+    pub unseen_since: Option<Time>,
+    /// How many tries failed since it is so.
     pub tries: u32,
     /// Whether this is the first time that the owner is told of it; `None`: it was told before, or to somebody else.
     pub notice: Option<Notice>,
     /// What the owner can do about it, where it is theirs to do.
     pub advice: Option<String>,
+}
+
+/// The feeds about which the last try says nothing, beside those that could not be seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unasked {
+    /// How many could not be asked, because this machine had no network.
+    pub cut_off: usize,
+    /// Since when it has had none; `None`: it has one again.
+    pub no_network_since: Option<Time>,
+    /// How many were never polled yet.
+    pub new: usize,
 }
 
 /// A feed that is seen again after the owner was told that it was not.
@@ -196,6 +209,8 @@ pub struct DigestContent {
     pub seen_again: Vec<SeenAgain>,
     /// How many feeds are followed.
     pub feeds_total: usize,
+    /// Those of them that nothing is known of.
+    pub unasked: Unasked,
     /// First polls since the last digest.
     pub baselines: Vec<BaselineNote>,
     /// Floods that wait for the owner's decision.

@@ -9,6 +9,7 @@ use url::Url;
 use super::{
     days::ActiveDays,
     id::{DigestNo, FeedId, FeedNo, GroupId, OwnerId, TopicId},
+    outcome::NO_NETWORK,
     time::Time,
 };
 
@@ -311,7 +312,11 @@ pub struct FeedStatus {
     pub cause: String,
     /// Failed polls in a row.
     pub failures: u32,
-    /// The last poll that ended.
+    /// How many of them, the last ones, put it in the state that it is in: each kind of failure has its own back-off.
+    pub failures_alike: u32,
+    /// Since when it has not answered with anything that could be read, whatever came instead; `None`: it answers.
+    pub unseen_since: Option<Time>,
+    /// The last poll that ended, and not for want of a network.
     pub last_poll_at: Option<Time>,
     /// The last poll that brought a new entry.
     pub last_entry_at: Option<Time>,
@@ -325,10 +330,12 @@ pub struct FeedStatus {
     pub wishes: Wishes,
     /// When the first 410 of an unbroken row of them came.
     pub gone_at: Option<Time>,
-    /// When its absence became an alarm: not found for 72 hours, or gone (410) twice, a day or more apart.
+    /// When its absence became an alarm: not found, and not seen for 72 hours, or gone (410) twice, a day or more apart.
     pub alarm_at: Option<Time>,
     /// Documents in a row that were empty though there had been entries.
     pub empties: u32,
+    /// Documents in a row that could be read only in part.
+    pub cuts: u32,
     /// The days on which it brought new entries.
     pub active: ActiveDays,
     /// A move that is being watched.
@@ -356,6 +363,8 @@ impl FeedStatus {
             since: now,
             cause: String::new(),
             failures: 0,
+            failures_alike: 0,
+            unseen_since: None,
             last_poll_at: None,
             last_entry_at: None,
             full_fetch_at: None,
@@ -365,12 +374,28 @@ impl FeedStatus {
             gone_at: None,
             alarm_at: None,
             empties: 0,
+            cuts: 0,
             active: ActiveDays::default(),
             moving: None,
             moved_to: None,
             moved_at: None,
             move_told: None,
         }
+    }
+
+    /// Whether it could not be asked at the last try, because this machine had no network.
+    pub fn is_unasked(&self) -> bool {
+        self.cause == NO_NETWORK
+    }
+
+    /// Whether the last try saw it, and there is nothing to say to a person about it.
+    pub fn is_seen(&self) -> bool {
+        self.state.is_seen() && self.state != FeedState::New && !self.is_unasked()
+    }
+
+    /// Since when it is not seen, through every kind of failure; since when it is in its state where it answers.
+    pub fn in_trouble_since(&self) -> Time {
+        self.unseen_since.unwrap_or(self.since)
     }
 
     /// Whether its publisher said 410 twice, a day or more apart: it is looked at once a week from then on.

@@ -22,6 +22,12 @@ pub struct CacheHints {
 /// configuration may lift it.
 pub const OUR_RULES: &str = "refused by our own rules";
 
+/// What the cause of a failure says where nobody's certificate can be judged: it is no fault of the feed.
+pub const NO_AUTHORITIES: &str = "this machine knows no certificate authorities (install ca-certificates)";
+
+/// What stands as the cause of a feed that was not reached because nobody was.
+pub const NO_NETWORK: &str = "this machine had no network at the last try";
+
 /// The room that a large document takes: while any clone of it lives, no other large document is fetched. Empty for a
 /// small one. It says nothing of the document, so all rooms are equal.
 #[derive(Clone, Default)]

@@ -8,7 +8,7 @@ use crate::{
     health,
     model::{
         feed::{Feed, FeedState, FeedStatus, Validators, Wishes},
-        outcome::CacheHints,
+        outcome::{CacheHints, NO_NETWORK},
         settings::Config,
         time::Time,
     },
@@ -17,9 +17,6 @@ use crate::{
 
 /// The longest that a feed goes without a whole document: conditional requests cannot see a publisher's mistake.
 const FULL_FETCH_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
-
-/// What stands as the cause of a feed that was not reached because nobody was.
-const NO_NETWORK: &str = "this machine had no network at the last try";
 
 /// The longest cause, in bytes.
 const MAX_CAUSE: usize = 500;
@@ -35,7 +32,7 @@ pub struct FeedUpdate {
     pub http_status: Option<u16>,
 }
 
-/// For how long a feed must not be found before that is an alarm.
+/// For how long a feed must not be seen that is not found before that is an alarm.
 const NOT_FOUND_ALARM: SignedDuration = SignedDuration::from_hours(72);
 /// How far apart two answers must be that say that a feed is gone, before they are believed.
 const GONE_APART: SignedDuration = SignedDuration::from_hours(24);
@@ -63,14 +60,17 @@ pub fn feed_update(
     hints: &CacheHints,
     now: Time,
 ) -> FeedUpdate {
-    let mut status = FeedStatus { attempt: 0, last_poll_at: Some(now), ..before.clone() };
+    let last_poll_at = if matches!(answer, Answer::NoNetwork) { before.last_poll_at } else { Some(now) };
+    let mut status = FeedStatus { attempt: 0, last_poll_at, ..before.clone() };
+    // One that lies ahead was noted by a clock that was ahead; a feed that died then would stand as `ok` until it comes.
+    status.last_entry_at = status.last_entry_at.map(|at| at.min(now));
     let mut in_doubt = false;
     let (state, cause, http_status) = match answer {
         Answer::Document(arrived) => {
             keep_document(&mut status, arrived, now);
             let standing = health::standing(feed, &status, Some(&arrived.sight), now);
             in_doubt = standing.in_doubt;
-            status.empties = standing.empties;
+            (status.empties, status.cuts) = (standing.empties, standing.cuts);
             (standing.state, standing.cause, None)
         }
         Answer::NotModified(validators) => {
@@ -83,12 +83,8 @@ pub fn feed_update(
         Answer::Failed { state, status, cause, .. } => (*state, cause.clone(), *status),
         Answer::NoNetwork => (before.state, NO_NETWORK.to_owned(), None),
     };
-    status.failures = match answer {
-        Answer::NoNetwork => before.failures,
-        _ if state.answers() => 0,
-        _ => before.failures.saturating_add(1),
-    };
     let is_change = before.state != state;
+    count_failures(&mut status, answer, state, now);
     if is_change {
         status.since = now;
     }
@@ -101,6 +97,21 @@ pub fn feed_update(
     // A first answer that can be read is no news about the feed's health, and neither is a weekend.
     let is_news = is_alarm || is_change && !(before.state.is_seen() && state.is_seen());
     FeedUpdate { status, changed_from: is_news.then_some(before.state), http_status }
+}
+
+/// Counts an answer that could not be read. `status` is how the feed stood before, `state` is how it stands.
+fn count_failures(status: &mut FeedStatus, answer: &Answer, state: FeedState, now: Time) {
+    if matches!(answer, Answer::NoNetwork) {
+        return;
+    }
+    if state.answers() {
+        (status.failures, status.failures_alike, status.unseen_since) = (0, 0, None);
+        return;
+    }
+    status.failures = status.failures.saturating_add(1);
+    status.failures_alike = if status.state == state { status.failures_alike.saturating_add(1) } else { 1 };
+    // What lies ahead was noted by a clock that was ahead.
+    status.unseen_since = Some(status.unseen_since.filter(|since| *since <= now).unwrap_or(now));
 }
 
 fn keep_document(status: &mut FeedStatus, arrived: &Arrived, now: Time) {
@@ -151,10 +162,11 @@ fn note_absence(status: &mut FeedStatus, answer: &Answer, now: Time) -> bool {
         }
         Some(404) => {
             status.gone_at = None;
-            let is_long = now.duration_since(status.since) >= NOT_FOUND_ALARM;
+            let is_long = now.duration_since(status.in_trouble_since()) >= NOT_FOUND_ALARM;
             status.alarm_at = before.or(is_long.then_some(now));
             if status.alarm_at.is_some() {
-                "not found for three days and more (404); look for its new address".clone_into(&mut status.cause);
+                "not found (404), and not seen for three days and more; look for its new address"
+                    .clone_into(&mut status.cause);
             }
         }
         Some(_) => (status.gone_at, status.alarm_at) = (None, None),
@@ -184,7 +196,7 @@ fn next_poll(
         wishes: &status.wishes,
         has_validators,
         state: status.state,
-        failures: status.failures,
+        failures: status.failures_alike,
         gone_for_good: status.is_gone_for_good(),
         no_network: matches!(answer, Answer::NoNetwork),
         feed_no: status.no.0,

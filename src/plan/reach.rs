@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
 
 use crate::model::time::Time;
 
@@ -17,7 +18,7 @@ const PARTS_OUT_OF_REACH: usize = 4;
 const FRESH: SignedDuration = SignedDuration::from_hours(1);
 
 /// Which hosts could be connected to lately: the last five of them, each once, the newest last.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reach {
     recent: VecDeque<(String, bool, Time)>,
 }

@@ -101,8 +101,8 @@ pub(super) fn tell<E>(config: &Config, plans: &mut [EntryPlan], total: usize, he
     let edits = mass_edits(plans, total);
     let mut ear = Ear { ask: heard, heard: BTreeMap::new() };
     for plan in plans {
-        let Some(news) = plan.news.take() else { continue };
-        let news = News { change: news.change.without(&edits), ..news };
+        let Some(mut news) = plan.news.take() else { continue };
+        news.change = news.change.without(&edits);
         if !news.change.is_material() {
             continue;
         }

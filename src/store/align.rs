@@ -112,8 +112,8 @@ impl Write<'_> {
         if !is_settled {
             // Validators belong to an address, and so does what its publisher wished and how often it failed.
             self.tx.execute(
-                "UPDATE feed_state SET etag = NULL, last_modified = NULL, attempt = 0, failures = 0, wishes = '{}',
-                     gone_at = NULL, empties = 0, next_poll_at = ?2, next_poll_why = 'its address changed'
+                "UPDATE feed_state SET etag = NULL, last_modified = NULL, attempt = 0, failures = 0, failures_alike = 0, wishes = '{}',
+                     gone_at = NULL, empties = 0, cuts = 0, next_poll_at = ?2, next_poll_why = 'its address changed'
                  WHERE feed = ?1",
                 params![known.no, millis(now)],
             )?;

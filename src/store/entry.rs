@@ -180,6 +180,9 @@ impl Write<'_> {
                     }
                 }
             }
+            Answer::Document(arrived) if arrived.partial || arrived.sight.converter_error.is_some() => {}
+            // That nothing came is known only where the document could be believed.
+            Answer::Document(_) | Answer::NotModified(_) if update.status.empties > 0 || update.status.cuts > 0 => {}
             Answer::Document(_) | Answer::NotModified(_) => self.count_quiet_poll(no, now)?,
             Answer::Failed { .. } | Answer::NoNetwork => {}
         }

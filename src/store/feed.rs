@@ -9,7 +9,7 @@ use crate::{
     evidence::event::Event,
     model::{
         days::ActiveDays,
-        feed::{FeedState, FeedStatus, Moving, Tlp, Validators},
+        feed::{Feed, FeedState, FeedStatus, Moving, Tlp, Validators},
         id::{DigestNo, FeedId, FeedNo},
         outcome::OUR_RULES,
         settings::Config,
@@ -50,7 +50,8 @@ pub struct BaselineRow {
 
 const COLUMNS: &str = "feed.no, feed.id, enabled, next_poll_at, attempt, etag, last_modified, state, since, cause,
     failures, last_poll_at, last_entry_at, full_fetch_at, baseline_at, partial, next_poll_why, wishes, gone_at, empties,
-    moving_to, moving_since, moving_times, moved_to, moving_asked, moved_at, move_told, alarm_at, active";
+    moving_to, moving_since, moving_times, moved_to, moving_asked, moved_at, move_told, alarm_at, active, cuts,
+    failures_alike, unseen_since";
 
 fn feed_status(row: &Row<'_>) -> rusqlite::Result<FeedStatus> {
     let time = |i: usize| -> rusqlite::Result<Option<Time>> { Ok(row.get::<_, Option<i64>>(i)?.map(from_millis)) };
@@ -82,6 +83,9 @@ fn feed_status(row: &Row<'_>) -> rusqlite::Result<FeedStatus> {
         active: row
             .get::<_, Option<Vec<u8>>>(28)?
             .map_or_else(ActiveDays::default, |bytes| ActiveDays::from_bytes(&bytes)),
+        cuts: row.get(29)?,
+        failures_alike: row.get(30)?,
+        unseen_since: time(31)?,
     })
 }
 
@@ -98,6 +102,17 @@ impl Read<'_> {
         let sql = format!("SELECT {COLUMNS} FROM feed JOIN feed_state ON feed_state.feed = feed.no ORDER BY feed.id");
         let mut query = self.tx.prepare_cached(&sql)?;
         let rows = query.query_map([], feed_status)?.collect::<Result<_, _>>()?;
+        Ok(rows)
+    }
+
+    /// Every enabled feed that is due, by identifier.
+    pub fn feeds_due(&self, now: Time) -> Result<Vec<FeedStatus>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM feed JOIN feed_state ON feed_state.feed = feed.no
+             WHERE enabled = 1 AND next_poll_at <= ?1 ORDER BY feed.id"
+        );
+        let mut query = self.tx.prepare_cached(&sql)?;
+        let rows = query.query_map([millis(now)], feed_status)?.collect::<Result<_, _>>()?;
         Ok(rows)
     }
 
@@ -186,23 +201,23 @@ impl Read<'_> {
 
 impl Write<'_> {
     /// Claims feeds for a poll before any request leaves: moves their next poll on, so that a kill in between
-    /// causes no early one. `only`: these feeds, due or not; else every enabled feed that is due.
+    /// causes no early one. `only`: these feeds, due or not; else every enabled feed that is due and `may_ask`.
     pub fn claim_polls(
         &mut self,
         only: Option<&[FeedId]>,
         config: &Config,
+        may_ask: &dyn Fn(&FeedStatus, &Feed) -> bool,
         now: Time,
     ) -> Result<Vec<FeedStatus>, StoreError> {
         self.see_clock(now)?;
         self.bring_polls_back(config, now)?;
-        let rows = self.read().feeds()?;
+        let rows = if only.is_some() { self.read().feeds()? } else { self.read().feeds_due(now)? };
         let mut claimed = Vec::new();
         for row in rows {
-            let wanted = match only {
-                Some(ids) => ids.contains(&row.id),
-                None => row.next_poll_at <= now,
-            };
-            let Some(feed) = config.feed(&row.id).filter(|_| wanted && row.enabled) else { continue };
+            let Some(feed) = config.feed(&row.id).filter(|_| row.enabled) else { continue };
+            if !only.map_or_else(|| may_ask(&row, feed), |ids| ids.contains(&row.id)) {
+                continue;
+            }
             let has_crashed_us = row.attempt >= MOST_UNFINISHED;
             if has_crashed_us {
                 self.call_broken(&row, now)?;
@@ -296,7 +311,8 @@ impl Write<'_> {
             self.record(event, now)?;
         }
         self.tx.execute(
-            "UPDATE feed_state SET state = ?2, cause = ?3, since = CASE WHEN state = ?2 THEN since ELSE ?4 END
+            "UPDATE feed_state SET state = ?2, cause = ?3, since = CASE WHEN state = ?2 THEN since ELSE ?4 END,
+                 unseen_since = coalesce(unseen_since, ?4)
              WHERE feed = ?1",
             params![row.no.0, FeedState::Broken.as_str(), cause, millis(now)],
         )?;
@@ -358,7 +374,8 @@ impl Write<'_> {
                      since = ?7, cause = ?8, failures = ?9, last_poll_at = ?10, last_entry_at = ?11,
                      full_fetch_at = ?12, baseline_at = ?13, partial = ?14, next_poll_why = ?15, wishes = ?16,
                      gone_at = ?17, empties = ?18, moving_to = ?19, moving_since = ?20, moving_times = ?21, moved_to = ?22,
-                     moving_asked = ?23, moved_at = ?24, move_told = ?25, alarm_at = ?26, active = ?27
+                     moving_asked = ?23, moved_at = ?24, move_told = ?25, alarm_at = ?26, active = ?27,
+                     cuts = ?28, failures_alike = ?29, unseen_since = ?30
                  WHERE feed = ?1",
             )?
             .execute(params![
@@ -389,6 +406,9 @@ impl Write<'_> {
                 status.move_told.map(|digest| digest.0),
                 status.alarm_at.map(millis),
                 status.active.to_bytes(),
+                status.cuts,
+                status.failures_alike,
+                status.unseen_since.map(millis),
             ])?;
         Ok(())
     }

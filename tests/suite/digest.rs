@@ -11,7 +11,7 @@ use sigtrail::{
     model::{
         digest::{
             AlsoPublished, BaselineNote, Composed, DigestContent, DigestKind, DigestStory, NotSeen, Restricted,
-            SeenAgain, StorySource,
+            SeenAgain, StorySource, Unasked,
         },
         id::{StoryNo, slug},
         stack::{Field, Marks, Method, Severity, Tag, TagKind},
@@ -183,6 +183,7 @@ fn content() -> DigestContent {
         notices: vec!["Marrow releases moves to https://www.marrow.example/feed.".to_owned()],
         seen_again: Vec::new(),
         feeds_total: 14,
+        unasked: Unasked::default(),
         baselines: vec![BaselineNote {
             feed: "Heronsoft bulletins".to_owned(),
             recorded: 32,
@@ -209,6 +210,7 @@ fn not_seen(feed: &str, state: &str, cause: &str, tries: u32) -> NotSeen {
         state: state.to_owned(),
         cause: cause.to_owned(),
         since: "2026-11-18T06:10:00Z".parse().unwrap(),
+        unseen_since: None,
         tries,
         notice: None,
         advice: None,
@@ -381,6 +383,17 @@ fn a_subject_says_the_worst_first_and_the_day_last_in_sixty_characters() {
     assert!(tree(&again.html).1.contains("Tarnbase bulletins: seen again since Thu 19 Nov 06:10; it was silent."));
     let listed = DigestContent { also_published: content().also_published, ..blind };
     assert_eq!(mail(&listed).subject, "Nothing for you, 12 of 14 feeds seen (Fri 20 Nov)");
+    let lost = Unasked { cut_off: 3, no_network_since: Some(content().now), new: 1 };
+    let lost = mail(&DigestContent { unasked: lost, ..empty() });
+    assert_eq!(lost.subject, "Nothing for you, 10 of 14 feeds seen (Fri 20 Nov)");
+    assert!(lost.text.starts_with("Nothing to answer, and 3 feeds could not be asked"), "{}", lost.text);
+    assert!(lost.text.contains("10 of 14 feeds were seen. No network since Fri 20 Nov"), "{}", lost.text);
+    assert!(lost.text.split_whitespace().collect::<Vec<_>>().join(" ").contains("1 feed was not asked yet."));
+    let back = Unasked { cut_off: 1, ..Unasked::default() };
+    let back = mail(&DigestContent { unasked: back, ..empty() }).text;
+    assert!(
+        back.split_whitespace().collect::<Vec<_>>().join(" ").contains("1 feed could not be asked at the last try")
+    );
     let long = DigestContent { not_seen: vec![not_seen(&"Überlang ".repeat(40), "not-a-feed", "", 1)], ..empty() };
     let long = mail(&long).subject;
     assert!(long.starts_with("Blind: Überlang Überlang") && long.ends_with("… is no feed since Wed 18 Nov"), "{long}");

@@ -2,12 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use clap::Parser as _;
 use jiff::SignedDuration;
 use sigtrail::{
-    cli,
+    cli::{self, args::Args},
+    health,
     jobs::{
         self,
         status::{Reason, Status, status},
+    },
+    model::{
+        feed::{FeedState, FeedStatus},
+        id::FeedNo,
+        outcome::NO_AUTHORITIES,
     },
 };
 
@@ -74,7 +81,7 @@ fn p_16_a_feed_that_is_gone_is_named_alarmed_about_after_three_days_and_told_whe
     assert!(unwrapped(&mails[0]).contains("New: Cert: gone since Mon 16 Nov"), "{}", mails[0]);
     assert!(unwrapped(&mails[1]).contains("Please act: Cert: gone since Mon 16 Nov"), "{}", mails[1]);
     for mail in &mails {
-        let advice = "mend `url` if it moved, or `sigtrail feeds drop cert`.";
+        let advice = "mend `url` if it moved, or `sigtrail feeds drop cert --reason \"...\"`.";
         assert!(unwrapped(mail).contains(advice), "{mail}");
     }
     assert_eq!(reasons(&mut world), [("feed-gone", "cert".to_owned())]);
@@ -88,6 +95,25 @@ fn p_16_a_feed_that_is_gone_is_named_alarmed_about_after_three_days_and_told_whe
     assert_eq!(reasons(&mut world), []);
     // Gone, an alarm after three days, and seen again.
     assert_eq!(world.records_of("feed-state").len(), 3);
+}
+
+#[test]
+fn p_16_a_feed_that_fails_in_another_way_each_time_is_alarmed_about_after_three_days_as_well() {
+    let mut world = World::company(MONDAY).feed("cert", "unmatched = \"none\"");
+    world.publish("cert", &numbered(1..=3));
+    world.tick();
+    let kinds = [404, 500, 429];
+    world.server.script("/cert", (0..60).map(|n| Answer::status(kinds[n % 3])));
+    run(&mut world, 24 * 4, 6);
+    let mails = world.mailbox("maria");
+    let alarms: Vec<&String> = mails.iter().filter(|mail| mail.starts_with("Subject: Still blind: ")).collect();
+    assert_eq!(alarms.len(), 1, "{mails:?}");
+    assert!(alarms[0].starts_with("Subject: Still blind: Cert is not seen since Mon 16 Nov\n"), "{}", alarms[0]);
+    let words = unwrapped(alarms[0]);
+    assert!(words.contains("Please act: Cert: ") && words.contains(", not seen since Mon 16 Nov 1"), "{words}");
+    world.publish("cert", &numbered(1..=3));
+    run(&mut world, 24, 6);
+    assert_eq!(reasons(&mut world), []);
 }
 
 #[test]
@@ -162,6 +188,42 @@ fn p_19_an_empty_document_deletes_nothing_is_fetched_again_after_an_hour_and_fla
 }
 
 #[test]
+fn h_16_a_document_that_is_cut_at_every_poll_is_named_from_the_second_time_on_and_is_no_quiet_poll() {
+    let mut world = World::company(MONDAY).feed("cert", "unmatched = \"none\"");
+    let whole = numbered(1..=10);
+    let cut = Answer::ok(whole.get(..whole.len() / 2).unwrap()).etag("\"cut\"");
+    world.answer("cert", cut);
+    let report = world.tick();
+    assert_eq!(report.poll.feeds[0].state.as_str(), "ok", "it may be a mistake of a minute");
+    world.wait(HOUR * 2);
+    let report = world.tick();
+    assert_eq!(report.poll.feeds[0].state.as_str(), "suspicious");
+    let cause = "read only in part: the document breaks off; what was complete is kept; entries may be missing";
+    assert_eq!(report.poll.feeds[0].cause, cause);
+    assert_eq!(reasons(&mut world), [("feed-suspicious", "cert".to_owned())]);
+    run(&mut world, 48, 12);
+    assert!(world.mailbox("maria").iter().any(|mail| unwrapped(mail).contains("read only in part")));
+    assert!(world.records_of("quiet-polls").is_empty(), "what is missing from it may be news");
+    world.publish("cert", &whole);
+    run(&mut world, 24, 12);
+    assert_eq!(reasons(&mut world), []);
+}
+
+#[test]
+fn a_document_that_is_not_to_be_believed_is_no_quiet_poll() {
+    let error = rss(&[("Bridge returned error 500! (20779)", "x1", "Exception"), ("Bulletin 1", "b1", "-")]);
+    for doubtful in [rss(&[]), error] {
+        let mut world = World::company(MONDAY).feed("cert", "unmatched = \"none\"");
+        world.publish("cert", &numbered(1..=10));
+        world.tick();
+        world.answer("cert", Answer::ok(doubtful).etag("\"doubtful\""));
+        run(&mut world, 48, 6);
+        assert_eq!(reasons(&mut world), [("feed-suspicious", "cert".to_owned())]);
+        assert!(world.records_of("quiet-polls").is_empty());
+    }
+}
+
+#[test]
 fn a_feed_that_had_few_entries_may_be_empty() {
     let mut world = World::company(MONDAY).feed("cert", "unmatched = \"none\"");
     world.publish("cert", &numbered(1..=9));
@@ -202,6 +264,41 @@ fn errors_of_a_converter_are_neither_stored_nor_mailed_and_are_the_cause() {
     world.publish("bridge", &numbered(1..=4));
     world.wait(HOUR * 3);
     assert_eq!(world.tick().poll.feeds[0].state.as_str(), "ok");
+}
+
+#[test]
+fn advisories_that_lead_to_their_own_feed_and_speak_of_errors_are_stored_and_mailed() {
+    let mut world = World::company(MONDAY).feed("vendor", "owner = \"maria\"\nunmatched = \"owner\"\nbaseline = 0");
+    let home = world.server.url("/vendor");
+    let flaws = [
+        ("Unhandled exception in openssl allows remote code execution", format!("{home}#cve1")),
+        ("Failure to check a length in Peatbog", format!("{home}?id=77")),
+        ("Unable to read the source", home.clone()),
+    ];
+    let mut published = rss(&[("First", "first", "-")]);
+    world.publish("vendor", &published);
+    world.tick();
+    for (title, link) in &flaws {
+        published = published
+            .replace("</channel>", &format!("<item><title>{title}</title><link>{link}</link></item></channel>"));
+        world.publish("vendor", &published);
+        world.wait(HOUR * 3);
+        let report = world.tick();
+        assert_eq!((report.poll.sum(|applied| applied.new), report.poll.feeds[0].state.as_str()), (1, "ok"), "{title}");
+    }
+    run(&mut world, 48, 12);
+    let mails = world.mailbox("maria").concat();
+    for (title, _) in flaws {
+        assert!(mails.contains(title), "{title}: {mails}");
+    }
+    // Alone, the last of them is doubted, and kept all the same.
+    let mut alone = World::company(MONDAY).feed("vendor", "baseline = 0");
+    let home = alone.server.url("/vendor");
+    alone.publish("vendor", &rss(&[("Unable to read the source", "x", "-")]).replace("https://cert.example/x", &home));
+    let report = alone.tick();
+    assert_eq!(report.poll.sum(|applied| applied.new), 1);
+    assert_eq!(report.poll.feeds[0].state.as_str(), "suspicious");
+    assert!(report.poll.feeds[0].cause.contains("\"Unable to read the source\""), "{}", report.poll.feeds[0].cause);
 }
 
 #[test]
@@ -305,6 +402,59 @@ fn p_20_in_sixty_days_each_feed_that_falls_silent_is_told_once_and_no_healthy_on
     assert!(told.contains("it was silent."), "{told}");
 }
 
+/// Whether every command that a text advises can be typed as it stands; how many there are.
+fn typeable(text: &str) -> usize {
+    let commands: Vec<&str> = text.split('`').filter(|words| words.starts_with("sigtrail ")).collect();
+    for command in &commands {
+        let parsed = Args::try_parse_from(command.split(' '));
+        assert!(parsed.is_ok(), "{command}: {}", parsed.unwrap_err());
+    }
+    commands.len()
+}
+
+#[test]
+fn every_command_that_is_advised_can_be_typed_as_it_stands() {
+    let mut world = World::company(MONDAY).feed("cert", "");
+    let config = world.context().config;
+    let feed = config.feed(&"cert".into()).unwrap();
+    let mut commands = 0;
+    for (_, state) in FeedState::ALL {
+        for cause in ["", "refused by our own rules: its address is not public"] {
+            let unpolled = FeedStatus::unpolled(FeedNo(1), "cert".into(), world.clock.now());
+            let status = FeedStatus { state, cause: cause.to_owned(), ..unpolled };
+            commands += typeable(&health::advice(feed, &status).unwrap_or_default());
+        }
+    }
+    assert!(commands >= 10, "{commands}");
+}
+
+#[test]
+fn advice_is_about_the_cause() {
+    let mut world = World::company(MONDAY).feed("inside", "").feed("port", "").feed("cut", "");
+    let whole = numbered(1..=10);
+    world.answer("cut", Answer::ok(whole.get(..whole.len() / 2).unwrap()));
+    world.answer("inside", Answer::redirect(302, "http://127.0.0.9/inside"));
+    world.answer("port", Answer::redirect(302, "http://127.0.0.2:9/port"));
+    world.edit("settings", "allow_ports = []", &format!("allow_ports = [80, {}]", world.server.port()));
+    world.tick();
+    let context = world.context();
+    jobs::poll::poll(&context, Some(&["cut".into()]), &mut |_| {}).unwrap();
+    let told: Vec<(String, String)> =
+        found(&mut world).attention.into_iter().map(|one| (one.subject, one.text)).collect();
+    for (feed, words) in [
+        ("inside", "If sigtrail shall ask there, name its address in `allow_addresses`"),
+        ("port", "If sigtrail shall ask there, name its port in `allow_ports`"),
+        ("cut", "raise `max_wire`, `max_decoded` or `timeout`"),
+    ] {
+        let (_, text) = told.iter().find(|(subject, _)| subject == feed).unwrap();
+        assert!(text.contains(words) && !text.contains("Ask the publisher to let"), "{text}");
+    }
+    let unpolled = FeedStatus::unpolled(FeedNo(1), "cut".into(), world.clock.now());
+    let status = FeedStatus { state: FeedState::Broken, cause: format!("TLS: {NO_AUTHORITIES}"), ..unpolled };
+    let advice = health::advice(context.config.feed(&"cut".into()).unwrap(), &status).unwrap();
+    assert!(advice.contains("Install ca-certificates on this machine") && !advice.contains("`url`"), "{advice}");
+}
+
 #[test]
 fn status_names_each_reason_and_is_well_when_nothing_wants_attention() {
     let mut world = World::company(MONDAY).feed("cert", "owner = \"maria\"\nunmatched = \"owner\"");
@@ -326,8 +476,10 @@ fn status_names_each_reason_and_is_well_when_nothing_wants_attention() {
     world.publish("cert", &numbered(1..=4));
     jobs::poll::poll(&world.context(), None, &mut |_| {}).unwrap();
     world.wait(HOUR * 3);
-    let names: Vec<&str> = found(&mut world).attention.iter().map(|one| one.reason.as_str()).collect();
+    let attention = found(&mut world).attention;
+    let names: Vec<&str> = attention.iter().map(|one| one.reason.as_str()).collect();
     assert!(names.contains(&"log-checkpoint-old"), "{names:?}");
+    assert_eq!(attention.iter().map(|one| typeable(&one.text)).sum::<usize>(), 1, "{attention:?}");
     world.smtp.up();
     world.smtp.script_times(Stage::Rcpt, 8, Act::reply(550, "5.1.1 no such user"));
     world.tick();
@@ -345,7 +497,7 @@ fn status_names_each_reason_and_is_well_when_nothing_wants_attention() {
         let names: Vec<&str> = found(&mut world).attention.iter().map(|one| one.reason.as_str()).collect();
         assert!(names.contains(&name), "{name}: {names:?}");
     }
-    assert_eq!(Reason::ALL.len(), 12);
+    assert_eq!(Reason::ALL.len(), 15);
 }
 
 /// Texts that want out of an error message: markup, control sequences, forged lines, turned text.

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, net::Ipv4Addr};
 use jiff::SignedDuration;
 use sigtrail::{
     cadence::{self, Rhythm},
-    jobs::{poll, wake::Watchman},
+    jobs::{self, poll, wake::Watchman},
     model::{
         feed::{FeedState, FeedStatus},
         outcome::CacheHints,
@@ -143,6 +143,25 @@ fn p_08_a_retry_after_of_ten_years_is_cut_to_seven_days_and_that_is_said() {
 }
 
 #[test]
+fn p_08_a_retry_after_beside_a_document_a_304_or_on_the_way_to_one_puts_a_poll_off_by_a_day_at_the_most() {
+    let mut world = World::company(START).feed("fine", "").feed("elsewhere", "");
+    world.answer("fine", Answer::ok(document()).etag("\"1\"").header("Retry-After", "604800"));
+    world.answer("elsewhere", Answer::redirect(302, "/there").header("Retry-After", "604800"));
+    world.answer("there", Answer::ok(document()).etag("\"1\""));
+    for _ in 0..2 {
+        let report = world.tick();
+        assert_eq!(report.poll.feeds.len(), 2);
+        for id in ["fine", "elsewhere"] {
+            let feed = status(&mut world, id);
+            assert_eq!(feed.state, FeedState::Ok);
+            let why = "the publisher asks for 7d (Retry-After), of which 1d are honoured";
+            assert_eq!(feed.next_poll_why, why, "{id}");
+        }
+        world.wait(HOUR * 25);
+    }
+}
+
+#[test]
 fn p_09_a_server_that_asks_for_fewer_requests_and_does_not_say_how_many_gets_fewer_and_fewer() {
     let mut world = World::company(START).feed("busy", "");
     world.answer("busy", Answer::status(429));
@@ -153,6 +172,19 @@ fn p_09_a_server_that_asks_for_fewer_requests_and_does_not_say_how_many_gets_few
         world.wait(wait);
     }
     assert_eq!(asked(&world, "busy"), 6);
+}
+
+#[test]
+fn each_kind_of_failure_begins_its_own_back_off() {
+    let mut world = World::company(START).feed("cert", "");
+    let answers = [500, 500, 500, 429, 429, 500].map(Answer::status);
+    world.server.script("/cert", answers);
+    for hours in [1, 2, 4, 2, 4, 1] {
+        world.tick();
+        let wait = status(&mut world, "cert").next_poll_at.duration_since(world.clock.now());
+        assert!(wait >= HOUR * hours && wait < HOUR * hours + MINUTE * 30, "{hours}: {wait}");
+        world.wait(wait);
+    }
 }
 
 /// A document with these wishes, and how long they make it wait from a Friday at 08:00 GMT with an interval of one hour.
@@ -301,7 +333,7 @@ fn p_16_a_feed_that_is_not_found_is_looked_for_daily_and_becomes_an_alarm_after_
     assert!(status(&mut world, "cert").alarm_at.is_some());
     let mails = world.mailbox("maria").join("\n");
     let words = mails.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words.contains("not found for three days and more (404)"), "{mails}");
+    assert!(words.contains("not found (404), and not seen for three days and more"), "{mails}");
     world.answer("cert", Answer::ok(document()).etag("\"1\""));
     tick_for(&mut world, HOUR * 25, HOUR * 5);
     let feed = status(&mut world, "cert");
@@ -344,6 +376,52 @@ fn p_25_a_clock_that_is_set_causes_no_burst_and_no_stall() {
         (jump["from"].as_str(), jump["to"].as_str()),
         (Some("2026-11-18T07:01:00.000Z"), Some("2036-11-15T07:01:00.000Z"))
     );
+}
+
+#[test]
+fn p_25_a_clock_that_is_set_makes_no_feed_silent_and_no_absence_longer() {
+    let mut world = World::company(START).feed("cert", "expect = \"3d\"").feed("gone", "");
+    world.publish("cert", &document());
+    world.publish("gone", &document());
+    let context = world.context();
+    let mut watchman = Watchman::default();
+    watchman.look(&context).unwrap();
+    poll::poll(&context, None, &mut |_| {}).unwrap();
+    world.answer("gone", Answer::status(404));
+    let ages = |world: &mut World| {
+        let (now, feed) = (world.clock.now(), status(world, "gone"));
+        let moments = [Some(feed.since), feed.unseen_since, feed.last_entry_at, feed.full_fetch_at, feed.last_poll_at];
+        moments.map(|at| now.duration_since(at.unwrap()).as_mins())
+    };
+    let all = || Some(["cert", "gone"].map(Into::into));
+    world.wait(HOUR * 2);
+    poll::poll(&context, all().as_ref().map(|ids| ids.as_slice()), &mut |_| {}).unwrap();
+    watchman.look(&context).unwrap();
+    let before = ages(&mut world);
+    for days in [100, -100, 3_650, -3_650] {
+        world.clock.set_by(HOUR * 24 * days);
+        watchman.look(&context).unwrap();
+        assert_eq!(ages(&mut world), before, "{days}");
+        poll::poll(&context, all().as_ref().map(|ids| ids.as_slice()), &mut |_| {}).unwrap();
+        let (cert, gone) = (status(&mut world, "cert"), status(&mut world, "gone"));
+        assert_eq!((cert.state, gone.alarm_at), (FeedState::Ok, None), "{days}: {}", cert.cause);
+    }
+}
+
+#[test]
+fn p_25_a_clock_that_was_wrong_for_a_moment_at_the_start_makes_no_feed_silent() {
+    let mut world = World::company(START).feed("cert", "expect = \"3d\"");
+    world.publish("cert", &document());
+    world.tick();
+    let known = status(&mut world, "cert");
+    world.clock.set_by(-HOUR * 24 * 3_650);
+    let context = world.restart().clone();
+    let mut watchman = Watchman::default();
+    watchman.look(&context).unwrap();
+    world.clock.set_by(HOUR * 24 * 3_650);
+    watchman.look(&context).unwrap();
+    let feed = status(&mut world, "cert");
+    assert_eq!((feed.last_entry_at, feed.since), (known.last_entry_at, known.since), "they were right");
 }
 
 #[test]
@@ -508,6 +586,63 @@ fn p_28_an_outage_of_our_own_counts_against_no_feed_and_is_recorded_once() {
     assert!(world.records_of("feed-state").is_empty());
     tick_for(&mut world, HOUR * 5, MINUTE * 30);
     assert_eq!(status(&mut world, "f1").state, FeedState::Broken, "after six hours it is blindness, whoever's fault");
+}
+
+#[test]
+fn p_28_while_there_is_no_network_nobody_is_told_that_all_feeds_were_seen_and_its_end_is_recorded() {
+    let (world, servers) = hosts(6);
+    let mut world = world.feed("here", "");
+    world.publish("here", &document());
+    world.tick();
+    world.wait_until("2026-11-19T07:30:00Z");
+    world.tick();
+    let last_poll_at = status(&mut world, "f1").last_poll_at;
+    drop(servers);
+    world.publish("here", &rss(&[("Quillgate advisory", "q1", "Text."), ("Fernwald is out", "q2", "Text.")]));
+    world.wait_until("2026-11-20T07:45:00Z");
+    world.tick();
+    assert_eq!(status(&mut world, "f1").last_poll_at, last_poll_at, "nobody answered");
+    let (context, now) = (world.context(), world.clock.now());
+    let found = context.store.read(|read| jobs::status::status(read, &context.config, now)).unwrap();
+    let [one] = found.attention.as_slice() else { panic!("{:?}", found.attention) };
+    assert_eq!((one.reason.as_str(), one.subject.as_str(), one.since), ("no-network", "sigtrail", now));
+    assert!(one.text.contains("6 feeds could not be asked"), "{}", one.text);
+    assert_eq!((found.seen, found.feeds), (1, 7));
+
+    world.wait_until("2026-11-20T08:01:00Z");
+    world.tick();
+    let mail = world.mailbox("maria").pop().unwrap();
+    let words = mail.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        words.contains("1 of 7 feeds was seen. No network since Fri 20 Nov 07:45: 6 feeds could not be asked."),
+        "{mail}"
+    );
+    assert!(words.starts_with("Subject: Nothing for you, 1 of 7 feeds seen"), "{mail}");
+
+    world.wait(HOUR * 2);
+    let context = world.context();
+    poll::poll(&context, Some(&["here".into()]), &mut |_| {}).unwrap();
+    let records = world.records_of("network-back");
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0]["fields"]["since"], "2026-11-20T07:45:00.000Z");
+    poll::poll(&context, Some(&["here".into()]), &mut |_| {}).unwrap();
+    assert_eq!(world.records_of("network-back").len(), 1, "said once");
+}
+
+#[test]
+fn p_28_an_outage_is_recognised_by_ticks_of_a_timer_that_ask_one_host_each() {
+    let (mut world, servers) = hosts(6);
+    world.tick();
+    drop(servers);
+    world.wait(HOUR * 2);
+    for n in 0..6 {
+        // A process of its own for each.
+        let context = world.restart().clone();
+        poll::poll(&context, Some(&[format!("f{n}").as_str().into()]), &mut |_| {}).unwrap();
+        world.wait(MINUTE);
+    }
+    assert_eq!(world.records_of("no-network").len(), 1);
+    assert_eq!(status(&mut world, "f5").state, FeedState::Ok);
 }
 
 #[test]

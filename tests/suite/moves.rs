@@ -203,7 +203,7 @@ fn p_12_three_equal_permanent_redirects_over_a_day_on_one_site_give_the_feed_its
     assert_eq!(site.world.server.requests("/tarn").len(), 3);
     assert_eq!(secure.conditional(), [false, true, true, true, true]);
     // The owner hears of it once, with the next digest that goes out anyway.
-    assert_eq!(site.told("moved to"), 0);
+    assert_eq!(site.told("moved and is asked"), 0);
     secure.publish("/feed", document(5));
     site.ticks(8);
     assert_eq!((site.told(&new), site.told("Advisory 5")), (1, 1));
@@ -326,6 +326,41 @@ fn p_13_the_proposed_address_in_the_file_is_the_answer() {
     site.world.wait(HALF_A_DAY);
     site.ticks(8);
     assert_eq!(site.told("redirects it for good"), 0, "it was answered before the digest's hour");
+}
+
+#[test]
+fn p_13_what_to_do_stands_before_an_address_however_long_and_status_asks_as_well() {
+    let mut site = Site::new();
+    let other = FeedServer::start();
+    let path = format!("/{}", "feed".repeat(120));
+    other.serve(&path, Answer::ok(document(4)).etag("\"4\""));
+    site.world.answer("tarn", Answer::redirect(301, other.url_at("news.marrow.example", &path)));
+    site.ticks(8);
+    assert_eq!(site.told("if that is right, write this address in feeds.toml: "), 1);
+    let context = site.world.context();
+    let found = context.store.read(|read| jobs::status::status(read, &context.config, context.now())).unwrap();
+    let asked = found.attention.iter().find(|one| one.reason.as_str() == "move-asked").unwrap();
+    assert_eq!(asked.subject, "tarn");
+    assert!(asked.text.contains("another site, news.marrow.example") && asked.text.ends_with(&path), "{}", asked.text);
+}
+
+#[test]
+fn p_13_the_owner_of_the_group_is_asked_as_of_its_health_and_of_a_closed_feed_without_the_address() {
+    let group = "group = \"certs\"\n[[group]]\nid = \"certs\"\nname = \"Certs\"\nowner = \"jon\"\nreason = \"first\"";
+    for is_closed in [false, true] {
+        let mut site = Site::new();
+        let label = if is_closed { "tlp = \"RED\"\n" } else { "" };
+        site.world.edit("feeds", "owner = \"maria\"", &format!("owner = \"maria\"\n{label}{group}"));
+        let other = FeedServer::start();
+        let new = other.url_at("news.marrow.example", "/feed?key=a-secret");
+        other.serve("/feed?key=a-secret", Answer::ok(document(4)).etag("\"4\""));
+        site.world.answer("tarn", Answer::redirect(301, &new));
+        site.ticks(8);
+        assert_eq!(site.told("redirects it for good"), 0, "Maria is not who answers for the group");
+        let mails = site.world.mailbox("jon").concat().replace('\n', " ");
+        assert_eq!(mails.matches("redirects it for good").count(), 1, "{mails}");
+        assert_eq!(mails.contains("a-secret"), !is_closed, "{mails}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Polling: what is new, what is old, what becomes of it, and that nothing is asked for twice or too early.
 
 use jiff::SignedDuration;
+use sigtrail::{jobs::poll, model::id::FeedId};
 
 use crate::harness::{
     feed_server::Answer,
@@ -356,4 +357,25 @@ fn what_has_no_title_is_named_by_the_beginning_of_its_text() {
     assert!(mails[0].contains("1. Quillgate lets anybody in."), "{}", mails[0]);
     assert!(mails[0].contains("A word about something else.") && !mails[0].contains("(no title)"), "{}", mails[0]);
     assert!(world.stories().iter().all(|story| story.title().is_none()), "it is no title");
+}
+
+#[test]
+fn what_is_under_way_is_not_claimed_again_nor_anything_else_at_its_host_until_it_is_over() {
+    let mut world =
+        World::company("2026-11-20T07:00:00Z").feed("cert", "every = \"1h\"").feed("maker", "every = \"1h\"");
+    world.publish("cert", &rss(&[("One", "one", "Text.")]));
+    let context = world.context();
+    let under_way = poll::claim(&context, Some(&[FeedId::new("cert")])).unwrap();
+    for _ in 0..3 {
+        assert!(poll::claim(&context, None).unwrap().is_empty(), "one is under way, the other is at the same host");
+        world.wait(HOUR * 2);
+    }
+    let rows = context.store.read(|read| read.feeds()).unwrap();
+    assert_eq!(rows.iter().map(|row| row.attempt).collect::<Vec<_>>(), [1, 0]);
+    drop(under_way);
+    let report = poll::ask(&context, poll::claim(&context, None).unwrap(), &mut |_| {}).unwrap();
+    assert_eq!(report.feeds.len(), 2, "what was given up stays due");
+    assert!(world.records_of("feed-state").iter().all(|record| !record.to_string().contains("never ended")));
+    world.wait(HOUR * 2);
+    assert!(!poll::claim(&context, None).unwrap().is_empty(), "what is done is free again");
 }

@@ -280,7 +280,7 @@ fn two_polls_that_never_ended_make_a_feed_broken_and_asked_once_a_day() {
     let context = world.context();
     for _ in 0..3 {
         let now = context.now();
-        context.store.write(|write| write.claim_polls(None, &context.config, now)).unwrap();
+        context.store.write(|write| write.claim_polls(None, &context.config, &|_, _| true, now)).unwrap();
         world.wait(HOUR * 2);
     }
     let feeds = context.store.read(|read| read.feeds()).unwrap();

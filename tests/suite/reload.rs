@@ -248,9 +248,82 @@ fn a_check_says_what_a_reload_would_refuse_and_works_without_a_state() {
     let text = site.read("config/sigtrail.toml").replace("127.0.0.1:0", "127.0.0.1:1");
     site.write("config/sigtrail.toml", &text);
     let said = check(&site);
-    assert!(said.contains("reload would be refused, web.listen needs a restart: web.listen changed"), "{said}");
+    let refused = "reload would be refused: `listen` under [web] changed from 127.0.0.1:0 to 127.0.0.1:1, which needs a \
+                   restart (against configuration 1: web.listen changed)";
+    assert!(said.contains(refused), "{said}");
     fs::write(site.state().join("sigtrail.db"), "no database").unwrap();
     let checked = site.command(&["check"]);
     assert_eq!(checked.status.code(), Some(0), "the files are what is checked");
     assert!(String::from_utf8_lossy(&checked.stderr).contains("the state is not looked at: "), "{checked:?}");
+}
+
+#[test]
+fn a_check_says_of_a_reload_what_the_reload_does() {
+    let site = Site::new("", "");
+    let mut daemon = site.run();
+    let pristine = site.read("config/sigtrail.toml");
+    for (from, to, is_refused) in [
+        ("sigtrail@example.com", "sigtrail@other.example", true),
+        ("[web]\nlisten = \"127.0.0.1:0\"", "[web]\nlisten = \"127.0.0.1:1\"", true),
+        ("[mail]", "state = \"var\"\n[mail]", false),
+        ("[fetch]", "[evidence]\norigin = \"example.com/sigtrail\"\n[fetch]", false),
+    ] {
+        site.write("config/sigtrail.toml", &pristine.replacen(from, to, 1));
+        let said = check(&site);
+        assert_eq!(said.contains("reload would be refused: "), is_refused, "{to}: {said}");
+        daemon.reload();
+        assert_eq!(last_status(&mut daemon).contains("REFUSED"), is_refused, "{to}: {}", daemon.log());
+        site.write("config/sigtrail.toml", &pristine);
+        daemon.reload();
+    }
+}
+
+/// The names of the reasons of `status` with their texts.
+fn reasons(site: &Site) -> Vec<(String, String)> {
+    let asked = site.command(&["status", "--json"]);
+    let text = String::from_utf8(asked.stdout).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let found: Vec<_> = lines.map(|line| (word(&line["reason"]), word(&line["text"]))).collect();
+    assert_eq!(asked.status.code(), Some(if found.is_empty() { 0 } else { 4 }), "{found:?}");
+    found
+}
+
+#[test]
+fn an_edit_that_is_not_in_force_is_a_reason_and_all_else_is_judged_by_what_is() {
+    let server = publisher(&["/b.xml"]);
+    server.serve("/a.xml", Answer::status(404));
+    let (one, two) = (feed("one", &server.url("/a.xml")), feed("two", &server.url("/b.xml")));
+    let site = Site::new(&one, "");
+    let mut daemon = site.run();
+    wait_until("the answer is stored", || site.number("SELECT count(*) FROM feed_state WHERE failures > 0") == 1);
+    let before = reasons(&site);
+    assert_eq!(before.len(), 1, "{before:?}");
+
+    site.write("feeds.toml", &two);
+    let found = reasons(&site);
+    assert_eq!(found[0].0, "configuration-not-in-force");
+    assert!(found[0].1.contains("configuration 1, which is in force: +1 feed (two); -1 feed (one)"), "{found:?}");
+    assert_eq!(found[1..], before, "a feed that is still polled is still judged");
+    let listed = String::from_utf8(site.command(&["feeds", "list"]).stdout).unwrap();
+    assert!(listed.ends_with("reload would: +1 feed (two); -1 feed (one) (against configuration 1)\n"), "{listed}");
+
+    site.write("feeds.toml", &two.replace("owner", "ownr"));
+    daemon.reload();
+    let found = reasons(&site);
+    assert!(found[0].1.starts_with("1 error in feeds.toml: configuration 1 stays in force"), "{found:?}");
+    assert_eq!(found[1..], before);
+
+    let settings = site.read("config/sigtrail.toml");
+    site.write("feeds.toml", &format!("# ours\n{one}"));
+    assert_eq!(reasons(&site), before, "a comment has no force");
+    site.write("config/sigtrail.toml", &settings.replace("sigtrail@example.com", "sigtrail@other.example"));
+    let found = reasons(&site);
+    assert!(found[0].1.contains("A reload would be refused: the log's name became"), "{found:?}");
+    site.write("config/sigtrail.toml", &settings);
+
+    site.write("feeds.toml", &two);
+    daemon.reload();
+    wait_until("the new feed is polled", || site.number("SELECT count(*) FROM entry") > 0);
+    assert_eq!(reasons(&site), []);
 }

@@ -609,3 +609,36 @@ fn h_06_a_feed_that_is_silent_delays_no_other_feeds_next_poll() {
     assert!(watch.elapsed() < Duration::from_secs(20), "{:?}: it waited for the silent one", watch.elapsed());
     assert!(daemon.is_running());
 }
+
+#[test]
+fn h_06_thirty_feeds_of_a_silent_host_hold_up_no_other_host_and_none_of_them_is_asked_twice() {
+    let (slow, fast) = (FeedServer::start(), FeedServer::start_at(std::net::Ipv4Addr::new(127, 0, 0, 3)));
+    let mut feeds = feed("Fast", &fast.url("/fast"));
+    fast.serve("/fast", Answer::ok(document()));
+    for number in 0..30 {
+        slow.serve(&format!("/{number}"), Answer::silence());
+        feeds += &feed(&format!("Slow {number}"), &slow.url(&format!("/{number}")));
+    }
+    let site = Site::new(&feeds, "");
+    let settings = site.read("config/sigtrail.toml").replace("127.0.0.2/32", "127.0.0.2/31");
+    site.write("config/sigtrail.toml", &settings);
+    let mut daemon = site.run();
+    let waiting = "SELECT count(*) FROM feed_state JOIN feed ON no = feed WHERE id = 'fast' AND NOT (attempt = 0 AND last_poll_at > 0)";
+    let is_stored = || site.number(waiting) == 0;
+    wait_until("the silent host is asked", || !slow.all_requests().is_empty());
+    wait_until("the answer is stored", is_stored);
+    // As if an interval had passed, more often than rounds may run beside each other.
+    for round in 0..10 {
+        let before = fast.all_requests().len();
+        site.number("UPDATE feed_state SET next_poll_at = 0 RETURNING 1");
+        let watch = Stopwatch::start();
+        wait_until("the other host is asked", || fast.all_requests().len() > before);
+        assert!(watch.elapsed() < Duration::from_secs(15), "round {round}: {:?}", watch.elapsed());
+        wait_until("the answer is stored", is_stored);
+    }
+    assert_eq!(site.number("SELECT max(attempt) FROM feed_state"), 1, "one claim for one request");
+    assert_eq!(site.number("SELECT count(*) FROM record WHERE instr (bytes, 'never ended') > 0"), 0);
+    let asked = slow.all_requests().len();
+    assert!(asked <= 2, "{asked} requests while the first has no answer");
+    assert!(daemon.is_running());
+}

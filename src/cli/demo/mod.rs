@@ -12,7 +12,7 @@ use std::{
     sync::{Arc, RwLock},
 };
 
-use super::{args::DemoArgs, failure::Failure, place, table::count};
+use super::{args::DemoArgs, failure::Failure, table::count};
 use crate::{
     clock::{Clock, Stopwatch},
     config,
@@ -117,10 +117,7 @@ fn write_configuration(dir: &Path, feeds: SocketAddr, smtp: SocketAddr, page: So
 }
 
 fn open(dir: &Path) -> Result<(Context, InstanceLock), Failure> {
-    let (config, _) = config::load(dir).map_err(|problems| {
-        let color = place::color_on(&io::stderr());
-        Failure::Configuration(config::render(&problems.problems, &problems.files, color))
-    })?;
+    let (config, _) = config::load(dir)?;
     let state = dir.join("var");
     fs::create_dir_all(&state).map_err(in_folder(&state))?;
     let lock = InstanceLock::take(&state)?;

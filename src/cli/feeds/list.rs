@@ -5,10 +5,12 @@ use std::{collections::HashMap, io::Write};
 use jiff::tz::TimeZone;
 use serde_json::json;
 
+use super::register::talk;
 use crate::{
     cli::{
         failure::Failure,
         place::Place,
+        standing::Standing,
         table::{count, moment, rendered, table, width},
     },
     clock::Clock,
@@ -29,15 +31,18 @@ pub(super) fn run(place: &Place, json: bool, out: &mut dyn Write) -> Result<u8, 
     let by_id: HashMap<&str, &FeedStatus> = rows.iter().map(|row| (row.id.as_str(), row)).collect();
     let counts: HashMap<_, usize> = counts.into_iter().collect();
     let feeds = config.feeds.iter().map(|feed| (feed, by_id.get(feed.id.as_str()).copied()));
+    let now = Clock::System.now();
+    let pending = store.read(|read| Standing::of(place, &config, read, now))?;
+    let pending = pending.filter(Standing::is_pending).map(|standing| standing.words());
     if json {
         for (feed, row) in feeds {
             let entries = row.and_then(|row| counts.get(&row.no)).copied().unwrap_or(0);
             let held = row.and_then(|row| held.get(&row.no)).copied().unwrap_or(0);
             writeln!(out, "{}", json_line(feed, row, (entries, held)))?;
         }
+        pending.iter().for_each(|words| talk(words));
         return Ok(0);
     }
-    let now = Clock::System.now();
     let mut shown = table(&["FEED", "STATE", "SINCE", "LAST ENTRY", "NEXT", "OWNER", "REASON"], width());
     for (feed, row) in feeds {
         shown.add_row(cells(feed, row, now));
@@ -54,6 +59,7 @@ pub(super) fn run(place: &Place, json: bool, out: &mut dyn Write) -> Result<u8, 
             )?;
         }
     }
+    pending.map_or(Ok(()), |words| writeln!(out, "{words}"))?;
     Ok(0)
 }
 
@@ -81,7 +87,7 @@ pub(super) fn state(feed: &Feed, row: Option<&FeedStatus>) -> &'static str {
 }
 
 fn reason(row: &FeedStatus) -> String {
-    let trouble = match row.failures {
+    let trouble = match row.failures_alike {
         _ if row.cause.is_empty() => None,
         0 => Some(line(&row.cause)),
         failures => Some(format!("{}, {}", line(&row.cause), count(failures as usize, "try", "tries"))),
@@ -91,11 +97,11 @@ fn reason(row: &FeedStatus) -> String {
         (Some(moved_to), None) => Some(format!("moved to {moved_to}")),
         (None, None) => None,
     };
-    if trouble.is_none() && move_of_it.is_none() && row.enabled {
-        // Nothing is wrong: the reason is that of the next poll.
-        return row.next_poll_why.clone();
-    }
-    [trouble, move_of_it].into_iter().flatten().collect::<Vec<_>>().join("; ")
+    let why = Some(row.next_poll_why.as_str()).filter(|why| row.enabled && !why.is_empty());
+    // Where nothing is wrong, the reason of the next poll is all there is to say.
+    let is_well = trouble.is_none() && move_of_it.is_none();
+    let asked = why.map(|why| if is_well { why.to_owned() } else { format!("asked again: {why}") });
+    [trouble, move_of_it, asked].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 fn json_line(feed: &Feed, row: Option<&FeedStatus>, (entries, held): (usize, usize)) -> serde_json::Value {
@@ -125,4 +131,24 @@ fn summary(config: &Config, rows: &HashMap<&str, &FeedStatus>) -> String {
     }
     let parts: Vec<String> = states.iter().map(|(state, number)| format!("{number} {state}")).collect();
     format!("{}: {}", count(config.feeds.len(), "feed", "feeds"), parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::id::{FeedId, FeedNo};
+
+    #[test]
+    fn each_feed_says_why_it_is_asked_when_it_is_also_in_trouble_quiet_or_moved() {
+        let now: Time = "2026-11-20T08:00:00Z".parse().unwrap();
+        let why = "its own interval of 1h".to_owned();
+        let well = FeedStatus { next_poll_why: why, ..FeedStatus::unpolled(FeedNo(1), FeedId::new("cert"), now) };
+        assert_eq!(reason(&well), "its own interval of 1h");
+        let gone = FeedStatus { cause: "not found (404)".to_owned(), failures_alike: 2, ..well.clone() };
+        assert_eq!(reason(&gone), "not found (404), 2 tries; asked again: its own interval of 1h");
+        let moved = FeedStatus { moved_to: Some("https://www.tarn.example/".to_owned()), ..well.clone() };
+        assert_eq!(reason(&moved), "moved to https://www.tarn.example/; asked again: its own interval of 1h");
+        let dropped = FeedStatus { enabled: false, ..well };
+        assert_eq!(reason(&dropped), "");
+    }
 }

@@ -27,7 +27,7 @@ pub(super) struct Register<'p> {
 impl<'p> Register<'p> {
     /// Reads it; a configuration with errors is refused, since nobody could tell what an edit does to it.
     pub(super) fn open(place: &'p Place) -> Result<Self, Failure> {
-        let (config, warnings) = config::load(&place.root).map_err(|problems| refusal(&problems))?;
+        let (config, warnings) = config::load(&place.root).map_err(refusal)?;
         Ok(Self { place, config, warnings })
     }
 
@@ -44,7 +44,7 @@ impl<'p> Register<'p> {
     /// Writes another text in its place, if `check` has nothing against it; what is only a warning, and new, is said.
     pub(super) fn write(&self, text: &str) -> Result<(), Failure> {
         let judged = config::load_with_feeds(&self.place.root, text, Clock::System.now());
-        let (config, warnings) = judged.map_err(|problems| refusal(&problems))?;
+        let (config, warnings) = judged.map_err(refusal)?;
         let is_new = |warning: &&Problem| !self.warnings.iter().any(|known| known.message == warning.message);
         let new: Vec<Problem> = warnings.iter().filter(is_new).cloned().collect();
         let mut stderr = std::io::stderr();
@@ -124,8 +124,6 @@ pub(super) fn talk(words: &str) {
     let _ = writeln!(std::io::stderr(), "{words}");
 }
 
-fn refusal(problems: &Problems) -> Failure {
-    let color = color_on(&std::io::stderr());
-    let report = config::render(&problems.problems, &problems.files, color);
-    Failure::Configuration(report + "nothing was written\n")
+fn refusal(problems: Problems) -> Failure {
+    Failure::Configuration(format!("{}nothing was written\n", Failure::from(problems)))
 }

@@ -24,6 +24,8 @@ CREATE TABLE feed_state (
     since         INTEGER NOT NULL,
     cause         TEXT NOT NULL DEFAULT '',
     failures      INTEGER NOT NULL DEFAULT 0,
+    failures_alike INTEGER NOT NULL DEFAULT 0,
+    unseen_since  INTEGER,
     last_poll_at  INTEGER,
     last_entry_at INTEGER,
     full_fetch_at INTEGER,
@@ -37,6 +39,7 @@ CREATE TABLE feed_state (
     gone_at       INTEGER,
     alarm_at      INTEGER,
     empties       INTEGER NOT NULL DEFAULT 0,
+    cuts          INTEGER NOT NULL DEFAULT 0,
     moving_to     TEXT,
     moving_since  INTEGER,
     moving_times  INTEGER NOT NULL DEFAULT 0,
@@ -55,10 +58,12 @@ CREATE TABLE clock_state (
     seen_at INTEGER NOT NULL
 ) STRICT;
 
--- Present while this machine reaches nearly none of the hosts that it asks.
+-- Since when this machine reaches nearly none of the hosts that it asks, and which it could connect to lately, as JSON: a
+-- `tick` that asks one host must know how those before it fared.
 CREATE TABLE network_state (
     one     INTEGER PRIMARY KEY CHECK (one = 1),
-    lost_at INTEGER NOT NULL
+    lost_at INTEGER,
+    reach   TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE quiet_poll_state (
