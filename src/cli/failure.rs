@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use super::place::color_on;
 use crate::{
-    config::{self, Problems},
+    config::{self, Problems, ReplaceError},
     jobs::Fault,
     key::KeyError,
     lock::LockError,
@@ -37,6 +37,9 @@ pub enum Failure {
         /// What the system said.
         error: io::Error,
     },
+    /// A file of the configuration was not replaced.
+    #[error("{0}{hint}", hint = replace_hint(.0))]
+    Replace(#[from] ReplaceError),
     /// The service cannot begin or go on.
     #[error("{0}")]
     Service(String),
@@ -49,11 +52,13 @@ impl Failure {
     /// The exit status: 1 fault, 2 mistake, 3 evidence broken, 74 disk, 75 already running.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Failure::Mistake(_) | Failure::Configuration(_) => 2,
+            Failure::Mistake(_)
+            | Failure::Configuration(_)
+            | Failure::Replace(ReplaceError::Changed(_) | ReplaceError::ReadOnly(_)) => 2,
             Failure::Broken(_) => 3,
             Failure::Running(_) => 75,
-            Failure::File { error, .. } if is_mistake(error) => 2,
-            Failure::File { .. } => 74,
+            Failure::File { error, .. } | Failure::Replace(ReplaceError::File { error, .. }) if is_mistake(error) => 2,
+            Failure::File { .. } | Failure::Replace(_) => 74,
             Failure::Fault(fault) => fault_code(fault),
             Failure::Service(_) | Failure::Output(_) => 1,
         }
@@ -77,6 +82,13 @@ fn hint(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::PermissionDenied => "; run this as the user whom it belongs to, or name another folder",
         _ => "",
+    }
+}
+
+fn replace_hint(error: &ReplaceError) -> &'static str {
+    match error {
+        ReplaceError::File { error, .. } => hint(error),
+        ReplaceError::Changed(_) | ReplaceError::ReadOnly(_) => "",
     }
 }
 

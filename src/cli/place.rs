@@ -66,6 +66,12 @@ impl Place {
         refused
     }
 
+    /// How another command is typed here: `sigtrail --root DIR feeds test ID`.
+    pub fn command(&self, words: &str) -> String {
+        let root = self.root.display().to_string();
+        if root == "." { format!("sigtrail {words}") } else { format!("sigtrail --root {root} {words}") }
+    }
+
     /// The checked configuration; its warnings go to standard error.
     pub fn config(&self) -> Result<Config, Failure> {
         Ok(self.load()?)
@@ -92,6 +98,13 @@ impl Place {
             }
             _ => Ok(Store::open(&state, Clock::System)?),
         }
+    }
+
+    /// The store, for a command that stays who it is: nothing where there is none, or it cannot be read, or as root on a
+    /// state of another user.
+    pub fn store_as_it_is(&self, config: &Config) -> Option<Store> {
+        let state = self.state(Some(config));
+        if user::is_guest_at(&state) { None } else { Store::open(&state, Clock::System).ok() }
     }
 
     /// The whole machinery, with the instance lock, for commands that do the work.

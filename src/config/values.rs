@@ -181,6 +181,17 @@ fn network_of(address: IpAddr, prefix: u8) -> IpAddr {
     }
 }
 
+/// What to say of an address without a scheme, and what to write for it.
+fn without_scheme(shown: &str) -> (&'static str, String) {
+    let rest = shown.strip_prefix("//").unwrap_or(shown);
+    let host = rest.split('/').next().unwrap_or_default();
+    if host.trim_matches('.').contains(['.', ':']) {
+        ("no https:// in front of it", format!("write \"https://{rest}\""))
+    } else {
+        ("no host", "write the whole address, something like \"https://example.com/feed.xml\"".to_owned())
+    }
+}
+
 /// An http or https address with a host and without user name or password.
 pub(super) fn web_address(text: &str) -> Result<Url, Flaw> {
     // What follows a ? may be a secret as well.
@@ -194,7 +205,8 @@ pub(super) fn web_address(text: &str) -> Result<Url, Flaw> {
     let url = match Url::parse(text) {
         Ok(url) => url,
         Err(_) if !text.contains("://") => {
-            return Err(invalid("no https:// in front of it", format!("write \"https://{shown}\"")));
+            let (label, hint) = without_scheme(shown);
+            return Err(invalid(label, hint));
         }
         Err(error) => return Err(invalid(&error.to_string(), "write something like \"https://example.com/\"".into())),
     };

@@ -379,6 +379,7 @@ mod tests {
                 urgent: true,
                 config,
             },
+            Event::Withheld { story: StoryNo(1), owner: Personal::owner(&maria), ask: Personal::owner(&maria), config },
             Event::EntriesListed {
                 feed: "a".into(),
                 entries: vec![(EntryNo(1), 1)],

@@ -20,12 +20,13 @@ use crate::{
     model::{
         entry::Document,
         feed::{Feed, FeedState, Tlp, Unmatched, Validators},
-        id::{FeedId, GroupId, slug},
+        id::{FeedId, GroupId, OwnerId},
         outcome::{CacheHints, FetchOutcome, Fetched},
         settings::Config,
         time::Time,
     },
     outlook::{self, Outlook},
+    register::{Proposal, Source, insert, propose},
     repair,
     tag::Matcher,
     text::clean,
@@ -47,13 +48,15 @@ pub struct Probe<'p> {
     pub fetcher: &'p Fetcher,
     /// What time it is.
     pub now: Time,
+    /// The feeds that a state knows, with their addresses; empty where there is none.
+    pub remembered: &'p [(FeedId, String)],
 }
 
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub enum Asked<'a> {
-    /// A feed of the configuration, as it stands there.
-    Feed(&'a Feed),
+    /// A feed of the configuration, at the address that it is asked at.
+    Feed(&'a Feed, Url),
     /// An address: of a feed, or of a page with a feed behind it.
     Address(Url),
 }
@@ -141,6 +144,8 @@ pub struct Probed {
     pub feed: Feed,
     /// Where it stands already.
     pub known: Known,
+    /// What to write into `feeds.toml`; `None` where the feed is there already, or there is none.
+    pub proposal: Option<Proposal>,
     /// What it would mean.
     pub outlook: Option<Outlook>,
 }
@@ -152,6 +157,12 @@ impl Probed {
             Some(reading) => !self.is_configured || reading.how == How::Asked,
             None => false,
         }
+    }
+
+    /// The tables to write into `feeds.toml`, where there is something to write.
+    pub fn block(&self) -> Option<String> {
+        let proposal = self.proposal.as_ref()?;
+        insert("", proposal.group.as_ref(), std::slice::from_ref(&proposal.feed)).ok()
     }
 
     /// What stands in the way, in words; of the address that was asked for, where that was asked at all.
@@ -168,7 +179,7 @@ impl Probed {
 /// address is gone, the same behind the front page of its site.
 pub fn probe(probe: &Probe<'_>, asked: &Asked<'_>) -> Probed {
     let (url, configured) = match asked {
-        Asked::Feed(feed) => (feed.url.clone(), Some(*feed)),
+        Asked::Feed(feed, at) => (at.clone(), Some(*feed)),
         Asked::Address(url) => (url.clone(), None),
     };
     let mut walk = Walk::begin(probe, &url, configured.is_none());
@@ -180,20 +191,30 @@ pub fn probe(probe: &Probe<'_>, asked: &Asked<'_>) -> Probed {
     });
     let found = reading.as_ref().map_or(&url, |reading| reading.address());
     let listed = catalogue::by_address(found.as_str()).or_else(|| catalogue::by_address(url.as_str()));
-    let (feed, known) = match (configured, listed) {
-        (Some(feed), _) => (feed.clone(), Known::Configured),
-        (None, listed) => {
-            let title = reading.as_ref().and_then(|reading| reading.document.title.as_deref());
-            let known = listed.map_or(Known::Nowhere, Known::Listed);
-            (draft(probe.config, found, title, listed), known)
-        }
+    let (feed, known, proposal) = if let Some(feed) = configured {
+        (feed.clone(), Known::Configured, None)
+    } else {
+        let proposal = proposed(probe, found, reading.as_ref(), listed);
+        let known = listed.map_or(Known::Nowhere, Known::Listed);
+        (draft(probe.config, found, &proposal), known, reading.as_ref().map(|_| proposal))
     };
     let outlook = reading
         .as_ref()
         .map(|reading| outlook::outlook(probe.config, probe.matcher, &feed, &reading.document, probe.now));
-    let is_configured = matches!(asked, Asked::Feed(_));
+    let is_configured = matches!(asked, Asked::Feed(..));
     let also = walk.queue.into_iter().filter(|one| one.how == How::Named).collect();
-    Probed { asked: url, is_configured, tries: walk.tries, reading, also, feed, known, outlook }
+    Probed { asked: url, is_configured, tries: walk.tries, reading, also, feed, known, proposal, outlook }
+}
+
+/// What to write for what was found.
+fn proposed(probe: &Probe<'_>, url: &Url, reading: Option<&Reading>, listed: Option<&Listed>) -> Proposal {
+    let title = reading.and_then(|reading| reading.document.title.as_deref());
+    let title = title.map(|title| clean(title, LONGEST_NAME)).filter(|title| !title.is_empty());
+    let is_taken = |id: &str| {
+        let is_anothers = |(known, address): &(FeedId, String)| known.as_str() == id && address != url.as_str();
+        probe.config.feed(&FeedId::new(id)).is_some() || probe.remembered.iter().any(is_anothers)
+    };
+    propose(probe.config, &Source { listed, title: title.as_deref(), ..Source::at(url) }, &is_taken)
 }
 
 fn configured_at<'c>(config: &'c Config, url: &Url) -> Option<&'c Feed> {
@@ -315,30 +336,21 @@ fn understand(fetched: Fetched, hints: CacheHints, asked: &Candidate, watch: Sto
     (FeedState::Ok, said, Given::Feed(Box::new(reading)))
 }
 
-/// The feed that three lines in `feeds.toml` would make: the fallback owner's, with the defaults of the file, and what the
-/// catalogue knows of it.
-fn draft(config: &Config, url: &Url, title: Option<&str>, listed: Option<&Listed>) -> Feed {
-    let host = url.host_str().unwrap_or("feed");
-    let title = title.map(|title| clean(title, LONGEST_NAME)).filter(|title| !title.is_empty());
-    let name = listed.map(|listed| listed.name.clone()).or(title).unwrap_or_else(|| host.to_owned());
-    let wanted = [listed.map(|listed| listed.id.clone()), Some(slug(&name)), Some(slug(host))];
-    let wanted = wanted.into_iter().flatten().find(|id| !id.is_empty()).unwrap_or_else(|| "feed".to_owned());
-    let is_free = |id: &str| config.feed(&FeedId::new(id)).is_none();
-    let numbered = (2..).map(|number| format!("{wanted}-{number}"));
-    let id = std::iter::once(wanted.clone()).chain(numbered).find(|id| is_free(id)).unwrap_or(wanted);
-    let group = listed.map(|listed| GroupId::new(listed.group_id.clone())).filter(|id| config.group(id).is_some());
-    let every = listed.and_then(|listed| listed.every.as_deref()?.parse().ok());
+/// The feed that a proposal would make.
+fn draft(config: &Config, url: &Url, proposal: &Proposal) -> Feed {
+    let of = &proposal.feed;
+    let every = of.every.as_deref().and_then(|every| every.parse().ok());
     Feed {
-        id: FeedId::new(id),
-        name,
+        id: FeedId::new(of.id.as_str()),
+        name: of.name.clone(),
         url: url.clone(),
-        owner: config.fallback.clone(),
-        group,
+        owner: OwnerId::new(of.owner.as_str()),
+        group: of.group.as_deref().map(GroupId::new).filter(|id| config.group(id).is_some()),
         every: every.unwrap_or(config.fetch.every).max(config.fetch.min_interval),
         every_stated: every.is_some(),
         a_im: false,
         expect: None,
-        unmatched: match listed.and_then(|listed| listed.unmatched.as_deref()) {
+        unmatched: match of.unmatched.as_deref() {
             Some("owner") => Unmatched::Owner,
             Some("none") => Unmatched::None,
             _ => Unmatched::List,

@@ -59,6 +59,17 @@ pub fn blocks(text: &str) -> Result<Vec<Block>, Unreadable> {
     Ok(blocks)
 }
 
+/// The line, from 1, of feeds or groups that are written as one value, `feed = [{...}]`: no `[[feed]]` can follow it.
+pub fn written_as_value(text: &str, kind: Kind) -> Result<Option<usize>, Unreadable> {
+    let tree = DeTable::parse(text).map_err(|error| Unreadable(error.message().to_owned()))?;
+    let key = if kind == Kind::Feed { "feed" } else { "group" };
+    let Some((key, value)) = tree.get_ref().get_key_value(key) else { return Ok(None) };
+    let is_header = |at: Range<usize>| text.get(at).is_some_and(|typed| typed.starts_with("[["));
+    let tables = value.get_ref().as_array();
+    let is_value = tables.is_none_or(|tables| tables.iter().next().is_none_or(|first| !is_header(first.span())));
+    Ok(is_value.then(|| Lines::of(text).number(key.span().start) + 1))
+}
+
 /// Where the last value of a table ends, tables below it included.
 fn end_of(table: &DeTable<'_>) -> usize {
     let ends = table.iter().map(|(key, value)| {
@@ -106,11 +117,15 @@ impl<'t> Lines<'t> {
         self.line(number).is_some_and(|line| line.starts_with('#') && !is_heading(line))
     }
 
-    /// The first of the comment lines right above a header. What begins with the file is about the file.
+    /// The first of the comment lines right above a header. What begins with the file is about the file, and what begins
+    /// with another header is that table, switched off.
     fn own_start(&self, header: usize) -> usize {
         let mut start = header;
         while start > 0 && self.is_own_comment(start - 1) {
             start -= 1;
+            if self.line(start).is_some_and(is_switched_off) {
+                return header;
+            }
         }
         if start == 0 { header } else { start }
     }
@@ -118,7 +133,7 @@ impl<'t> Lines<'t> {
     /// The line after the comments that follow a block's last value; those right above the next header are the next one's.
     fn own_end(&self, last: usize) -> usize {
         let mut end = last + 1;
-        while self.is_own_comment(end) {
+        while self.is_own_comment(end) && !self.line(end).is_some_and(is_switched_off) {
             end += 1;
         }
         match self.line(end) {
@@ -126,6 +141,11 @@ impl<'t> Lines<'t> {
             _ => end,
         }
     }
+}
+
+/// Whether a comment is the header of a table that somebody keeps for later: `# [[feed]]`.
+fn is_switched_off(comment: &str) -> bool {
+    comment.trim_start_matches('#').trim_start().starts_with('[')
 }
 
 /// Whether a comment is the title of what follows: `# ---- Authorities`.
@@ -169,6 +189,15 @@ mod tests {
         let blocks = blocks(text).unwrap();
         assert_eq!(text.get(blocks[0].bytes.clone()).unwrap(), "[[feed]]\nname = \"A\"\n");
         assert_eq!(blocks[0].line, 3);
+    }
+
+    #[test]
+    fn a_table_that_is_switched_off_by_comments_belongs_to_no_other() {
+        let text = "# The file.\n\n[[feed]]\nname = \"A\"\n#every = \"1h\"\n# [[feed]]\n# name = \"Kept\"\n\n\
+                    #[[feed]]\n#name = \"Kept too\"\n[[feed]]\nname = \"B\"\n";
+        let found: Vec<&str> =
+            blocks(text).unwrap().iter().map(|block| text.get(block.bytes.clone()).unwrap()).collect();
+        assert_eq!(found, ["[[feed]]\nname = \"A\"\n#every = \"1h\"\n", "[[feed]]\nname = \"B\"\n"]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use super::blocks::{Block, Kind, Unreadable, blocks};
+use super::blocks::{Block, Kind, Unreadable, blocks, written_as_value};
 use crate::{catalogue::Listed, model::id::slug};
 
 /// A feed that is to be written; keys without a value are left out.
@@ -80,6 +80,17 @@ pub enum EditError {
         /// What was looked for.
         id: String,
     },
+    /// All of a kind are written as one value, which no block can follow.
+    #[error(
+        "feeds.toml has its {word}s in a list, `{word} = [...]` (line {line}), which no [[{word}]] can follow; \
+             write it there by hand"
+    )]
+    Listed {
+        /// `feed` or `group`.
+        word: &'static str,
+        /// The line of the list, from 1.
+        line: usize,
+    },
     /// The lines of a block lie around those of another.
     #[error("{word} `{id}` is written around another table of feeds.toml (line {line}); take it out by hand")]
     Entangled {
@@ -92,10 +103,29 @@ pub enum EditError {
     },
 }
 
+impl EditError {
+    /// Whether a group stands in the way, and not a feed.
+    pub fn is_about_group(&self) -> bool {
+        match self {
+            EditError::NoBlock { word, .. } | EditError::Listed { word, .. } | EditError::Entangled { word, .. } => {
+                *word == "group"
+            }
+            EditError::Unreadable(_) => false,
+        }
+    }
+}
+
 /// The text with a group and feeds more.
 ///
-/// A feed stands behind the last feed of its group, else behind the group itself; everything else comes to the end.
+/// A feed stands behind the last feed of its group, else behind the group itself; everything else comes to the end, first
+/// what has no heading, which would seem to stand under the heading before it.
 pub fn insert(text: &str, group: Option<&NewGroup>, feeds: &[NewFeed]) -> Result<String, EditError> {
+    let wanted = [(Kind::Group, "group", group.is_some()), (Kind::Feed, "feed", !feeds.is_empty())];
+    for (kind, word, _) in wanted.into_iter().filter(|(_, _, is_wanted)| *is_wanted) {
+        if let Some(line) = written_as_value(text, kind)? {
+            return Err(EditError::Listed { word, line });
+        }
+    }
     let known = blocks(text)?;
     let style = Style::of(text, &known);
     let mut pieces: BTreeMap<usize, String> = BTreeMap::new();
@@ -104,7 +134,8 @@ pub fn insert(text: &str, group: Option<&NewGroup>, feeds: &[NewFeed]) -> Result
     }
     let mut heading: Option<&str> = None;
     let ends = ends_of_groups(&known);
-    for feed in feeds {
+    let (without, under): (Vec<&NewFeed>, Vec<&NewFeed>) = feeds.iter().partition(|feed| feed.heading.is_none());
+    for feed in without.into_iter().chain(under) {
         let end = feed.group.as_deref().and_then(|group| ends.get(group)).copied().unwrap_or(text.len());
         let piece = pieces.entry(end).or_default();
         if end == text.len() && feed.heading.is_some() && feed.heading.as_deref() != heading {
@@ -350,6 +381,8 @@ mod tests {
         let text = insert("", Some(&group), &[feed("T", Some("tarn"))]).unwrap();
         assert!(text.starts_with("[[group]]\nid = \"tarn\"\nname = \"Tarn\"\nowner = \"jon\"\n\n[[feed]]\n"), "{text}");
         let under = |name| NewFeed { heading: Some("Blogs".into()), ..feed(name, None) };
+        let text = added("# Mine.\n", &[under("A"), under("B"), feed("Of no folder", None)]);
+        assert!(text.starts_with("# Mine.\n\n[[feed]]\nname = \"Of no folder\"\n"), "{text}");
         let text = added("# Mine.\n", &[under("A"), under("B")]);
         assert!(text.starts_with("# Mine.\n\n# ---- Blogs\n\n[[feed]]\n"), "{text}");
         assert_eq!(text.matches("Blogs").count(), 1);
@@ -366,6 +399,10 @@ mod tests {
 
     #[test]
     fn what_cannot_be_taken_out_safely_is_refused() {
+        for (text, line) in [("feed = [{ id = \"a\" }]\n", 1), ("# Mine.\nfeed = []\n", 2)] {
+            let listed = insert(text, None, &[feed("b", None)]).unwrap_err();
+            assert!(matches!(listed, EditError::Listed { line: found, .. } if found == line), "{listed}");
+        }
         let listed = remove("feed = [{ id = \"a\" }]\n", "a", None).unwrap_err();
         assert!(listed.to_string().contains("take it out by hand"), "{listed}");
         let around = "[[feed]]\nid = \"a\"\n[[group]]\nid = \"g\"\n[feed.headers]\nx = \"1\"\n";

@@ -1,6 +1,9 @@
 //! Bringing the feeds of the store in line with a configuration: new ones come in, renamed ones keep their rows, those
 //! that were dropped are not polled any more and keep all that they brought. What is due and how a feed stands is the
 //! business of `feed`.
+//!
+//! A feed is known again by its address, else by its identifier. One that is enabled may change its address and goes on
+//! where it was; one that comes back from being off at another address begins anew, because nobody followed it there.
 
 use std::collections::{HashMap, HashSet};
 
@@ -30,6 +33,8 @@ struct Stored {
     moved_at: Option<i64>,
     /// Where permanent redirects lead.
     moving_to: Option<String>,
+    /// Whether the configuration before had it, and had it on.
+    enabled: bool,
 }
 
 impl Write<'_> {
@@ -48,7 +53,7 @@ impl Write<'_> {
                 None => self.insert_feed(feed, now)?,
             };
             self.tx
-                .prepare_cached("UPDATE feed_state SET enabled = ?2, tlp = ?3 WHERE feed = ?1")?
+                .prepare_cached("UPDATE feed_state SET enabled = ?2, tlp = ?3, drop_record = NULL WHERE feed = ?1")?
                 .execute(params![no, feed.enabled, feed.tlp.as_str()])?;
         }
         Ok(())
@@ -56,7 +61,8 @@ impl Write<'_> {
 
     fn stored_feeds(&self) -> Result<Vec<Stored>, StoreError> {
         let mut query = self.tx.prepare_cached(
-            "SELECT no, id, url, moved_to, moved_at, moving_to FROM feed JOIN feed_state ON feed_state.feed = feed.no",
+            "SELECT no, id, url, moved_to, moved_at, moving_to, enabled
+             FROM feed JOIN feed_state ON feed_state.feed = feed.no ORDER BY enabled DESC, no",
         )?;
         let rows = query.query_map([], |row| {
             Ok(Stored {
@@ -66,6 +72,7 @@ impl Write<'_> {
                 moved_to: row.get(3)?,
                 moved_at: row.get(4)?,
                 moving_to: row.get(5)?,
+                enabled: row.get(6)?,
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -117,31 +124,69 @@ impl Write<'_> {
                  WHERE feed = ?1",
                 params![known.no, millis(now)],
             )?;
+            if !known.enabled {
+                self.begin_anew(known.no)?;
+            }
         }
         Ok(())
     }
 
-    /// A feed of an unknown identifier at the address of one that the configuration does not have any more is that one,
-    /// renamed; the address that it moved to is as good.
+    /// Makes the next document of a feed a first one: what an address held that nobody followed is no news, and what is
+    /// usual elsewhere is nothing to measure it by. The entries stay.
+    fn begin_anew(&mut self, no: i64) -> Result<(), StoreError> {
+        self.tx.execute(
+            "UPDATE feed_state SET baseline_at = NULL, full_fetch_at = NULL, last_entry_at = NULL, active = NULL
+             WHERE feed = ?1",
+            [no],
+        )?;
+        self.tx.execute("DELETE FROM baseline WHERE feed = ?1", [no])?;
+        Ok(())
+    }
+
+    /// A feed at the address of a stored one is that one, whatever its name is now; the address that it moved to is as
+    /// good. So names may be swapped, and an old name may be given to another feed.
     fn rename_feeds(&mut self, config: &Config, version: ConfigVersion, now: Time) -> Result<(), StoreError> {
-        let configured: HashSet<&FeedId> = config.feeds.iter().map(|feed| &feed.id).collect();
-        let (kept, left): (Vec<Stored>, Vec<Stored>) =
-            self.stored_feeds()?.into_iter().partition(|stored| configured.contains(&stored.id));
-        let kept: HashSet<FeedId> = kept.into_iter().map(|stored| stored.id).collect();
-        let mut by_address: HashMap<&str, &Stored> = HashMap::new();
-        for stored in &left {
-            by_address.extend(stored.moved_to.as_deref().map(|moved_to| (moved_to, stored)));
+        let stored = self.stored_feeds()?;
+        let renamed: Vec<(&Stored, &Feed)> =
+            by_address(&stored, config).into_iter().filter(|(stored, feed)| stored.id != feed.id).collect();
+        for (stored, _) in &renamed {
+            // No configured identifier looks like this; two feeds may change theirs for each other's.
+            self.tx.execute("UPDATE feed SET id = '#' || no WHERE no = ?1", [stored.no])?;
         }
-        // Later than the others, because the configured address says more than the one that it led to.
-        by_address.extend(left.iter().map(|stored| (stored.url.as_str(), stored)));
-        let mut renamed = HashSet::new();
-        for feed in config.feeds.iter().filter(|feed| !kept.contains(&feed.id)) {
-            let stored = by_address.get(feed.url.as_str()).filter(|stored| renamed.insert(stored.no));
-            let Some(stored) = stored else { continue };
+        for (stored, feed) in renamed {
             self.tx.execute("UPDATE feed SET id = ?2 WHERE no = ?1", params![stored.no, feed.id.as_str()])?;
             let event = Event::FeedRenamed { from: stored.id.clone(), to: feed.id.clone(), config: version };
             self.record(event, now)?;
         }
         Ok(())
     }
+}
+
+/// The stored feeds that are known again by their address, with the feeds that they are now. A stored feed whose
+/// identifier is configured and whose address is not is the one of its identifier, with a new address.
+fn by_address<'s, 'c>(stored: &'s [Stored], config: &'c Config) -> Vec<(&'s Stored, &'c Feed)> {
+    let configured: HashMap<&str, &Feed> = config.feeds.iter().map(|feed| (feed.url.as_str(), feed)).collect();
+    let mut taken: HashMap<&FeedId, &Stored> = HashMap::new();
+    let mut placed: HashSet<i64> = HashSet::new();
+    // The configured address says more than the one that it led to.
+    let urls = stored.iter().map(|stored| (stored, stored.url.as_str()));
+    let moved = stored.iter().filter_map(|stored| Some((stored, stored.moved_to.as_deref()?)));
+    for (stored, url) in urls.chain(moved) {
+        if let Some(feed) = configured.get(url)
+            && !placed.contains(&stored.no)
+            && !taken.contains_key(&feed.id)
+        {
+            taken.insert(&feed.id, stored);
+            placed.insert(stored.no);
+        }
+    }
+    let ids: HashMap<&FeedId, &Feed> = config.feeds.iter().map(|feed| (&feed.id, feed)).collect();
+    let mut left: Vec<&Stored> = stored.iter().filter(|stored| !placed.contains(&stored.no)).collect();
+    // Whoever has to give way goes by their own identifier, and may drive out another one there.
+    while let Some(stored) = left.pop() {
+        left.extend(taken.remove(&stored.id));
+    }
+    let mut found: Vec<_> = taken.into_iter().filter_map(|(id, stored)| Some((stored, *ids.get(id)?))).collect();
+    found.sort_by_key(|(stored, _)| stored.no);
+    found
 }

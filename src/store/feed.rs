@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Read, StoreError, Write};
+use super::{Read, StoreError, Write, signed, unsigned};
 use crate::{
     cadence,
     evidence::event::Event,
@@ -122,6 +122,13 @@ impl Read<'_> {
         Ok(self.tx.prepare_cached(&sql)?.query_row([feed.0], feed_status).optional()?)
     }
 
+    /// Every feed that the store knows, those that were dropped included, with the address that it had last.
+    pub fn known_feeds(&self) -> Result<Vec<(FeedId, String)>, StoreError> {
+        let mut query = self.tx.prepare_cached("SELECT id, url FROM feed")?;
+        let rows = query.query_map([], |row| Ok((FeedId::new(row.get::<_, String>(0)?), row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// The address that a feed is asked at: where it moved to, else the one that it was aligned to last.
     pub fn feed_address(&self, feed: FeedNo) -> Result<Option<String>, StoreError> {
         let mut query = self.tx.prepare_cached(
@@ -138,6 +145,16 @@ impl Read<'_> {
             .query_row([feed.as_str()], |row| row.get(0))
             .optional()?;
         Ok(word.map_or(Tlp::Red, |word| label(&word)))
+    }
+
+    /// The record that says why a feed was dropped; `None` where there is none, or a configuration has it again.
+    pub fn drop_record(&self, feed: &FeedId) -> Result<Option<u64>, StoreError> {
+        let record: Option<Option<i64>> = self
+            .tx
+            .prepare_cached("SELECT drop_record FROM feed_state JOIN feed ON feed.no = feed_state.feed WHERE id = ?1")?
+            .query_row([feed.as_str()], |row| row.get(0))
+            .optional()?;
+        Ok(record.flatten().map(unsigned))
     }
 
     /// How many entries each feed has brought, by its number.
@@ -181,7 +198,8 @@ impl Read<'_> {
             "SELECT baseline.feed, feed.id, recorded, matched FROM baseline JOIN feed ON feed.no = baseline.feed
              WHERE recorded > 0 AND NOT EXISTS
                  (SELECT 1 FROM digest_baseline JOIN standing_digest USING (digest)
-                  WHERE digest_baseline.feed = baseline.feed AND owner = ?1)
+                  JOIN digest ON digest.no = digest_baseline.digest
+                  WHERE digest_baseline.feed = baseline.feed AND digest_baseline.owner = ?1 AND composed_at >= at)
              ORDER BY feed.id",
         )?;
         let rows = query
@@ -200,6 +218,15 @@ impl Read<'_> {
 }
 
 impl Write<'_> {
+    /// Notes which record says why a feed was dropped.
+    pub fn set_drop_record(&mut self, feed: &FeedId, record: u64) -> Result<(), StoreError> {
+        self.tx.execute(
+            "UPDATE feed_state SET drop_record = ?2 WHERE feed = (SELECT no FROM feed WHERE id = ?1)",
+            params![feed.as_str(), signed(record)],
+        )?;
+        Ok(())
+    }
+
     /// Claims feeds for a poll before any request leaves: moves their next poll on, so that a kill in between
     /// causes no early one. `only`: these feeds, due or not; else every enabled feed that is due and `may_ask`.
     pub fn claim_polls(

@@ -15,6 +15,7 @@ use url::{Url, form_urlencoded};
 use super::{
     Desk,
     form::{Form, some},
+    link,
     page::{self, Outcome, View},
 };
 use crate::{
@@ -25,7 +26,7 @@ use crate::{
         time::Time,
     },
     store::StoreError,
-    token::{self, LinkError},
+    token,
 };
 
 /// The path of a request by name: a link's text and, where the address goes on, a story's number.
@@ -131,16 +132,9 @@ struct Behind {
 async fn load(desk: &Desk, place: Place, now: Time) -> Result<Behind, Box<Response>> {
     let place = place.map(|Path(place)| place).unwrap_or_default();
     let part = |name: &str| place.iter().find_map(|(known, text)| (known == name).then_some(text.as_str()));
-    let root = desk.root();
-    let wrong = || {
-        let words = "This link is not complete. Copy all of it from the mail.";
-        Box::new(page::notice(StatusCode::NOT_FOUND, &root, words, ""))
-    };
+    let wrong = || Box::new(link::wrong(desk));
     let token = part("token").unwrap_or_default();
-    let scope = token::open(&desk.key, token, now).map_err(|error| match error {
-        LinkError::Incomplete => wrong(),
-        LinkError::Expired { at } => Box::new(page::expired(&root, at)),
-    })?;
+    let scope = link::open(desk, token, now)?;
     let named = match part("number") {
         None => None,
         Some(text) => Some(number(text).ok_or_else(wrong)?),
@@ -154,19 +148,14 @@ async fn load(desk: &Desk, place: Place, now: Time) -> Result<Behind, Box<Respon
     let page = match loaded {
         Ok(Ok(Some(page))) => page,
         Ok(Ok(None)) => return Err(wrong()),
-        Ok(Err(error)) => return Err(Box::new(unreadable(&root, &error))),
-        Err(error) => return Err(Box::new(unreadable(&root, &error))),
+        Ok(Err(error)) => return Err(Box::new(link::unreadable(desk, &error))),
+        Err(error) => return Err(Box::new(link::unreadable(desk, &error))),
     };
     if number.is_some_and(|number| page.stories.iter().all(|story| story.number != number)) {
         return Err(wrong());
     }
-    Ok(Behind { token: token.to_owned(), whole: scope.story.is_none(), number, is_named: named.is_some(), root, page })
-}
-
-pub(super) fn unreadable(root: &str, error: &dyn std::error::Error) -> Response {
-    tracing::error!(target: "acknowledge", %error, "an answer page could not be read");
-    let words = "This page cannot be shown now. Nothing is lost; try again later.";
-    page::notice(StatusCode::SERVICE_UNAVAILABLE, root, words, "")
+    let (root, token) = (desk.root(), token.to_owned());
+    Ok(Behind { token, whole: scope.story.is_none(), number, is_named: named.is_some(), root, page })
 }
 
 /// A story's number in its one spelling: no sign, no zero in front.

@@ -14,9 +14,9 @@ use url::form_urlencoded;
 
 use super::{
     Desk,
-    answer::{is_foreign, unreadable},
+    answer::is_foreign,
     flood_page::{self, View},
-    page,
+    link, page,
 };
 use crate::{
     jobs::flood,
@@ -27,7 +27,7 @@ use crate::{
         time::Time,
     },
     store::StoreError,
-    token::{self, LinkError},
+    token,
 };
 
 /// The path of a request: a link's text and a flood's number.
@@ -133,26 +133,18 @@ struct Behind {
 }
 
 async fn load(desk: &Desk, place: Place, now: Time) -> Result<Behind, Box<Response>> {
-    let root = desk.root();
-    let wrong = || {
-        let words = "This link is not complete. Copy all of it from the mail.";
-        Box::new(page::notice(StatusCode::NOT_FOUND, &root, words, ""))
-    };
-    let Ok(Path((token, number))) = place else { return Err(wrong()) };
-    let scope = token::open(&desk.key, &token, now).map_err(|error| match error {
-        LinkError::Incomplete => wrong(),
-        LinkError::Expired { at } => Box::new(page::expired(&root, at)),
-    })?;
+    let Ok(Path((token, number))) = place else { return Err(Box::new(link::wrong(desk))) };
+    let scope = link::open(desk, &token, now)?;
     let spelled = number.parse::<i64>().ok().filter(|no| *no > 0 && no.to_string() == number);
     // Only the link of a whole digest speaks for everything that the digest tells of.
-    let Some(flood) = spelled.filter(|_| scope.story.is_none()) else { return Err(wrong()) };
+    let Some(flood) = spelled.filter(|_| scope.story.is_none()) else { return Err(Box::new(link::wrong(desk))) };
     let (store, config) = (desk.store.clone(), desk.config());
     let what = (scope.digest, FloodNo(flood));
     match tokio::task::spawn_blocking(move || flood::page(&store, &config, what, now)).await {
-        Ok(Ok(Some(page))) => Ok(Behind { token, root, page }),
-        Ok(Ok(None)) => Err(wrong()),
-        Ok(Err(error)) => Err(Box::new(unreadable(&root, &error))),
-        Err(error) => Err(Box::new(unreadable(&root, &error))),
+        Ok(Ok(Some(page))) => Ok(Behind { token, root: desk.root(), page }),
+        Ok(Ok(None)) => Err(Box::new(link::wrong(desk))),
+        Ok(Err(error)) => Err(Box::new(link::unreadable(desk, &error))),
+        Err(error) => Err(Box::new(link::unreadable(desk, &error))),
     }
 }
 

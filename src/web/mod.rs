@@ -8,6 +8,7 @@ mod desk;
 mod door;
 mod flood_page;
 mod form;
+mod link;
 mod page;
 
 pub use desk::{Desk, router, serve};

@@ -299,12 +299,10 @@ fn tlp_an_owner_below_the_label_is_told_to_ask_and_the_deputy_gets_the_story() {
     assert!(ines[0].contains("Secret libmarrow attack"), "{}", ines[0]);
 }
 
-#[test]
-fn tlp_a_ceiling_that_was_lowered_before_the_mail_left_withdraws_it() {
-    let mut world = one_story_for_jon().feed("circle", "tlp = \"AMBER\"\nunmatched = \"none\"");
-    world.publish("circle", &rss(&[("Secret libmarrow attack", "s1", "Do not tell.")]));
+/// Jon's first mail is put off, and meanwhile his ceiling becomes GREEN.
+fn lower_the_ceiling_before_the_mail_leaves(world: &mut World) {
     world.smtp.script(Stage::Rcpt, Act::reply(451, "4.7.1 try later"));
-    outcome(&mut world);
+    outcome(world);
     world.edit(
         "owners",
         "deputy = \"ines\"\ntlp = \"AMBER\"\n[[owner]]\nid = \"ines\"",
@@ -312,6 +310,13 @@ fn tlp_a_ceiling_that_was_lowered_before_the_mail_left_withdraws_it() {
     );
     world.wait(minutes(2));
     world.restart();
+}
+
+#[test]
+fn tlp_a_ceiling_that_was_lowered_before_the_mail_left_withdraws_it() {
+    let mut world = one_story_for_jon().feed("circle", "tlp = \"AMBER\"\nunmatched = \"none\"");
+    world.publish("circle", &rss(&[("Secret libmarrow attack", "s1", "Do not tell.")]));
+    lower_the_ceiling_before_the_mail_leaves(&mut world);
     let withdrawn = the_one(&mut world);
     assert_eq!(withdrawn.outcome, None);
     world.wait_until("2026-11-23T09:00:00Z");
@@ -326,15 +331,7 @@ fn tlp_a_ceiling_that_was_lowered_before_the_mail_left_withdraws_it() {
 fn tlp_a_listed_line_above_a_lowered_ceiling_does_not_leave_either() {
     let mut world = one_story_for_jon().feed("circle", "tlp = \"AMBER\"\nowner = \"jon\"");
     world.publish("circle", &rss(&[("Secret meeting", "s1", "Do not tell.")]));
-    world.smtp.script(Stage::Rcpt, Act::reply(451, "4.7.1 try later"));
-    outcome(&mut world);
-    world.edit(
-        "owners",
-        "deputy = \"ines\"\ntlp = \"AMBER\"\n[[owner]]\nid = \"ines\"",
-        "deputy = \"ines\"\ntlp = \"GREEN\"\n[[owner]]\nid = \"ines\"",
-    );
-    world.wait(minutes(2));
-    world.restart();
+    lower_the_ceiling_before_the_mail_leaves(&mut world);
     world.tick();
     world.wait_until("2026-11-23T09:00:00Z");
     world.tick();

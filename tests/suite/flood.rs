@@ -468,7 +468,8 @@ fn h_43_what_a_dropped_feed_left_held_falls_to_the_fallback_owner() {
     let (status, text) = said(&world, &["feeds", "drop", "cert", "--reason", "It pours."]);
     assert_eq!(status, Some(0), "{text}");
     assert!(text.contains("297 entries of it are held"), "{text}");
-    assert!(text.contains("jon is asked in the next digest; sigtrail feeds release cert --as"), "{text}");
+    assert!(text.contains("jon is asked in the next digest; sigtrail --root"), "{text}");
+    assert!(text.contains("feeds release cert --as all|matching|none"), "{text}");
     let url = world.server.url("/cert");
     let cert =
         format!("[[feed]]\nid = \"cert\"\nname = \"Cert\"\nurl = \"{url}\"\nowner = \"maria\"\nevery = \"30m\"\n");
@@ -601,8 +602,8 @@ fn h_43_the_shell_decides_once_and_shows_the_first_decision_afterwards() {
     let release = ["feeds", "release", "cert", "--as"];
     for (words, code) in [
         (["some", "--owner", "maria"], "no decision `some`; there is all, matching, none"),
-        (["all", "--owner", "nobody"], "no living owner `nobody`"),
-        (["all", "--owner", "eva"], "no living owner `eva`"),
+        (["all", "--owner", "nobody"], "no owner `nobody` in config/owners.toml"),
+        (["all", "--owner", "eva"], "`eva` has left"),
     ] {
         let (status, text) = said(&world, &[&release[..], &words[..]].concat());
         assert_eq!(status, Some(2), "{text}");
@@ -611,7 +612,8 @@ fn h_43_the_shell_decides_once_and_shows_the_first_decision_afterwards() {
     let (status, text) = said(&world, &["feeds", "release", "other", "--as", "all", "--owner", "maria"]);
     assert!(status == Some(2) && text.contains("nothing of other is held"), "{text}");
     let (_, text) = said(&world, &["feeds"]);
-    assert!(text.contains("cert: 297 entries are held"), "{text}");
+    let release_here = format!("sigtrail --root {} feeds release cert --as", world.root.path().display());
+    assert!(text.contains(&format!("cert: 297 entries are held; {release_here}")), "{text}");
 
     let (status, text) = said(&world, &[&release[..], &["none", "--owner", "jon"]].concat());
     assert_eq!(status, Some(0), "{text}");

@@ -444,3 +444,106 @@ fn a_feed_that_is_dropped_keeps_everything_and_goes_on_where_it_was() {
     );
     assert_eq!(world.records()[..records.len()], records);
 }
+
+/// The entries that a feed has brought, by the name that it has now.
+fn titles(world: &mut World, id: &str) -> Vec<String> {
+    let path = world.state().join(sigtrail::store::DATABASE);
+    let database = rusqlite::Connection::open(path).unwrap();
+    let sql = "SELECT title FROM revision JOIN entry ON entry.no = revision.entry JOIN feed ON feed.no = entry.feed
+               WHERE feed.id = ?1 ORDER BY title";
+    let mut query = database.prepare(sql).unwrap();
+    query.query_map([id], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_feed_that_returns_at_another_address_begins_with_a_baseline_and_its_owner_is_told() {
+    let mut world = World::company("2026-11-20T07:00:00Z").feed("tarn", "");
+    world.publish("tarn", &document(4));
+    world.tick();
+    world.wait(HALF_A_DAY);
+    world.tick();
+    assert_eq!(world.mailbox("maria").len(), 1);
+    let there = world.server.url("/tarn");
+    let table = format!("[[feed]]\nid = \"tarn\"\nname = \"Tarn\"\nurl = \"{there}\"\nowner = \"maria\"\n");
+    world.edit("feeds", &table, "");
+    world.restart();
+    world.tick();
+    // Somebody else's feed gets the name that is free again.
+    let elsewhere = world.server.url("/elsewhere");
+    let items: Vec<String> = (0..10).map(|n| format!("Old bulletin {n} of Quillgate")).collect();
+    let items: Vec<(&str, &str, &str)> = items.iter().map(|title| (title.as_str(), title.as_str(), "x")).collect();
+    world.publish("elsewhere", &rss(&items));
+    world.add_feed("tarn", "");
+    world.edit("feeds", &there, &elsewhere);
+    world.restart();
+    let report = world.tick();
+    assert_eq!(
+        report.poll.sum(|applied| applied.assigned),
+        3,
+        "the newest of a baseline, and nothing else of what was there before us"
+    );
+    assert_eq!(report.poll.sum(|applied| applied.baseline), 7);
+    assert_eq!(titles(&mut world, "tarn").len(), 14, "what the name brought before stays");
+    world.wait(HALF_A_DAY * 6);
+    world.tick();
+    let mail = world.mailbox("maria").pop().unwrap();
+    assert!(mail.contains("Tarn") && mail.contains('7'), "{mail}");
+    assert_eq!(mail.matches("Old bulletin").count(), 3, "{mail}");
+}
+
+#[test]
+fn a_feed_that_is_followed_all_the_time_keeps_its_history_at_another_address() {
+    let mut world = World::company("2026-11-20T07:00:00Z").feed("tarn", "");
+    world.publish("tarn", &document(12));
+    world.publish("new", &document(13));
+    world.tick();
+    let (old, new) = (world.server.url("/tarn"), world.server.url("/new"));
+    world.edit("feeds", &old, &new);
+    world.restart();
+    let report = world.tick();
+    assert_eq!((report.poll.sum(|applied| applied.new), report.poll.sum(|applied| applied.assigned)), (1, 1));
+    assert_eq!(world.records_of("baseline").len(), 1);
+}
+
+#[test]
+fn two_feeds_that_swap_their_names_keep_what_each_address_brought() {
+    let mut world = World::company("2026-11-20T07:00:00Z").feed("tarn", "").feed("marrow", "");
+    world.publish("tarn", &document(5));
+    world.publish("marrow", &rss(&[("Of no interest", "m1", "Text.")]));
+    world.tick();
+    let (tarn, marrow) = (world.server.url("/tarn"), world.server.url("/marrow"));
+    for (from, to) in [(&*tarn, "between"), (&*marrow, &*tarn), ("between", &*marrow)] {
+        world.edit("feeds", &format!("url = \"{from}\""), &format!("url = \"{to}\""));
+    }
+    world.restart();
+    let renamed: Vec<_> = world.records_of("feed-renamed").into_iter().map(|record| record["fields"].clone()).collect();
+    let pairs: Vec<_> =
+        renamed.iter().map(|one| (one["from"].as_str().unwrap(), one["to"].as_str().unwrap())).collect();
+    assert_eq!(pairs, [("tarn", "marrow"), ("marrow", "tarn")]);
+    assert_eq!((titles(&mut world, "tarn").len(), titles(&mut world, "marrow").len()), (1, 5));
+    world.wait(HALF_A_DAY);
+    let report = world.tick();
+    assert_eq!((report.poll.feeds.len(), report.poll.sum(|applied| applied.new)), (2, 0), "nothing of it is news");
+}
+
+#[test]
+fn a_renamed_feed_keeps_its_history_when_its_old_name_goes_to_a_new_one() {
+    let mut world = World::company("2026-11-20T07:00:00Z").feed("tarn", "");
+    world.publish("tarn", &document(5));
+    world.publish("new", &rss(&[("Quillgate at last", "q1", "x"), ("Quillgate before", "q0", "x")]));
+    world.tick();
+    let (old, new) = (world.server.url("/tarn"), world.server.url("/new"));
+    world.edit("feeds", "id = \"tarn\"", "id = \"tarn-cert\"");
+    world.add_feed("tarn", "baseline = 0");
+    world.edit(
+        "feeds",
+        &format!("name = \"Tarn\"\nurl = \"{old}\"\nowner = \"maria\"\nbaseline"),
+        &format!("name = \"Tarn\"\nurl = \"{new}\"\nowner = \"maria\"\nbaseline"),
+    );
+    world.restart();
+    assert_eq!((titles(&mut world, "tarn-cert").len(), titles(&mut world, "tarn").len()), (5, 0));
+    world.wait(HALF_A_DAY);
+    let report = world.tick();
+    assert_eq!((report.poll.sum(|applied| applied.new), report.poll.sum(|applied| applied.assigned)), (2, 0));
+    assert_eq!(world.records_of("feed-renamed").len(), 1);
+}

@@ -52,7 +52,8 @@ fn probed(world: &World, url: &str) -> Probed {
     let config = world.config();
     let matcher = Matcher::new(&config.components, &config.topics).unwrap();
     let fetcher = Fetcher::new(&config.fetch, world.clock.clone(), Resolver::default()).unwrap();
-    let probe = Probe { config: &config, matcher: &matcher, fetcher: &fetcher, now: world.clock.now() };
+    let probe =
+        Probe { config: &config, matcher: &matcher, fetcher: &fetcher, now: world.clock.now(), remembered: &[] };
     probe::probe(&probe, &Asked::Address(Url::parse(url).unwrap()))
 }
 
@@ -136,21 +137,20 @@ fn an_address_is_tested_in_one_request_and_everything_an_editor_decides_by_is_sa
 
 #[test]
 fn testing_writes_nothing_with_a_state_and_without_one() {
-    let mut world = World::company(NOW).feed("cert", "");
+    let world = World::company(NOW).feed("cert", "");
     world.publish("cert", &bulletins());
     world.config();
     let root = world.root.path().to_owned();
     let before = files(&root);
     assert_eq!(tested(&root, "cert")["ok"], true);
     assert_eq!(files(&root), before, "no state is made");
-    world.tick();
-    world.restart();
+    assert_eq!(sigtrail(&root, &["tick"]).status.code(), Some(0));
     let state = files(&world.state());
     assert!(state.iter().any(|(path, _)| path.ends_with(sigtrail::store::DATABASE)));
     let line = tested(&root, "cert");
     assert_eq!((&line["feed"], &line["toml"]), (&"cert".into(), &Value::Null));
     said(&root, &["feeds", "test", &world.server.url("/cert")]);
-    assert_eq!(files(&world.state()), state, "every byte of the state is as it was");
+    assert!(files(&world.state()) == state, "every byte of the state is as it was");
     let last = world.server.requests("/cert").pop().unwrap();
     assert!(last.header("if-none-match").is_none(), "the test is unconditional though a validator is stored");
 }
@@ -286,6 +286,84 @@ fn a_feed_that_moved_for_good_is_to_be_written_at_its_new_address() {
     let for_now = tested(root, &world.server.url("/for-now"));
     assert_eq!((&for_now["url"], &for_now["moved_permanently"]), (&world.server.url("/for-now").into(), &false.into()));
     assert_eq!(for_now["answered_by"], new);
+}
+
+#[test]
+fn what_follows_a_number_sign_is_no_redirect_and_is_not_written() {
+    let world = World::company(NOW);
+    world.answer("bulletins", Answer::ok(bulletins()));
+    world.config();
+    let url = world.server.url("/bulletins");
+    let told = said(world.root.path(), &["feeds", "test", &format!("{url}#latest")]);
+    assert!(!told.contains("\naddress ") && told.contains(&format!("\nurl = \"{url}\"\n")), "{told}");
+}
+
+#[test]
+fn a_feed_of_the_file_is_tested_where_it_moved_to_and_said_to_stand_as_it_does() {
+    let mut world = World::company(NOW).feed("cert", "");
+    world.publish("cert", &bulletins());
+    world.tick();
+    world.server.serve("/new", Answer::ok(bulletins()));
+    let new = world.server.url("/new");
+    let database = rusqlite::Connection::open(world.state().join(sigtrail::store::DATABASE)).unwrap();
+    database.execute("UPDATE feed_state SET moved_to = ?1", [&new]).unwrap();
+    let root = world.root.path();
+    let told = said(root, &["feeds", "test", "cert"]);
+    assert!(told.contains("polls     ok since ") && told.contains("its own interval of 1h\n"), "{told}");
+    assert!(
+        told.contains(&format!("moved     asked at {new}; feeds.toml says {}\n", world.server.url("/cert"))),
+        "{told}"
+    );
+    let line = tested(root, "cert");
+    assert_eq!((&line["url"], &line["ok"], &line["standing"]["state"]), (&new.into(), &true.into(), &"ok".into()));
+    assert_eq!(world.server.requests("/cert").len(), 1, "only the poll asked there");
+}
+
+#[test]
+fn what_a_publisher_wishes_by_expires_and_skipped_hours_is_said() {
+    let world = World::company(NOW);
+    let skips = "<skipHours><hour>0</hour><hour>1</hour></skipHours><skipDays><day>Sunday</day></skipDays><item>";
+    let answer = Answer::ok(bulletins().replacen("<item>", skips, 1))
+        .header("Date", "Fri, 20 Nov 2026 07:00:00 GMT")
+        .header("Expires", "Fri, 20 Nov 2026 19:00:00 GMT");
+    world.answer("bulletins", answer);
+    world.config();
+    let told = said(world.root.path(), &["feeds", "test", &world.server.url("/bulletins")]);
+    assert!(told.contains("wishes    the publisher asks for 12 h (Expires) between two polls"), "{told}");
+    assert!(
+        told.contains("skips     the publisher does not want to be asked at 0, 1 o'clock and on Sunday (GMT)"),
+        "{told}"
+    );
+}
+
+#[test]
+fn what_a_test_proposes_is_what_an_add_writes() {
+    let world = World::at(NOW).owner("maria", "Maria Lopez", "").settings("min_interval = \"6h\"\nevery = \"8h\"");
+    world.server.serve("/quillgate.xml", Answer::ok(bulletins().replace("<title>Sample</title>", "")));
+    world.config();
+    let root = world.root.path();
+    let url = world.server.url("/quillgate.xml");
+    let proposed = tested(root, &url)["toml"].as_str().unwrap().to_owned();
+    let output = sigtrail(root, &["feeds", "add", &url]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(fs::read_to_string(root.join("feeds.toml")).unwrap(), proposed);
+    // A source of the catalogue is one by its address, too, and nothing is asked more often than may be.
+    fs::write(root.join("feeds.toml"), "").unwrap();
+    let output = sigtrail(
+        root,
+        &["feeds", "add", "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json"],
+    );
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("the catalogue has it as cisa-kev: "), "{output:?}");
+    let by_address = fs::read_to_string(root.join("feeds.toml")).unwrap();
+    fs::write(root.join("feeds.toml"), "").unwrap();
+    assert_eq!(sigtrail(root, &["feeds", "add", "cisa-kev"]).status.code(), Some(0));
+    assert_eq!(fs::read_to_string(root.join("feeds.toml")).unwrap(), by_address);
+    assert!(by_address.contains("[[group]]\nid = \"cisa\"\n"), "{by_address}");
+    let often =
+        sigtrail::catalogue::all().iter().find(|one| one.url.is_some() && one.every.as_deref() == Some("2h")).unwrap();
+    assert_eq!(sigtrail(root, &["feeds", "add", &often.id]).status.code(), Some(0));
+    assert!(fs::read_to_string(root.join("feeds.toml")).unwrap().contains("every = \"6h\"\n"));
 }
 
 #[test]

@@ -44,6 +44,15 @@ fn refused(site: &Site, words: &[&str]) -> String {
     text(&output.stderr)
 }
 
+/// A state that knows both feeds, and these. Nothing is asked of the network: they are off when it is made.
+fn make_state(site: &Site, more: &str) {
+    let off = REGISTER
+        .replace("#every = \"2h\"", "enabled = false")
+        .replace("owner = \"maria\"\n", "owner = \"maria\"\nenabled = false\n");
+    site.write("feeds.toml", &format!("{off}{more}"));
+    done(site, &["tick"]);
+}
+
 fn lines(output: &Output) -> Vec<Value> {
     text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -134,6 +143,10 @@ fn what_check_would_refuse_is_refused_before_anything_is_written() {
         (&["https://tarn.example/all.xml"][..], "`tarn-advisories` has this URL already (feeds.toml, line 12)"),
         (&["https://TARN.example:443/all.xml"], "`tarn-advisories` has this URL already"),
         (
+            &["http://tarn.example/all.xml/?utm_source=x"],
+            "`tarn-advisories` is at https://tarn.example/all.xml already",
+        ),
+        (
             &[url, "--id", "marrow"],
             "there is a feed `marrow` already (feeds.toml, line 21); --id gives this one another",
         ),
@@ -160,7 +173,12 @@ fn what_check_would_refuse_is_refused_before_anything_is_written() {
     // Everything wrong at once, each with its line.
     let said = refused(&site, &["feeds", "add", url, "--every", "1x", "--tlp", "white"]);
     assert!(said.contains("feeds.toml:31:9") && said.contains("feeds.toml:32:7"), "{said}");
-    assert!(said.ends_with("2 errors in 4 files; nothing was loaded\nnothing was written\n"), "{said}");
+    assert!(
+        said.ends_with(
+            "nothing was loaded\nfeeds.toml is shown as it would be, which is not as it is; nothing was written\n"
+        ),
+        "{said}"
+    );
 }
 
 #[test]
@@ -171,6 +189,36 @@ fn a_register_with_errors_is_not_edited() {
         let said = refused(&site, words);
         assert!(said.contains("unknown owner `nobody`") && said.contains("feeds.toml:25:9"), "{said}");
     }
+}
+
+#[test]
+fn an_edit_that_cannot_be_made_says_why_and_what_to_do() {
+    let site = site();
+    let add = ["feeds", "add", "https://a.example/feed"];
+    fs::set_permissions(site.path("feeds.toml"), fs::Permissions::from_mode(0o444)).unwrap();
+    let said = refused(&site, &add);
+    assert!(said.contains("feeds.toml is read-only; where it is yours to edit, allow it with `chmod u+w`"), "{said}");
+    fs::set_permissions(site.path("feeds.toml"), fs::Permissions::from_mode(0o644)).unwrap();
+    let listed = "feed = [{ name = \"A\", url = \"https://b.example/\", owner = \"maria\", group = \"g\" }]\n\
+                  group = [{ id = \"g\", name = \"G\", owner = \"maria\" }]\n";
+    site.write("feeds.toml", listed);
+    let said = refused(&site, &add);
+    assert!(said.contains("has its feeds in a list, `feed = [...]` (line 1), which no [[feed]] can follow; write it there by hand; nothing was written"), "{said}");
+    let said = refused(&site, &["feeds", "drop", "a", "--reason", "Dead", "--group", "keep"]);
+    assert!(said.contains("take it out by hand; nothing was written"), "{said}");
+    let in_part = "group = [{ id = \"g\", name = \"G\", owner = \"maria\" }]\n\n[[feed]]\nname = \"A\"\n\
+                   url = \"https://b.example/\"\nowner = \"maria\"\ngroup = \"g\"\n";
+    site.write("feeds.toml", in_part);
+    let said = refused(&site, &["feeds", "drop", "a", "--reason", "Dead", "--group", "drop"]);
+    assert!(said.contains("take it out by hand, and drop the feed with --group keep; nothing was written"), "{said}");
+    site.write(
+        "list.opml",
+        &opml("<outline text=\"Rel\" xmlUrl=\"/rel\"/><outline text=\"Net\" xmlUrl=\"//n.example/x\"/>"),
+    );
+    let output = site.command(&["feeds", "import", &site.path("list.opml").display().to_string()]);
+    let said = text(&output.stderr);
+    assert!(said.contains("write the whole address") && said.contains("\"https://n.example/x\""), "{said}");
+    assert!(!said.contains("https:///"), "{said}");
 }
 
 #[test]
@@ -187,14 +235,7 @@ fn an_edit_keeps_the_files_mode_and_leaves_nothing_beside_it() {
 #[test]
 fn a_drop_takes_the_feed_out_records_the_reason_and_keeps_what_it_brought() {
     let site = site();
-    // Nothing is asked of the network: both feeds are off when the state is made.
-    site.write(
-        "feeds.toml",
-        &REGISTER
-            .replace("#every = \"2h\"", "enabled = false")
-            .replace("owner = \"maria\"\n", "owner = \"maria\"\nenabled = false\n"),
-    );
-    done(&site, &["tick"]);
+    make_state(&site, "");
     site.write("feeds.toml", REGISTER);
     let (out, talk) = done(&site, &["feeds", "drop", "marrow", "--reason", "Nothing of ours in two years"]);
     let (kept, _) = REGISTER.split_once("\n[[feed]]\nid = \"marrow\"").unwrap();
@@ -211,18 +252,28 @@ fn a_drop_takes_the_feed_out_records_the_reason_and_keeps_what_it_brought() {
 #[test]
 fn a_feed_that_was_taken_out_by_hand_may_be_given_its_reason_later() {
     let site = site();
-    site.write(
-        "feeds.toml",
-        &REGISTER
-            .replace("#every = \"2h\"", "enabled = false")
-            .replace("owner = \"maria\"\n", "owner = \"maria\"\nenabled = false\n"),
-    );
-    done(&site, &["tick"]);
+    make_state(&site, "");
     let (kept, _) = REGISTER.split_once("\n[[feed]]\nid = \"marrow\"").unwrap();
     site.write("feeds.toml", kept);
     let (out, talk) = done(&site, &["feeds", "drop", "marrow", "--reason", "Dead"]);
     assert!(out.starts_with("recorded as record ") && talk.contains("has no feed `marrow` any more"), "{out}{talk}");
     assert_eq!(site.read("feeds.toml"), kept);
+    // Saying it again makes no second drop; the group of a feed that is not there goes by hand.
+    let again = ["feeds", "drop", "marrow", "--reason", "Dead for good"];
+    let record = out.split([' ', ';']).nth(3).unwrap();
+    let (said, _) = done(&site, &again);
+    assert_eq!(said, format!("recorded already as record {record}; nothing was written\n"));
+    done(&site, &["tick"]);
+    assert!(done(&site, &again).0.starts_with("recorded already"), "also when the configuration was loaded");
+    let said = refused(&site, &[&again[..], &["--group", "drop"]].concat());
+    assert!(said.contains("no group can go with it"), "{said}");
+    let drops = "SELECT count(*) FROM record WHERE bytes LIKE '%feed-dropped%'";
+    assert_eq!(site.number(drops), 1);
+    // Once it was configured again, a drop is a new one.
+    make_state(&site, "");
+    site.write("feeds.toml", kept);
+    assert!(done(&site, &again).0.starts_with("recorded as record "));
+    assert_eq!(site.number(drops), 2);
     let said = refused(&site, &["feeds", "drop", "marow", "--reason", "Dead"]);
     assert!(said.contains("no feed `marow` in feeds.toml; there is tarn-advisories"), "{said}");
 }
@@ -285,15 +336,83 @@ fn a_list_is_imported_with_the_lines_of_what_was_left_out() {
     assert!(register.starts_with(REGISTER));
     assert_eq!(
         register.strip_prefix(REGISTER).unwrap(),
-        "\n# ---- Vendors\n\n[[feed]]\nname = \"Quillgate\"\nurl = \"https://quillgate.example/psirt.xml\"\nowner = \"maria\"\n\
-         \n[[feed]]\nid = \"quillgate-2\"\nname = \"Quillgate\"\nurl = \"https://quillgate.example/blog.xml\"\nowner = \"maria\"\n\
-         \n[[feed]]\nid = \"jp-example\"\nname = \"\u{65e5}\u{672c}\"\nurl = \"https://jp.example/\"\nowner = \"maria\"\n"
+        "\n[[feed]]\nid = \"jp-example\"\nname = \"\u{65e5}\u{672c}\"\nurl = \"https://jp.example/\"\nowner = \"maria\"\n\
+         \n# ---- Vendors\n\n[[feed]]\nname = \"Quillgate\"\nurl = \"https://quillgate.example/psirt.xml\"\nowner = \"maria\"\n\
+         \n[[feed]]\nid = \"quillgate-2\"\nname = \"Quillgate\"\nurl = \"https://quillgate.example/blog.xml\"\nowner = \"maria\"\n"
     );
     // The same list again brings nothing, and is no mistake.
     let output = site.command(&["--json", "feeds", "import", &path]);
     assert_eq!(output.status.code(), Some(0));
     assert!(lines(&output).iter().all(|line| line["imported"] == false));
     assert_eq!(site.read("feeds.toml"), register);
+}
+
+#[test]
+fn the_address_of_an_imported_feed_is_shown_unless_it_holds_a_password() {
+    let site = site();
+    site.write(
+        "list.opml",
+        &opml(
+            "<outline text=\"At\" xmlUrl=\"https://video.example/@tarn/feed\"/>\n\
+             <outline text=\"Secret\" xmlUrl=\"https://me:hunter2@video.example/feed\"/>\n\
+             <outline text=\"Wrapped\" xmlUrl=\"feed:https://me:hunter2@video.example/feed\"/>",
+        ),
+    );
+    let path = site.path("list.opml").display().to_string();
+    let output = site.command(&["--json", "feeds", "import", &path]);
+    let urls: Vec<Value> = lines(&output).iter().map(|line| line["url"].clone()).collect();
+    assert_eq!(urls, ["https://video.example/@tarn/feed".into(), Value::Null, Value::Null]);
+}
+
+#[test]
+fn a_name_that_is_made_up_is_not_that_of_a_feed_whose_history_the_state_keeps() {
+    let site = site();
+    let old =
+        "\n[[feed]]\nname = \"quillgate.example\"\nurl = \"https://quillgate.example/old.xml\"\nowner = \"maria\"\n";
+    make_state(&site, &format!("{old}enabled = false\n"));
+    site.write("feeds.toml", REGISTER);
+    let (out, _) = done(&site, &["feeds", "add", "https://quillgate.example/news.xml"]);
+    assert!(out.contains("feed quillgate-example-news, owner maria\n"), "{out}");
+    site.write("feeds.toml", REGISTER);
+    site.write(
+        "list.opml",
+        &opml("<outline text=\"quillgate.example\" xmlUrl=\"https://quillgate.example/news.xml\"/>"),
+    );
+    done(&site, &["feeds", "import", &site.path("list.opml").display().to_string()]);
+    assert!(site.read("feeds.toml").contains("id = \"quillgate-example-2\"\n"), "{}", site.read("feeds.toml"));
+    // The feed itself comes back under its own name.
+    site.write("feeds.toml", REGISTER);
+    let (out, _) = done(&site, &["feeds", "add", "https://quillgate.example/old.xml"]);
+    assert!(out.contains("feed quillgate-example, owner maria\n"), "{out}");
+}
+
+#[test]
+fn an_import_says_who_answers_and_what_of_the_list_the_register_cannot_take() {
+    let site = site();
+    let outline = |number: usize, more: &str| {
+        format!("<outline text=\"F{number}\" xmlUrl=\"https://f{number}.example/\" {more}/>\n")
+    };
+    let lines = outline(1, "sigtrail:group=\"gone\" sigtrail:owner=\"jon\"")
+        + &outline(2, "sigtrail:group=\"lost\" sigtrail:owner=\"eve\"")
+        + &outline(3, "sigtrail:group=\"gone\" sigtrail:owner=\"jon\"")
+        + &outline(4, "sigtrail:group=\"tarn\"");
+    site.write("list.opml", &opml(&lines));
+    let (_, talk) = done(&site, &["feeds", "import", &site.path("list.opml").display().to_string()]);
+    assert!(talk.contains("3 feeds name groups that feeds.toml does not have: gone, lost\n"), "{talk}");
+    assert!(talk.contains("1 feed names owners that nobody in config/owners.toml is: eve\n"), "{talk}");
+    assert!(talk.contains("owner: maria, the fallback; --owner names another\n"), "{talk}");
+}
+
+#[test]
+fn a_drop_leaves_a_feed_that_is_switched_off_by_comments() {
+    let site = site();
+    let off = "# [[feed]]\n# name = \"For later\"\n# url = \"https://later.example/\"\n";
+    site.write("feeds.toml", &format!("{REGISTER}{off}"));
+    done(&site, &["feeds", "drop", "marrow", "--reason", "Dead"]);
+    assert!(site.read("feeds.toml").ends_with(&format!("# ---- Makers\n{off}")), "{}", site.read("feeds.toml"));
+    site.write("feeds.toml", &REGISTER.replace("# All of it.\n", off));
+    done(&site, &["feeds", "drop", "tarn-advisories", "--reason", "Dead", "--group", "keep"]);
+    assert!(site.read("feeds.toml").contains(off), "{}", site.read("feeds.toml"));
 }
 
 #[test]

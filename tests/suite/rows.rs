@@ -1,5 +1,6 @@
-//! The table of docs/rows.md and the names in ARCHITECTURE.md against the tests and files that there are; and the one
-//! row that is shown by what the sources do not hold. Nothing of the program runs here.
+//! The table of docs/rows.md, the names in ARCHITECTURE.md and the kinds of docs/evidence-format.md against the tests, the
+//! files, the tables and the records that there are; and the one row that is shown by what the sources do not hold.
+//! Nothing of the program runs here.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -174,6 +175,32 @@ fn the_map_names_only_what_there_is() {
         }
     }
     assert!(unknown.is_empty(), "ARCHITECTURE.md names what is not there: {unknown:?}");
+}
+
+#[test]
+fn every_table_of_the_store_stands_on_the_map() {
+    let (map, mut tables) = (read("ARCHITECTURE.md"), 0);
+    for entry in fs::read_dir(root().join("src/store/migrations")).unwrap() {
+        let sql = fs::read_to_string(entry.unwrap().path()).unwrap();
+        for made in sql.split("CREATE TABLE ").skip(1) {
+            let table = made.split([' ', '(']).next().unwrap();
+            assert!(map.contains(&format!("`{table}`")), "ARCHITECTURE.md lacks the table {table}");
+            tables += 1;
+        }
+    }
+    assert!(tables > 30, "{tables} tables");
+}
+
+#[test]
+fn every_kind_of_record_stands_in_the_evidence_format_and_no_other() {
+    let event = read("src/evidence/event.rs");
+    let drafts = event.split("Draft::new(").skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
+    let kinds: BTreeSet<&str> = drafts.filter_map(|rest| rest.split('"').next()).collect();
+    assert!(kinds.len() > 25, "{kinds:?}");
+    let page = read("docs/evidence-format.md");
+    let table = page.split("| kind | fields |").nth(1).unwrap().split("\n\n").next().unwrap();
+    let told = table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    assert_eq!(told.collect::<BTreeSet<_>>(), kinds);
 }
 
 #[test]

@@ -13,14 +13,17 @@ use crate::{
         table::count,
     },
     clock::Clock,
-    jobs::{drop, flood},
+    jobs::{
+        drop::{self, Recorded},
+        flood,
+    },
     model::{
         feed::{Feed, Group},
         id::{FeedId, GroupId},
         settings::Config,
     },
     register::{Kind, remove},
-    store::StoreError,
+    store::{Store, StoreError},
     text,
 };
 
@@ -36,7 +39,7 @@ pub(super) fn run(place: &Place, args: &DropArgs, json: bool, out: &mut dyn Writ
     let register = Register::open(place)?;
     let id = FeedId::new(args.feed.clone());
     let Some(feed) = register.config.feed(&id) else {
-        return record_only(place, &register, &id, &reason, json, out);
+        return record_only(place, &register, &id, (&reason, args.group), json, out);
     };
     let group = left_alone(&register.config, feed);
     let goes = match (group, args.group) {
@@ -44,8 +47,10 @@ pub(super) fn run(place: &Place, args: &DropArgs, json: bool, out: &mut dyn Writ
         (None, _) => None,
         (Some(group), fate) => (fate.map_or_else(|| asked(group), Ok)? == GroupFate::Drop).then_some(&group.id),
     };
-    let edited = remove(register.text(), id.as_str(), goes.map(GroupId::as_str))
-        .map_err(|error| Failure::Mistake(format!("{error}; nothing was written")))?;
+    let edited = remove(register.text(), id.as_str(), goes.map(GroupId::as_str)).map_err(|error| {
+        let keep = if error.is_about_group() { ", and drop the feed with --group keep" } else { "" };
+        Failure::Mistake(format!("{error}{keep}; nothing was written"))
+    })?;
     let was_at = place_of(register.text(), Kind::Feed, id.as_str());
     register.write(&edited)?;
     if !json {
@@ -56,7 +61,9 @@ pub(super) fn run(place: &Place, args: &DropArgs, json: bool, out: &mut dyn Writ
         // What is done is said before anything else can fail.
         out.flush()?;
     }
-    let record = recorded(place, &register, &id, goes, &reason)?;
+    let record = recorded(place, &register, &id, |store| {
+        drop::record(store, &id, goes, &reason, Clock::System.now()).map(Recorded::New)
+    })?;
     if let Some(words) = left_held(place, &register.config, &id)? {
         talk(&words);
     }
@@ -72,9 +79,8 @@ fn left_held(place: &Place, config: &Config, id: &FeedId) -> Result<Option<Strin
     let Some((entries, decides)) = flood::left_by(&store, config, id, Clock::System.now())? else { return Ok(None) };
     let held = count(entries, "entry of it is held", "entries of it are held");
     let whose = decides.map_or_else(String::new, |owner| format!(" {owner} is asked in the next digest;"));
-    Ok(Some(format!(
-        "{held}, and stay so until somebody decides.{whose} sigtrail feeds release {id} --as all|matching|none --owner ..."
-    )))
+    let release = place.command(&format!("feeds release {id} --as all|matching|none --owner ..."));
+    Ok(Some(format!("{held} until somebody decides.{whose} {release}")))
 }
 
 /// The group of which this is the last feed.
@@ -86,11 +92,16 @@ fn left_alone<'c>(config: &'c Config, feed: &Feed) -> Option<&'c Group> {
 
 fn not_alone(config: &Config, feed: &Feed) -> Failure {
     let Some(group) = &feed.group else {
-        return Failure::Mistake(format!("feed `{}` belongs to no group; leave --group away", feed.id));
+        return Failure::Mistake(format!(
+            "feed `{}` belongs to no group; leave --group away; nothing was written",
+            feed.id
+        ));
     };
     let others = config.feeds.iter().filter(|other| other.id != feed.id && other.group.as_ref() == Some(group));
     let others = some_of(others.map(|other| other.id.as_str()));
-    Failure::Mistake(format!("group `{group}` has other feeds: {others}; it can go with the last of them"))
+    Failure::Mistake(format!(
+        "group `{group}` has other feeds: {others}; it can go with the last of them; nothing was written"
+    ))
 }
 
 /// What becomes of a group that loses its last feed: asked on a terminal, else it must have been said.
@@ -128,7 +139,7 @@ fn record_only(
     place: &Place,
     register: &Register<'_>,
     id: &FeedId,
-    reason: &str,
+    (reason, fate): (&str, Option<GroupFate>),
     json: bool,
     out: &mut dyn Write,
 ) -> Result<u8, Failure> {
@@ -141,8 +152,14 @@ fn record_only(
         let known = some_of(register.config.feeds.iter().map(|feed| feed.id.as_str()));
         return Err(Failure::Mistake(format!("no feed `{id}` in feeds.toml; there is {known}")));
     }
-    talk(&format!("feeds.toml has no feed `{id}` any more; only the reason is recorded"));
-    let record = recorded(place, register, id, None, reason)?;
+    if fate == Some(GroupFate::Drop) {
+        let what = format!("feeds.toml has no feed `{id}` any more, so no group can go with it");
+        return Err(Failure::Mistake(format!("{what}; take the group out by hand; nothing was written")));
+    }
+    let record = recorded(place, register, id, |store| drop::record_late(store, id, reason, Clock::System.now()))?;
+    if matches!(record, Some(Recorded::New(_))) {
+        talk(&format!("feeds.toml has no feed `{id}` any more; only the reason is recorded"));
+    }
     say(register, (id, None), record, json, out)
 }
 
@@ -150,18 +167,14 @@ fn is_no_state(failure: &Failure) -> bool {
     matches!(failure, Failure::Fault(crate::jobs::Fault::Store(StoreError::NoState(_))))
 }
 
-/// Records the reason where there is a state; the record's number.
+/// Records the reason where there is a state.
 fn recorded(
     place: &Place,
     register: &Register<'_>,
     id: &FeedId,
-    group: Option<&GroupId>,
-    reason: &str,
-) -> Result<Option<u64>, Failure> {
-    let stored = place
-        .store(Some(&register.config))
-        .and_then(|store| Ok(drop::record(&store, id, group, reason, Clock::System.now())?));
-    match stored {
+    record: impl FnOnce(&Store) -> Result<Recorded, StoreError>,
+) -> Result<Option<Recorded>, Failure> {
+    match place.store(Some(&register.config)).and_then(|store| Ok(record(&store)?)) {
         Ok(record) => Ok(Some(record)),
         Err(failure) if is_no_state(&failure) => Ok(None),
         Err(failure) => {
@@ -177,20 +190,29 @@ fn recorded(
 fn say(
     register: &Register<'_>,
     (id, group): (&FeedId, Option<&GroupId>),
-    record: Option<u64>,
+    recorded: Option<Recorded>,
     json: bool,
     out: &mut dyn Write,
 ) -> Result<u8, Failure> {
+    let record = recorded.map(|(Recorded::New(record) | Recorded::Already(record))| record);
+    let is_new = matches!(recorded, Some(Recorded::New(_)));
     if json {
-        let line = json!({ "feed": id, "dropped_group": group, "file": register.path(), "record": record });
+        let line =
+            json!({ "feed": id, "dropped_group": group, "file": register.path(), "record": record, "new": is_new });
         writeln!(out, "{line}")?;
-    } else if let Some(record) = record {
-        writeln!(out, "recorded as record {record}; what the feed brought stays")?;
     } else {
-        writeln!(out, "there is no state yet, so there is nothing to record the reason in")?;
+        match recorded {
+            Some(Recorded::New(record)) => writeln!(out, "recorded as record {record}; what the feed brought stays")?,
+            Some(Recorded::Already(record)) => {
+                writeln!(out, "recorded already as record {record}; nothing was written")?;
+            }
+            None => writeln!(out, "there is no state yet, so there is nothing to record the reason in")?,
+        }
     }
     out.flush()?;
-    talk(&format!("next: {}", register.next()));
+    if record.is_none() || is_new {
+        talk(&format!("next: {}", register.next()));
+    }
     Ok(0)
 }
 

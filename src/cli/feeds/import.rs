@@ -2,7 +2,7 @@
 //! named by its line; nothing is fetched, and nothing of the list but names and addresses is used.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     fs::File,
     io::{Read as _, Write},
     path::Path,
@@ -22,16 +22,15 @@ use crate::{
         time::Time,
     },
     register::{
-        NewFeed, insert,
+        NewFeed, default_owner, insert,
         opml::{self, List, Outline, Skipped},
+        short_id,
     },
     text,
 };
 
 /// How many outlines are named on standard error; `--json` names them all.
 const MOST_NAMED: usize = 200;
-/// The longest identifier that is made of a name, in bytes; leaves room for a number.
-const LONGEST_ID: usize = 58;
 
 /// What became of an outline.
 enum Fate {
@@ -49,22 +48,23 @@ enum Fate {
 pub(super) fn run(place: &Place, args: &ImportArgs, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
     let register = Register::open(place)?;
     let group = known_group(&register, args.group.as_deref())?;
-    let owner = match &args.owner {
-        Some(owner) => register.known_owner(owner)?,
-        None => register.default_owner(group.as_ref().and_then(|id| register.config.group(id))).0,
+    let (owner, why) = match &args.owner {
+        Some(owner) => (register.known_owner(owner)?, ""),
+        None => default_owner(&register.config, group.as_ref().and_then(|id| register.config.group(id))),
     };
     let List { outlines, skipped, is_cut } = read(&args.file)?;
     if is_cut {
         talk(&format!("{}: the list ends in the middle; what stands before is read", args.file.display()));
     }
-    let mut taking = Taking::of(&register.config, Clock::System.now(), (owner, group));
+    let mut taking = Taking::of(&register, Clock::System.now(), (owner, group));
     let fates: Vec<Fate> = outlines.iter().map(|outline| taking.fate(outline)).collect();
     let new: Vec<NewFeed> = fates
         .iter()
         .filter_map(|fate| if let Fate::New(feed) = fate { Some(feed.as_ref().clone()) } else { None })
         .collect();
     if !new.is_empty() {
-        let text = insert(register.text(), None, &new).map_err(|error| Failure::Mistake(error.to_string()))?;
+        let text = insert(register.text(), None, &new)
+            .map_err(|error| Failure::Mistake(format!("{error}; nothing was written")))?;
         register.write(&text)?;
     }
     if json {
@@ -74,6 +74,7 @@ pub(super) fn run(place: &Place, args: &ImportArgs, json: bool, out: &mut dyn Wr
         writeln!(out, "{}", summary(&register, &fates, &skipped))?;
     }
     out.flush()?;
+    taking.say_what_was_made_up(why);
     if !new.is_empty() {
         talk(&format!("try them: {}", register.command("feeds test ID")));
         talk(&format!("next: {}", register.next()));
@@ -110,15 +111,36 @@ struct Taking<'c> {
     /// Every address with the feed of the register that has it, or the line of the list that had it first.
     addresses: HashMap<Url, Result<FeedId, usize>>,
     ids: HashSet<String>,
+    /// The identifiers that the state knows with their addresses.
+    remembered: HashMap<String, String>,
     /// The last number that was tried behind an identifier.
     numbers: HashMap<String, usize>,
+    /// How many feeds got the owner, because the list names none.
+    ownerless: usize,
+    /// For each feed the owner that the list names, and nobody is.
+    lost_owners: Vec<String>,
+    /// For each feed the group that the list names, and the register does not have.
+    lost_groups: Vec<String>,
 }
 
 impl<'c> Taking<'c> {
-    fn of(config: &'c Config, now: Time, (owner, group): (OwnerId, Option<GroupId>)) -> Self {
+    fn of(register: &'c Register<'_>, now: Time, (owner, group): (OwnerId, Option<GroupId>)) -> Self {
+        let config = &register.config;
         let addresses = config.feeds.iter().map(|feed| (feed.url.clone(), Ok(feed.id.clone()))).collect();
         let ids = config.feeds.iter().map(|feed| feed.id.to_string()).collect();
-        Self { config, now, owner, group, addresses, ids, numbers: HashMap::new() }
+        Self {
+            config,
+            now,
+            owner,
+            group,
+            addresses,
+            ids,
+            remembered: register.remembered(),
+            numbers: HashMap::new(),
+            ownerless: 0,
+            lost_owners: Vec::new(),
+            lost_groups: Vec::new(),
+        }
     }
 
     fn fate(&mut self, outline: &Outline) -> Fate {
@@ -143,45 +165,92 @@ impl<'c> Taking<'c> {
     fn feed(&mut self, outline: &Outline, url: &Url) -> NewFeed {
         let host = url.host_str().unwrap_or_default();
         let name = if outline.name.is_empty() { host.to_owned() } else { outline.name.clone() };
-        let wanted = outline.id.clone().unwrap_or_else(|| slug(&name));
-        let id = self.free_id(if wanted.is_empty() { slug(host) } else { wanted });
-        let group = outline.group.as_deref().map(GroupId::new);
-        let group = group.filter(|group| self.config.group(group).is_some()).or_else(|| self.group.clone());
-        let owner = outline.owner.as_deref().and_then(|owner| self.config.owner(&OwnerId::new(owner)));
-        let owner = owner.filter(|owner| owner.is_living(self.now)).map_or(&self.owner, |owner| &owner.id);
+        let id = match &outline.id {
+            Some(id) if is_plain(id) && self.ids.insert(id.clone()) => id.clone(),
+            Some(id) => self.free_id(id, url),
+            None if slug(&name).is_empty() => self.free_id(&slug(host), url),
+            None => self.free_id(&slug(&name), url),
+        };
         NewFeed {
             id,
             name,
             url: url.to_string(),
-            owner: owner.to_string(),
-            group: group.map(|group| group.to_string()),
+            owner: self.owner_of(outline).to_string(),
+            group: self.group_of(outline).map(|group| group.to_string()),
             heading: Some(outline.folder.clone()).filter(|folder| !folder.is_empty()),
             ..NewFeed::default()
         }
     }
 
-    /// The identifier itself where it is free, else with the first number behind it that is.
-    fn free_id(&mut self, wanted: String) -> String {
-        let fits = wanted.len() <= LONGEST_ID + 6 && wanted.len() == wanted.trim_matches('-').len();
-        if fits && self.ids.insert(wanted.clone()) {
-            return wanted;
+    fn owner_of(&mut self, outline: &Outline) -> OwnerId {
+        let Some(named) = &outline.owner else {
+            self.ownerless += 1;
+            return self.owner.clone();
+        };
+        let known = self.config.owner(&OwnerId::new(named.as_str()));
+        if let Some(owner) = known.filter(|owner| owner.is_living(self.now)) {
+            return owner.id.clone();
         }
-        let base = wanted.get(..wanted.len().min(LONGEST_ID)).unwrap_or("feed").trim_matches('-').to_owned();
-        let base = if base.is_empty() { "feed".to_owned() } else { base };
+        self.lost_owners.push(named.clone());
+        self.owner.clone()
+    }
+
+    fn group_of(&mut self, outline: &Outline) -> Option<GroupId> {
+        let Some(named) = &outline.group else { return self.group.clone() };
+        let group = GroupId::new(named.as_str());
+        if self.config.group(&group).is_some() {
+            return Some(group);
+        }
+        self.lost_groups.push(named.clone());
+        self.group.clone()
+    }
+
+    /// Says who answers for feeds whose owner nobody named, and what the list says that the register cannot take.
+    fn say_what_was_made_up(&self, why: &str) {
+        let owner = &self.owner;
+        for (lost, words) in [
+            (&self.lost_groups, "groups that feeds.toml does not have"),
+            (&self.lost_owners, "owners that nobody in config/owners.toml is"),
+        ] {
+            let names: BTreeSet<&str> = lost.iter().map(String::as_str).collect();
+            if !lost.is_empty() {
+                let feeds = if lost.len() == 1 { "1 feed names" } else { &format!("{} feeds name", lost.len()) };
+                talk(&format!("{feeds} {words}: {}", some_of(names.into_iter())));
+            }
+        }
+        if !why.is_empty() && self.ownerless + self.lost_owners.len() > 0 {
+            talk(&format!("owner: {owner}, {why}; --owner names another"));
+        }
+    }
+
+    /// The identifier itself where it is free, else with the first number behind it that is. One under which the state
+    /// keeps the history of another address is not.
+    fn free_id(&mut self, wanted: &str, url: &Url) -> String {
+        let base = short_id(wanted);
         let number = self.numbers.entry(base.clone()).or_insert(1);
         loop {
             let id = if *number == 1 { base.clone() } else { format!("{base}-{number}") };
             *number += 1;
-            if self.ids.insert(id.clone()) {
+            let is_anothers = self.remembered.get(&id).is_some_and(|known| known != url.as_str());
+            if !is_anothers && self.ids.insert(id.clone()) {
                 return id;
             }
         }
     }
 }
 
-/// The address of an outline for people; nothing where it may hold a password.
+/// Whether an identifier is one as it stands.
+fn is_plain(id: &str) -> bool {
+    id.len() == id.trim_matches('-').len()
+}
+
+/// The address of an outline for people; nothing where it holds a password, or may hold one and cannot be read.
 fn address(outline: &Outline) -> Option<String> {
-    (!outline.url.contains('@')).then(|| text::clean(&outline.url, opml::MAX_URL))
+    let is_open = match Url::parse(&outline.url) {
+        Ok(url) if url.has_host() => url.username().is_empty() && url.password().is_none(),
+        _ => !outline.url.contains('@'),
+    };
+    is_open.then(|| text::clean(&outline.url, opml::MAX_URL))
 }
 
 /// Why an outline was left out, where it is no mere repetition.

@@ -45,25 +45,22 @@ pub(super) fn run(place: &Place, json: bool, out: &mut dyn Write) -> Result<u8, 
     }
     let mut shown = table(&["FEED", "STATE", "SINCE", "LAST ENTRY", "NEXT", "OWNER", "REASON"], width());
     for (feed, row) in feeds {
-        shown.add_row(cells(feed, row, now));
+        shown.add_row(cells(place, feed, row, now));
     }
     write!(out, "{}", rendered(&shown))?;
     writeln!(out, "{}", summary(&config, &by_id))?;
     for (feed, row) in config.feeds.iter().filter_map(|feed| Some((feed, *by_id.get(feed.id.as_str())?))) {
         if let Some(held) = held.get(&row.no) {
             let held = count(*held, "entry is", "entries are");
-            writeln!(
-                out,
-                "{}: {held} held; sigtrail feeds release {} --as all|matching|none --owner ...",
-                feed.id, feed.id
-            )?;
+            let release = place.command(&format!("feeds release {}", feed.id));
+            writeln!(out, "{}: {held} held; {release} --as all|matching|none --owner ...", feed.id)?;
         }
     }
     pending.map_or(Ok(()), |words| writeln!(out, "{words}"))?;
     Ok(0)
 }
 
-fn cells(feed: &Feed, row: Option<&FeedStatus>, now: Time) -> Vec<String> {
+fn cells(place: &Place, feed: &Feed, row: Option<&FeedStatus>, now: Time) -> Vec<String> {
     let zone = TimeZone::system();
     let at = |time: Option<Time>| time.map_or_else(String::new, |time| moment(time, now, &zone));
     let next = row.filter(|row| row.enabled).map(|row| row.next_poll_at);
@@ -74,7 +71,7 @@ fn cells(feed: &Feed, row: Option<&FeedStatus>, now: Time) -> Vec<String> {
         at(row.and_then(|row| row.last_entry_at)),
         at(next),
         feed.owner.to_string(),
-        row.map_or_else(String::new, reason),
+        row.map_or_else(String::new, |row| reason(&place.command("check"), row)),
     ]
 }
 
@@ -86,14 +83,14 @@ pub(super) fn state(feed: &Feed, row: Option<&FeedStatus>) -> &'static str {
     }
 }
 
-fn reason(row: &FeedStatus) -> String {
+fn reason(check: &str, row: &FeedStatus) -> String {
     let trouble = match row.failures_alike {
         _ if row.cause.is_empty() => None,
         0 => Some(line(&row.cause)),
         failures => Some(format!("{}, {}", line(&row.cause), count(failures as usize, "try", "tries"))),
     };
     let move_of_it = match (&row.moved_to, row.moving.as_ref().filter(|moving| moving.asked_at.is_some())) {
-        (_, Some(moving)) => Some(format!("moves to {}: you decide, see `sigtrail check`", moving.to)),
+        (_, Some(moving)) => Some(format!("moves to {}: you decide, see `{check}`", moving.to)),
         (Some(moved_to), None) => Some(format!("moved to {moved_to}")),
         (None, None) => None,
     };
@@ -143,12 +140,12 @@ mod tests {
         let now: Time = "2026-11-20T08:00:00Z".parse().unwrap();
         let why = "its own interval of 1h".to_owned();
         let well = FeedStatus { next_poll_why: why, ..FeedStatus::unpolled(FeedNo(1), FeedId::new("cert"), now) };
-        assert_eq!(reason(&well), "its own interval of 1h");
+        assert_eq!(reason("", &well), "its own interval of 1h");
         let gone = FeedStatus { cause: "not found (404)".to_owned(), failures_alike: 2, ..well.clone() };
-        assert_eq!(reason(&gone), "not found (404), 2 tries; asked again: its own interval of 1h");
+        assert_eq!(reason("", &gone), "not found (404), 2 tries; asked again: its own interval of 1h");
         let moved = FeedStatus { moved_to: Some("https://www.tarn.example/".to_owned()), ..well.clone() };
-        assert_eq!(reason(&moved), "moved to https://www.tarn.example/; asked again: its own interval of 1h");
+        assert_eq!(reason("", &moved), "moved to https://www.tarn.example/; asked again: its own interval of 1h");
         let dropped = FeedStatus { enabled: false, ..well };
-        assert_eq!(reason(&dropped), "");
+        assert_eq!(reason("", &dropped), "");
     }
 }

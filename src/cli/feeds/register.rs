@@ -1,6 +1,6 @@
 //! The register's file on disk, and the one way in which commands change it: judged whole, then written whole.
 
-use std::io::Write as _;
+use std::{collections::HashMap, io::Write as _};
 
 use crate::{
     cli::{
@@ -8,9 +8,9 @@ use crate::{
         place::{Place, become_owner, color_on},
     },
     clock::Clock,
-    config::{self, Problem, Problems, ReplaceError},
+    config::{self, Problem, Problems},
     lock::InstanceLock,
-    model::{feed::Group, id::OwnerId, settings::Config},
+    model::{id::OwnerId, owner::Owner, settings::Config},
     register::{Kind, blocks},
     store,
 };
@@ -27,7 +27,7 @@ pub(super) struct Register<'p> {
 impl<'p> Register<'p> {
     /// Reads it; a configuration with errors is refused, since nobody could tell what an edit does to it.
     pub(super) fn open(place: &'p Place) -> Result<Self, Failure> {
-        let (config, warnings) = config::load(&place.root).map_err(refusal)?;
+        let (config, warnings) = config::load(&place.root).map_err(|problems| refusal(problems, ""))?;
         Ok(Self { place, config, warnings })
     }
 
@@ -44,42 +44,33 @@ impl<'p> Register<'p> {
     /// Writes another text in its place, if `check` has nothing against it; what is only a warning, and new, is said.
     pub(super) fn write(&self, text: &str) -> Result<(), Failure> {
         let judged = config::load_with_feeds(&self.place.root, text, Clock::System.now());
-        let (config, warnings) = judged.map_err(refusal)?;
+        let as_it_would_be = "feeds.toml is shown as it would be, which is not as it is; ";
+        let (config, warnings) = judged.map_err(|problems| refusal(problems, as_it_would_be))?;
         let is_new = |warning: &&Problem| !self.warnings.iter().any(|known| known.message == warning.message);
         let new: Vec<Problem> = warnings.iter().filter(is_new).cloned().collect();
         let mut stderr = std::io::stderr();
         let color = color_on(&stderr);
         // Nobody has to listen.
         let _ = write!(stderr, "{}", config::render(&new, &config.files, color));
-        config::replace(&config::feeds_file(&self.place.root), self.text(), text).map_err(|error| match error {
-            ReplaceError::Changed(_) => Failure::Mistake(error.to_string()),
-            ReplaceError::File { path, error } => Failure::File { path, error },
-        })
+        Ok(config::replace(&config::feeds_file(&self.place.root), self.text(), text)?)
     }
 
-    /// Who answers where nobody is named, and why: the group's owner, the only owner, or the fallback.
-    pub(super) fn default_owner(&self, group: Option<&Group>) -> (OwnerId, &'static str) {
-        match (group, self.config.owners.as_slice()) {
-            (Some(group), _) => (group.owner.clone(), "who answers for the group"),
-            (None, [only]) => (only.id.clone(), "the only owner"),
-            _ => (self.config.fallback.clone(), "the fallback"),
-        }
+    /// The identifiers that the state knows with their addresses, as far as it may be looked into: a feed that was dropped
+    /// keeps its history under its own.
+    pub(super) fn remembered(&self) -> HashMap<String, String> {
+        let store = self.place.store_as_it_is(&self.config);
+        let known = store.and_then(|store| store.read(|read| read.known_feeds()).ok()).unwrap_or_default();
+        known.into_iter().map(|(id, url)| (id.to_string(), url)).collect()
     }
 
     /// The owner of this identifier, or who there is.
     pub(super) fn known_owner(&self, id: &str) -> Result<OwnerId, Failure> {
-        let owner = OwnerId::new(id);
-        if self.config.owner(&owner).is_some() {
-            return Ok(owner);
-        }
-        let known = self.config.owners.iter().map(|owner| owner.id.as_str());
-        Err(Failure::Mistake(format!("no owner `{id}` in config/owners.toml; there is {}", some_of(known))))
+        known_owner(&self.config, id).map(|owner| owner.id.clone())
     }
 
-    /// How the next command is typed: `sigtrail --root DIR feeds test ID`.
+    /// How the next command is typed.
     pub(super) fn command(&self, words: &str) -> String {
-        let root = self.place.root.display().to_string();
-        if root == "." { format!("sigtrail {words}") } else { format!("sigtrail --root {root} {words}") }
+        self.place.command(words)
     }
 
     /// What puts the change in force. As root, this becomes the state's user for good: nothing of root's comes after it.
@@ -95,6 +86,14 @@ impl<'p> Register<'p> {
             _ => format!("nothing runs on this state; the next `{}` takes the change up", self.command("tick")),
         }
     }
+}
+
+/// The owner of this identifier, or who there is.
+pub(super) fn known_owner<'c>(config: &'c Config, id: &str) -> Result<&'c Owner, Failure> {
+    config.owner(&OwnerId::new(id)).ok_or_else(|| {
+        let known = config.owners.iter().map(|owner| owner.id.as_str());
+        Failure::Mistake(format!("no owner `{id}` in config/owners.toml; there is {}", some_of(known)))
+    })
 }
 
 /// The line of a feed's or group's header in a text, from 1.
@@ -124,6 +123,6 @@ pub(super) fn talk(words: &str) {
     let _ = writeln!(std::io::stderr(), "{words}");
 }
 
-fn refusal(problems: Problems) -> Failure {
-    Failure::Configuration(format!("{}nothing was written\n", Failure::from(problems)))
+fn refusal(problems: Problems, which: &str) -> Failure {
+    Failure::Configuration(format!("{}{which}nothing was written\n", Failure::from(problems)))
 }

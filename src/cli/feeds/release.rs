@@ -4,6 +4,7 @@ use std::io::Write;
 
 use serde_json::json;
 
+use super::register::{known_owner, some_of};
 use crate::{
     cli::{args::ReleaseArgs, failure::Failure, place::Place, table::count},
     clock::Clock,
@@ -11,7 +12,7 @@ use crate::{
     model::{
         acknowledgement::Via,
         flood::{Decided, Decision, GivenDecision, NewDecision},
-        id::{FeedId, OwnerId},
+        id::FeedId,
     },
 };
 
@@ -20,14 +21,13 @@ pub fn run(place: &Place, args: &ReleaseArgs, json: bool, out: &mut dyn Write) -
     let config = place.config()?;
     let feed = FeedId::new(args.feed.clone());
     let now = Clock::System.now();
-    let owner = OwnerId::new(args.owner.clone());
-    if !config.owner(&owner).is_some_and(|owner| owner.is_living(now)) {
-        let known: Vec<&str> = config.owners.iter().map(|owner| owner.id.as_str()).collect();
-        return Err(Failure::Mistake(format!(
-            "no living owner `{owner}` in config/owners.toml; there is {}",
-            known.join(", ")
-        )));
+    let owner = known_owner(&config, &args.owner)?;
+    if !owner.is_living(now) {
+        let living = config.owners.iter().filter(|owner| owner.is_living(now)).map(|owner| owner.id.as_str());
+        let what = format!("`{}` has left, as config/owners.toml says; there is {}", owner.id, some_of(living));
+        return Err(Failure::Mistake(what));
     }
+    let owner = owner.id.clone();
     let Some(decision) = Decision::parse(&args.decision) else {
         let words: Vec<&str> = Decision::ALL.iter().map(|(word, _)| *word).collect();
         return Err(Failure::Mistake(format!("no decision `{}`; there is {}", args.decision, words.join(", "))));
@@ -35,22 +35,22 @@ pub fn run(place: &Place, args: &ReleaseArgs, json: bool, out: &mut dyn Write) -
     let store = place.store(Some(&config))?;
     let Some(row) = store.read(|read| read.newest_flood(&feed))? else {
         if config.feed(&feed).is_none() {
-            let what = format!("no feed `{feed}` in feeds.toml; `sigtrail feeds` lists them");
+            let what = format!("no feed `{feed}` in feeds.toml; `{}` lists them", place.command("feeds"));
             return Err(Failure::Mistake(what));
         }
         return Err(Failure::Mistake(format!("nothing of {feed} is held")));
     };
     let new = NewDecision { flood: row.no, decision, owner, digest: None, seen: None, via: Via::Shell };
     match flood::decide(&store, &new, now)? {
-        Some(Decided::New(given)) => told(&feed, &given, false, json, out),
-        Some(Decided::Already(given)) => told(&feed, &given, true, json, out),
+        Some(Decided::New(given)) => told(place, (&feed, &given), false, json, out),
+        Some(Decided::Already(given)) => told(place, (&feed, &given), true, json, out),
         Some(Decided::Grown { .. }) | None => Err(Failure::Mistake(format!("nothing of {feed} is held"))),
     }
 }
 
 fn told(
-    feed: &FeedId,
-    given: &GivenDecision,
+    place: &Place,
+    (feed, given): (&FeedId, &GivenDecision),
     is_earlier: bool,
     json: bool,
     out: &mut dyn Write,
@@ -73,8 +73,9 @@ fn told(
     } else {
         writeln!(
             out,
-            "Recorded as record {}: {word} of {entries} of {feed}. The daemon, or the next `sigtrail tick`, carries it out.",
-            given.record
+            "Recorded as record {}: {word} of {entries} of {feed}. The daemon, or the next `{}`, carries it out.",
+            given.record,
+            place.command("tick")
         )?;
     }
     Ok(0)

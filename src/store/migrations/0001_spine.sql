@@ -48,7 +48,9 @@ CREATE TABLE feed_state (
     moved_at      INTEGER,
     move_told     INTEGER,
     -- The days on which it brought new entries: the last one and a bit for each of the 447 before it.
-    active        BLOB
+    active        BLOB,
+    -- The record that says why it was dropped, as long as no configuration has it again.
+    drop_record   INTEGER
 ) STRICT;
 CREATE INDEX feed_due ON feed_state (next_poll_at) WHERE enabled = 1;
 

@@ -2,16 +2,20 @@
 
 use serde_json::{Value, json};
 
-use super::block::block;
 use crate::{
     jobs::probe::{Known, Probed, Reading},
-    model::{feed::FeedState, id::OwnerId, settings::Config, stack::TagKind, time::Time},
+    model::{
+        feed::{FeedState, FeedStatus},
+        id::OwnerId,
+        stack::TagKind,
+        time::Time,
+    },
     outlook::{Dates, Outlook, Shown},
     route::Fate,
 };
 
 /// One JSON object without a line end: what `feeds test --json` prints.
-pub(super) fn json_line(probed: &Probed, config: &Config, now: Time) -> Value {
+pub(super) fn json_line(probed: &Probed, standing: Option<&FeedStatus>, now: Time) -> Value {
     let trouble = probed.trouble().filter(|_| !probed.is_good());
     let tries = probed.tries.iter().map(
         |one| json!({ "url": one.url.as_str(), "found_by": one.how.as_str(), "state": one.state.as_str(), "said": one.said }),
@@ -26,7 +30,7 @@ pub(super) fn json_line(probed: &Probed, config: &Config, now: Time) -> Value {
         "state": trouble.map_or(FeedState::Ok, |one| one.state).as_str(), "error": trouble.map(|one| &one.said),
         "tries": tries.collect::<Vec<_>>(), "also": also.collect::<Vec<_>>(),
         "feed": (probed.known == Known::Configured).then_some(&probed.feed.id), "catalogue": catalogue,
-        "toml": block(probed, config),
+        "toml": probed.block(), "standing": standing.map(stands),
     });
     let more = probed.reading.as_ref().zip(probed.outlook.as_ref());
     if let (Value::Object(line), Some((reading, outlook))) = (&mut line, more) {
@@ -40,6 +44,15 @@ pub(super) fn json_line(probed: &Probed, config: &Config, now: Time) -> Value {
     line
 }
 
+/// How a feed that is polled stands.
+fn stands(row: &FeedStatus) -> Value {
+    json!({
+        "state": row.state.as_str(), "since": format!("{:.0}", row.since), "cause": row.cause,
+        "next_poll_at": row.enabled.then(|| format!("{:.0}", row.next_poll_at)), "next_poll_why": row.next_poll_why,
+        "moved_to": row.moved_to,
+    })
+}
+
 fn read(reading: &Reading) -> Value {
     let seconds = |span: Option<jiff::SignedDuration>| span.map(|span| span.as_secs());
     let document = &reading.document;
@@ -49,7 +62,9 @@ fn read(reading: &Reading) -> Value {
         "wire_bytes": reading.wire_bytes, "format": document.format.as_str(), "title": document.title,
         "partial": document.partial, "warnings": document.warnings,
         "etag": reading.validators.etag.is_some(), "last_modified": reading.validators.last_modified.is_some(),
-        "max_age_seconds": seconds(reading.hints.max_age), "retry_after_seconds": seconds(reading.hints.retry_after),
+        "max_age_seconds": seconds(reading.hints.max_age), "expires_seconds": seconds(reading.hints.expires),
+        "skip_hours": document.hints.wishes.skip_hours, "skip_days": document.hints.wishes.skip_days,
+        "retry_after_seconds": seconds(reading.hints.retry_after),
         "ttl_seconds": seconds(reading.ttl()),
     })
 }

@@ -4,12 +4,16 @@ use std::fmt::Write as _;
 
 use jiff::{SignedDuration, tz::TimeZone};
 
-use super::block::block;
 use crate::{
     cli::table::{count, moment, stretch},
     discover::How,
     jobs::probe::{Known, Probed, Reading},
-    model::{entry::Format, id::OwnerId, settings::Config, time::Time},
+    model::{
+        entry::Format,
+        feed::{FeedStatus, Wishes},
+        id::OwnerId,
+        time::Time,
+    },
     outlook::{Outlook, Shown, in_words},
     route::Fate,
 };
@@ -22,7 +26,7 @@ const LONGEST_TITLE: usize = 70;
 const LONGEST_WISH: SignedDuration = SignedDuration::from_hours(24);
 
 /// The report.
-pub(super) fn report(probed: &Probed, config: &Config, now: Time) -> String {
+pub(super) fn report(probed: &Probed, standing: Option<&FeedStatus>, now: Time) -> String {
     let mut out = Lines(String::new());
     if !probed.is_good() {
         let said = probed.trouble().map_or("nothing was asked", |one| &one.said);
@@ -46,6 +50,9 @@ pub(super) fn report(probed: &Probed, config: &Config, now: Time) -> String {
         }
         meaning(&mut out, probed, outlook, now);
     }
+    if let Some(row) = standing {
+        stands(&mut out, probed, row, now);
+    }
     match probed.known {
         Known::Configured if !probed.is_configured => {
             out.line("in file", &format!("feeds.toml has it as `{}`", probed.feed.id));
@@ -55,7 +62,7 @@ pub(super) fn report(probed: &Probed, config: &Config, now: Time) -> String {
         }
         Known::Configured | Known::Nowhere => {}
     }
-    if let Some(block) = block(probed, config) {
+    if let Some(block) = probed.block() {
         let _ = write!(out.0, "\nwrite into feeds.toml:\n\n{block}");
     }
     out.0
@@ -119,6 +126,21 @@ fn found(out: &mut Lines, probed: &Probed, reading: &Reading) {
     }
 }
 
+/// How the polls of the feed stand, and where it moved to.
+fn stands(out: &mut Lines, probed: &Probed, row: &FeedStatus, now: Time) {
+    let at = |time| moment(time, now, &TimeZone::system());
+    let cause = if row.cause.is_empty() { String::new() } else { format!(": {}", row.cause) };
+    let next = if row.enabled {
+        format!("next poll {}, {}", at(row.next_poll_at), row.next_poll_why)
+    } else {
+        "not polled".to_owned()
+    };
+    out.line("polls", &format!("{} since {}{cause}; {next}", row.state.as_str(), at(row.since)));
+    if let Some(moved_to) = &row.moved_to {
+        out.line("moved", &format!("asked at {moved_to}; feeds.toml says {}", probed.feed.url));
+    }
+}
+
 fn document(out: &mut Lines, probed: &Probed, reading: &Reading, outlook: &Outlook) {
     if reading.is_redirected() {
         let words = if reading.moved_permanently {
@@ -155,7 +177,10 @@ fn document(out: &mut Lines, probed: &Probed, reading: &Reading, outlook: &Outlo
 /// What the publisher gives and wishes, and what that costs.
 fn manners(out: &mut Lines, probed: &Probed, reading: &Reading) {
     let every = probed.feed.every;
-    let wishes = [(reading.hints.max_age, "max-age"), (reading.ttl(), "ttl")];
+    let hints = &reading.hints;
+    // `Expires` counts where there is no `max-age` (RFC 9111 section 5.3).
+    let fresh = if hints.max_age.is_some() { (hints.max_age, "max-age") } else { (hints.expires, "Expires") };
+    let wishes = [fresh, (reading.ttl(), "ttl")];
     let wishes: Vec<(SignedDuration, &str)> =
         wishes.into_iter().filter_map(|(wish, name)| Some((wish.filter(|wish| *wish > every)?, name))).collect();
     let longest = wishes.iter().map(|(wish, _)| *wish).max().unwrap_or(every);
@@ -170,6 +195,21 @@ fn manners(out: &mut Lines, probed: &Probed, reading: &Reading) {
         let wishes: Vec<String> = wishes.iter().map(|(wish, name)| format!("{} ({name})", in_words(*wish))).collect();
         out.line("wishes", &format!("the publisher asks for {} between two polls, {kept}", wishes.join(" and ")));
     }
+    let skipped = skipped(&reading.document.hints.wishes);
+    if !skipped.is_empty() {
+        out.line("skips", &format!("the publisher does not want to be asked {skipped} (GMT)"));
+    }
+}
+
+/// `at 0, 1, 2 o'clock and on Saturday, Sunday`
+fn skipped(wishes: &Wishes) -> String {
+    const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+    let hours: Vec<String> = wishes.skip_hours.iter().map(ToString::to_string).collect();
+    let day = |number: &u8| DAYS.get(usize::from(*number).checked_sub(1)?).copied();
+    let days: Vec<&str> = wishes.skip_days.iter().filter_map(day).collect();
+    let hours = (!hours.is_empty()).then(|| format!("at {} o'clock", hours.join(", ")));
+    let days = (!days.is_empty()).then(|| format!("on {}", days.join(", ")));
+    hours.into_iter().chain(days).collect::<Vec<_>>().join(" and ")
 }
 
 /// What the validators of a document save when it is asked for at this interval.
