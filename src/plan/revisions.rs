@@ -185,7 +185,7 @@ mod tests {
     fn what_an_owner_was_told_of_a_story_is_looked_up_once_for_a_document() {
         let config = route::tests::config();
         let feed = Feed { unmatched: Unmatched::Owner, ..config.feeds[0].clone() };
-        let (before, now) = (entries("A flaw."), entries("A flaw. It is being exploited in the wild."));
+        let (before, now) = (entries("A flaw."), entries("A flaw. It is actively exploited."));
         let known = known(&before);
         let judge = |entry: &Entry| Judged {
             fingerprint: fingerprint(entry),
