@@ -187,11 +187,14 @@ fn with_plain_hyphens(text: &str) -> Cow<'_, str> {
 /// How many bytes are looked at together: a loop of known length without a way out, which becomes one of vectors.
 const STRIDE: usize = 64;
 
+/// Whether a letter is followed by what may stand behind an identifier's head.
+#[expect(clippy::needless_bitwise_bool, reason = "without a branch, the loop over it becomes one of vectors")]
+fn is_turn((letter, next): (&u8, &u8)) -> bool {
+    letter.is_ascii_alphabetic() & ((*next == b'-') | (*next == b'#') | (*next == b':') | next.is_ascii_digit())
+}
+
 /// The place at or after `from` of the next letter that is followed by what may stand behind an identifier's head.
 fn next_turn(bytes: &[u8], from: usize) -> Option<usize> {
-    let is_turn = |(letter, next): (&u8, &u8)| {
-        letter.is_ascii_alphabetic() & ((*next == b'-') | (*next == b'#') | (*next == b':') | next.is_ascii_digit())
-    };
     let mut at = from;
     loop {
         let (letters, nexts) = (bytes.get(at..)?, bytes.get(at + 1..)?);

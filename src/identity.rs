@@ -308,10 +308,9 @@ impl Fields {
 
 /// Leaves one space behind each word and none before the first.
 fn one_space_between(line: &mut Vec<u8>) {
-    let is_double = |(one, next): (&u8, &u8)| (*one == b' ') & (*next == b' ');
-    if line.first() == Some(&b' ')
-        || line.iter().zip(line.iter().skip(1)).map(is_double).fold(false, |any, one| any | one)
-    {
+    let is_double = |(one, next): (&u8, &u8)| [*one, *next] == *b"  ";
+    let has_double = line.iter().zip(line.iter().skip(1)).map(is_double).fold(false, |any, one| any | one);
+    if has_double || line.first() == Some(&b' ') {
         line.dedup_by(|next, one| is_double((one, next)));
         if line.first() == Some(&b' ') {
             line.remove(0);
@@ -325,9 +324,9 @@ fn one_space_between(line: &mut Vec<u8>) {
 /// The keys of an item that set it apart from others of its id.
 #[derive(Debug, Clone)]
 struct Extended {
-    by_link: Option<Key>,
-    by_title: Option<Key>,
-    by_content: Key,
+    link: Option<Key>,
+    title: Option<Key>,
+    content: Key,
 }
 
 /// An item of the document with every key that it may have.
@@ -381,23 +380,23 @@ impl<'e> Item<'e> {
             fields.0.update(self.plain.0);
             fields.0.update(self.content);
             Extended {
-                by_link: self.link.as_deref().filter(|_| has_guid).map(|link| extend("and-link", link)),
-                by_title: self.title.as_deref().map(|title| extend("and-title", title)),
-                by_content: fields.key(),
+                link: self.link.as_deref().filter(|_| has_guid).map(|link| extend("and-link", link)),
+                title: self.title.as_deref().map(|title| extend("and-title", title)),
+                content: fields.key(),
             }
         })
     }
 
     fn by_link(&self) -> Option<Key> {
-        self.extended().by_link
+        self.extended().link
     }
 
     fn by_title(&self) -> Option<Key> {
-        self.extended().by_title
+        self.extended().title
     }
 
     fn by_content(&self) -> Key {
-        self.extended().by_content
+        self.extended().content
     }
 
     /// Its extended keys, the one that survives most edits first.

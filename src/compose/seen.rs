@@ -44,17 +44,17 @@ pub(super) fn seen(content: &DigestContent) -> usize {
 pub(super) fn feeds_seen(content: &DigestContent) -> Option<String> {
     let (total, seen) = (content.feeds_total, seen(content));
     let were = |n: usize| if n == 1 { "was" } else { "were" };
-    let mut words = format!("{} of {} {} seen.", grouped(seen as u64), count(total, "feed", "feeds"), were(seen));
+    let mut said = vec![format!("{} of {} {} seen.", grouped(seen as u64), count(total, "feed", "feeds"), were(seen))];
     let Unasked { cut_off, no_network_since, new } = content.unasked;
     if cut_off > 0 {
         let feeds = count(cut_off, "feed", "feeds");
-        words += &match no_network_since {
-            Some(at) => format!(" No network since {}: {feeds} could not be asked.", since(at, content)),
-            None => format!(" {feeds} could not be asked at the last try: this machine had no network."),
-        };
+        said.push(match no_network_since {
+            Some(at) => format!("No network since {}: {feeds} could not be asked.", since(at, content)),
+            None => format!("{feeds} could not be asked at the last try: this machine had no network."),
+        });
     }
     if new > 0 {
-        words += &format!(" {} {} not asked yet.", count(new, "feed", "feeds"), were(new));
+        said.push(format!("{} {} not asked yet.", count(new, "feed", "feeds"), were(new)));
     }
-    (total > 0).then_some(words)
+    (total > 0).then(|| said.join(" "))
 }

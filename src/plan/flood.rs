@@ -109,7 +109,7 @@ impl EntryPlan {
         self.fate == Fate::Assigned && flood::must_go_out(&self.judged.tags, self.judged.marks)
     }
 
-    fn end_at(&mut self, fate: Fate) {
+    pub(super) fn end_at(&mut self, fate: Fate) {
         self.fate = fate;
         self.assigned.clear();
         self.withheld.clear();

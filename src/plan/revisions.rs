@@ -39,10 +39,10 @@ pub struct Revised {
     pub news: Option<News>,
     /// Whether it stays in the baseline.
     pub stays_baseline: bool,
-    /// Whether it was of the baseline and is not any more.
-    pub leaves_baseline: bool,
     /// Whether it is about what it was about before.
     pub is_same_subject: bool,
+    /// Whether it was of the baseline and is not any more.
+    pub leaves_baseline: bool,
 }
 
 /// A change that is told again to whom it is new.
@@ -85,9 +85,9 @@ pub(super) fn revised<E>(
     let is_same_subject = story::is_same_subject(&story::keys(said, &identity::fingerprint(said)), &judged.story);
     let stays_baseline = before.is_baseline && !change.is_worse();
     let is_news = change.is_material() && !stays_baseline;
-    let leaves_baseline = before.is_baseline && !stays_baseline;
     let news = is_news.then(|| News { entry, story: before.story, change: change.clone() });
-    Ok(Some(Revised { change, news, stays_baseline, leaves_baseline, is_same_subject }))
+    let leaves_baseline = before.is_baseline && !stays_baseline;
+    Ok(Some(Revised { change, news, stays_baseline, is_same_subject, leaves_baseline }))
 }
 
 /// The version that an entry is with these findings.
@@ -95,12 +95,16 @@ pub(super) fn version(entry: &Entry, judged: &Judged) -> Version {
     Version { entry: entry.clone(), marks: judged.marks, tags: judged.tags.clone() }
 }
 
-/// Puts into every plan whom the change is told to, and how. What nearly everything has at once is no news to those
-/// who know it.
+/// Puts into every plan whom the change is told to, and how. What nearly everything has at once is no news, and takes
+/// nothing out of the baseline.
 pub(super) fn tell<E>(config: &Config, plans: &mut [EntryPlan], total: usize, heard: Hearing<'_, E>) -> Result<(), E> {
     let edits = mass_edits(plans, total);
     let mut ear = Ear { ask: heard, heard: BTreeMap::new() };
     for plan in plans {
+        if plan.left_baseline && plan.change.as_ref().is_some_and(|change| !change.clone().without(&edits).is_worse()) {
+            plan.stay_in_baseline();
+            continue;
+        }
         let Some(mut news) = plan.news.take() else { continue };
         news.change = news.change.without(&edits);
         if !news.change.is_material() {
@@ -133,6 +137,11 @@ fn mass_edits(plans: &[EntryPlan], total: usize) -> Vec<Kind> {
 }
 
 impl EntryPlan {
+    fn stay_in_baseline(&mut self) {
+        self.end_at(Fate::Baseline);
+        self.left_baseline = false;
+    }
+
     /// The sentence that tells this owner of the change once more.
     pub fn update_for(&self, owner: &OwnerId) -> Option<&str> {
         self.updates.iter().find_map(|(told, sentence)| (told == owner).then_some(sentence.as_str()))

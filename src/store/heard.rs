@@ -9,7 +9,10 @@ use super::{
 };
 use crate::{
     change::{Heard, Version},
-    model::id::{DigestNo, EntryNo, OwnerId, StoryNo},
+    model::{
+        entry::Entry,
+        id::{DigestNo, EntryNo, OwnerId, StoryNo},
+    },
 };
 
 /// How many entries of a story are read to the letter; of the others only marks and tags count.
@@ -109,10 +112,9 @@ impl Read<'_> {
         let row = self.tx.prepare_cached(&sql)?.query_row(params![entry.0, revision], entry_row)?;
         let mut version = self.version(row)?;
         let most = if with_texts { MAX_TEXT } else { 0 };
-        for text in [&mut version.entry.title, &mut version.entry.summary, &mut version.entry.body] {
-            if let Some(text) = text {
-                text.truncate(text.floor_char_boundary(most));
-            }
+        let Entry { title, summary, body, .. } = &mut version.entry;
+        for text in [title, summary, body].into_iter().flatten() {
+            text.truncate(text.floor_char_boundary(most));
         }
         Ok(version)
     }

@@ -228,6 +228,14 @@ fn a_page_of_old_entries_that_is_edited_as_a_whole_is_no_news() {
     world.answer("cert", Answer::ok(advisories(30, "Text. CVSS score: 9.8.")));
     world.wait(HOUR * 2);
     let report = world.tick();
+    assert_eq!(
+        report.poll.sum(|applied| applied.baseline),
+        27,
+        "a score in every entry at once is how they are written"
+    );
+    world.answer("cert", Answer::ok(advisories(30, "Text. It is actively exploited.")));
+    world.wait(HOUR * 2);
+    let report = world.tick();
     assert_eq!(report.poll.sum(|applied| applied.assigned), 30, "what became worse is news");
 }
 

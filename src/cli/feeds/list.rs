@@ -40,7 +40,9 @@ pub(super) fn run(place: &Place, json: bool, out: &mut dyn Write) -> Result<u8, 
             let held = row.and_then(|row| held.get(&row.no)).copied().unwrap_or(0);
             writeln!(out, "{}", json_line(feed, row, (entries, held)))?;
         }
-        pending.iter().for_each(|words| talk(words));
+        if let Some(words) = pending {
+            talk(&words);
+        }
         return Ok(0);
     }
     let mut shown = table(&["FEED", "STATE", "SINCE", "LAST ENTRY", "NEXT", "OWNER", "REASON"], width());
