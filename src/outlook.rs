@@ -86,7 +86,7 @@ pub struct Reached {
 /// An entry that is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
-    /// Its title; where it has none, what it says in short.
+    /// Its title; where it has none, the beginning of its text.
     pub title: Option<String>,
     /// Its link.
     pub link: Option<String>,
@@ -211,7 +211,7 @@ fn name(config: &Config, tag: &Tag) -> String {
 
 fn shown(config: &Config, entry: &Entry, tags: &[Tag], judgement: Judgement) -> Shown {
     Shown {
-        title: entry.title.clone().or_else(|| entry.summary.clone()),
+        title: entry.heading(),
         link: entry.link.clone(),
         date: date(entry),
         tags: tags.iter().map(|tag| name(config, tag)).collect(),

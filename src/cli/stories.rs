@@ -127,7 +127,7 @@ fn cells(shown: &Shown, seen: &str) -> Vec<String> {
         .iter()
         .map(|one| one.answer.as_ref().map_or("open", |answer| answer.disposition.as_str()))
         .collect();
-    let title = shown.row.title().unwrap_or("(no title)").to_owned();
+    let title = shown.row.heading().unwrap_or_else(|| "(no title)".to_owned());
     vec![shown.row.no.to_string(), seen.to_owned(), title, tags.join(", "), owners.join(", "), answers.join(", ")]
 }
 

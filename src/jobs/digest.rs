@@ -64,6 +64,10 @@ pub struct DigestReport {
 /// first poll that failed by chance is no reason for a mail.
 const FIRST_TROUBLE: SignedDuration = SignedDuration::from_hours(24);
 
+/// After how long a flood that nobody decides about is a reason for a digest again: a week, less what two digests of the same
+/// hour may lie apart by a change of the clocks.
+const FLOOD_AGAIN: SignedDuration = SignedDuration::from_hours(7 * 24 - 2);
+
 /// What goes into a digest, with what has to be marked as told.
 struct Gathered {
     content: DigestContent,
@@ -205,9 +209,10 @@ impl Gathered {
             return Ok(true);
         }
         if !self.floods.is_empty() {
-            // A digest that goes out for another reason tells of it again; for its own sake it is told of once.
+            // A digest that goes out for another reason tells of it again; for its own sake it is told of once a week.
             let told = read.floods_told(&owner.id)?;
-            if self.floods.iter().any(|flood| !told.contains(flood)) {
+            let last_told = |flood| told.iter().find_map(|(no, at)| (no == flood).then_some(*at));
+            if self.floods.iter().any(|flood| last_told(flood).is_none_or(|at| now.duration_since(at) >= FLOOD_AGAIN)) {
                 return Ok(true);
             }
         }

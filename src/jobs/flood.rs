@@ -1,5 +1,7 @@
 //! Floods: hold what a feed pours out, tell its owner, record the decision, and release what was held in small steps.
 
+use url::Url;
+
 use super::{
     Context, Fault,
     story::{feed_label, feed_name},
@@ -8,7 +10,7 @@ use crate::{
     model::{
         feed::{Feed, FeedStatus, Tlp, Unmatched},
         flood::{Decided, Decision, FloodPage, HeldFlood, NewDecision},
-        id::{DigestNo, FloodNo},
+        id::{DigestNo, FeedId, FloodNo, OwnerId},
         owner::Owner,
         settings::Config,
         stack::{Marks, Tag},
@@ -54,14 +56,27 @@ pub(super) fn to_decide(
     owner: &Owner,
     now: Time,
 ) -> Result<Vec<FloodRow>, StoreError> {
-    let mut floods = read.open_floods()?;
-    // A feed that was dropped has no owner; what it left waits until it is back.
-    floods.retain(|flood| {
-        let feed = config.feed(&flood.feed);
-        let receiver = feed.and_then(|feed| route::stand_in(config, &feed.owner, feed.tlp, now));
-        receiver.is_some_and(|receiver| receiver == owner.id)
-    });
+    let mut floods = Vec::new();
+    for flood in read.open_floods()? {
+        let meant = config.feed(&flood.feed).map_or(&config.fallback, |feed| &feed.owner);
+        if route::stand_in(config, meant, feed_label(config, read, &flood.feed)?, now).as_ref() == Some(&owner.id) {
+            floods.push(flood);
+        }
+    }
     Ok(floods)
+}
+
+/// How many entries of a feed wait for a decision and who decides once nobody has the feed any more; `None`: none wait.
+pub fn left_by(
+    store: &Store,
+    config: &Config,
+    feed: &FeedId,
+    now: Time,
+) -> Result<Option<(usize, Option<OwnerId>)>, StoreError> {
+    store.read(|read| {
+        let Some(flood) = read.newest_flood(feed)?.filter(|flood| flood.decided.is_none()) else { return Ok(None) };
+        Ok(Some((flood.entries, route::stand_in(config, &config.fallback, read.feed_label(feed)?, now))))
+    })
 }
 
 /// A flood as the digest tells of it; `link` leads to the page of the digest.
@@ -132,11 +147,11 @@ pub fn decide(store: &Store, new: &NewDecision, now: Time) -> Result<Option<Deci
 pub fn release_due(context: &Context) -> Result<usize, Fault> {
     let mut total = 0;
     for flood in context.store.read(|read| read.floods_to_release())? {
-        let Some(feed) = context.config.feed(&flood.feed) else { continue };
+        let Some(feed) = context.store.read(|read| feed_of(&context.config, read, &flood))? else { continue };
         let Some(decision) = flood.decided.as_ref().map(|given| given.decision) else { continue };
         while !context.stop.is_asked() {
             let now = context.now();
-            let count = context.store.write(|write| release_some(context, write, (&flood, feed, decision), now))?;
+            let count = context.store.write(|write| release_some(context, write, (&flood, &feed, decision), now))?;
             context.pulse.beat();
             if count == 0 {
                 break;
@@ -145,6 +160,31 @@ pub fn release_due(context: &Context) -> Result<usize, Fault> {
         }
     }
     Ok(total)
+}
+
+/// The feed of a flood. What one that was dropped left is the fallback owner's, under the label that it had.
+fn feed_of(config: &Config, read: &Read<'_>, flood: &FloodRow) -> Result<Option<Feed>, StoreError> {
+    if let Some(feed) = config.feed(&flood.feed) {
+        return Ok(Some(feed.clone()));
+    }
+    let address = read.feed_address(flood.feed_no)?;
+    let Some(url) = address.and_then(|address| Url::parse(&address).ok()) else { return Ok(None) };
+    Ok(Some(Feed {
+        id: flood.feed.clone(),
+        name: flood.feed.to_string(),
+        url,
+        owner: config.fallback.clone(),
+        group: None,
+        every: config.fetch.every,
+        every_stated: false,
+        a_im: false,
+        expect: None,
+        unmatched: Unmatched::List,
+        baseline: 0,
+        tlp: read.feed_label(&flood.feed)?,
+        topics: Vec::new(),
+        enabled: false,
+    }))
 }
 
 fn release_some(

@@ -4,6 +4,7 @@
 use jiff::SignedDuration;
 
 use crate::{
+    compose::words::count,
     health,
     model::{
         feed::{FeedState, FeedStatus},
@@ -44,6 +45,8 @@ pub enum Reason {
     FeedSuspicious,
     /// A feed is silent for too long.
     FeedStale,
+    /// Entries of a flood wait for a decision.
+    Held,
     /// A feed moves, and nobody has said yet whether that is right.
     MoveAsked,
     /// A mail waits for longer than it should.
@@ -56,7 +59,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason with its name.
-    pub const ALL: [(&'static str, Reason); 14] = [
+    pub const ALL: [(&'static str, Reason); 15] = [
         ("nothing-polled", Reason::NothingPolled),
         ("no-network", Reason::NoNetwork),
         ("configuration-not-in-force", Reason::ConfigurationNotInForce),
@@ -67,6 +70,7 @@ impl Reason {
         ("feed-throttled", Reason::FeedThrottled),
         ("feed-suspicious", Reason::FeedSuspicious),
         ("feed-stale", Reason::FeedStale),
+        ("held", Reason::Held),
         ("move-asked", Reason::MoveAsked),
         ("delivery-waiting", Reason::DeliveryWaiting),
         ("delivery-given-up", Reason::DeliveryGivenUp),
@@ -135,6 +139,7 @@ pub fn status(read: &Read<'_>, config: &Config, now: Time) -> Result<Status, Sto
     attention.extend(feeds.iter().filter_map(|feed| move_asked(config, feed)));
     attention.extend(nothing_polled(&feeds, last_poll_at, now));
     attention.extend(no_network(read.network_lost_at()?, &feeds));
+    attention.extend(held(read)?);
     attention.extend(deliveries(read, now)?);
     attention.extend(checkpoint(read, now)?);
     attention.sort_by(|a, b| (a.reason, &a.subject).cmp(&(b.reason, &b.subject)));
@@ -168,6 +173,20 @@ fn nothing_polled(feeds: &[FeedStatus], last_poll_at: Option<Time>, now: Time) -
         text: "Feeds are due and nobody polls them. Start the service: `systemctl start sigtrail`, or `sigtrail run`."
             .to_owned(),
     })
+}
+
+fn held(read: &Read<'_>) -> Result<Vec<Attention>, StoreError> {
+    let held = read.open_floods()?.into_iter().map(|flood| Attention {
+        reason: Reason::Held,
+        text: format!(
+            "{} for a decision: the link is in the digest, or `sigtrail feeds release {} --as all|matching|none --owner ...`.",
+            count(flood.entries, "entry of it waits", "entries of it wait"),
+            flood.feed
+        ),
+        subject: flood.feed.to_string(),
+        since: flood.at,
+    });
+    Ok(held.collect())
 }
 
 /// A time without a network, for as long as no poll ended it.

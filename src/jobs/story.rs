@@ -74,7 +74,7 @@ impl SeenStory {
         }
         let tags = named_tags(config, owner, all_tags(read, &named)?);
         Ok(SeenStory {
-            title: brought.and_then(|entry| entry.title.clone()).unwrap_or_else(|| "(no title)".to_owned()),
+            title: brought.and_then(|entry| entry.heading()).unwrap_or_else(|| "(no title)".to_owned()),
             link: brought.and_then(|entry| entry.link.clone()),
             summary: brought.and_then(|entry| entry.summary.clone().or_else(|| entry.body.clone())),
             cves: cves(&text),

@@ -79,6 +79,39 @@ pub struct Entry {
     pub exploited: bool,
 }
 
+/// The longest heading that is made of a text, in characters.
+const MAX_HEADING: usize = 100;
+
+impl Entry {
+    /// What stands where a title is needed.
+    pub fn heading(&self) -> Option<String> {
+        heading(self.title.as_deref(), self.summary.as_deref().or(self.body.as_deref()))
+    }
+}
+
+/// What stands where a title is needed: the title, else the beginning of the text. It is shown, and never stored as the
+/// title.
+pub fn heading(title: Option<&str>, text: Option<&str>) -> Option<String> {
+    if let Some(title) = title.filter(|title| !title.trim().is_empty()) {
+        return Some(title.to_owned());
+    }
+    let mut short = String::new();
+    let mut length = 0;
+    for word in text?.split_whitespace() {
+        let longer = length + word.chars().count() + usize::from(length > 0);
+        if longer > MAX_HEADING && length > 0 {
+            short.push_str(" ...");
+            break;
+        }
+        if length > 0 {
+            short.push(' ');
+        }
+        short.extend(word.chars().take(MAX_HEADING));
+        length = longer;
+    }
+    (!short.is_empty()).then_some(short)
+}
+
 /// What a feed says of itself that touches how often to ask.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DocumentHints {
@@ -101,4 +134,19 @@ pub struct Document {
     pub partial: bool,
     /// What it says of its own rhythm.
     pub hints: DocumentHints,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_HEADING, heading};
+
+    #[test]
+    fn a_heading_is_the_title_or_the_beginning_of_the_text() {
+        assert_eq!(heading(Some("Flaw"), Some("Text")).as_deref(), Some("Flaw"));
+        assert_eq!(heading(Some(" "), Some("A  flaw\nin libmarrow.")).as_deref(), Some("A flaw in libmarrow."));
+        assert_eq!((heading(None, None), heading(None, Some("\n"))), (None, None));
+        let long = heading(None, Some(&"flaw ".repeat(50))).unwrap();
+        assert!(long.ends_with("flaw ...") && long.len() <= MAX_HEADING + 4, "{long}");
+        assert_eq!(heading(None, Some(&"x".repeat(500))).unwrap().len(), MAX_HEADING);
+    }
 }

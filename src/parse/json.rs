@@ -12,7 +12,7 @@ use super::{
     Hint, ParseError,
     csaf::RolieEntry,
     kev::Vulnerability,
-    listed::Listed,
+    listed::{EUROPEAN, Listed},
     loose::{Each, FromText, LooseList, LooseText, Maybe},
     note_long_fields, short_and_full,
     xml::list,
@@ -36,6 +36,12 @@ struct Found {
     entries: Vec<Entry>,
     left_out: usize,
     odd: usize,
+    /// Whether `items` are advisories in the words of one of the lists, and not a feed's.
+    lists_advisories: bool,
+    /// Whether it is a JSON Feed by its own word.
+    is_declared: bool,
+    /// Whether it is CISA's catalogue by its own word.
+    is_catalogue: bool,
 }
 
 /// Reads a JSON document of a known kind; one that breaks is mended and read once more.
@@ -84,9 +90,17 @@ pub(super) fn parse(text: &str, mut notes: Notes, hint: &Hint<'_>) -> Result<Doc
 }
 
 fn read(text: &str, hint: &Hint<'_>) -> (Found, Result<(), serde_json::Error>) {
-    let mut found = Found { base: hint.base.cloned(), ..Found::default() };
-    let mut reader = serde_json::Deserializer::from_str(text);
-    let outcome = Top { found: &mut found }.deserialize(&mut reader);
+    let read = |lists_advisories| {
+        let mut found = Found { base: hint.base.cloned(), ..Found::default() };
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let outcome = Top { found: &mut found, lists_advisories }.deserialize(&mut reader);
+        (found, outcome)
+    };
+    let (mut found, mut outcome) = read(false);
+    if found.lists_advisories {
+        (found, outcome) = read(true);
+    }
+    found.settle();
     (found, outcome)
 }
 
@@ -109,6 +123,25 @@ impl Found {
         self.push(read.map(|(_, entry)| entry));
     }
 
+    /// Decides what only the whole document shows.
+    fn settle(&mut self) {
+        if self.format == Some(Format::Kev) {
+            for entry in self.entries.iter_mut().filter(|_| self.is_catalogue) {
+                entry.exploited = true;
+            }
+            if !self.entries.is_empty() && !self.entries.iter().any(|entry| entry.exploited) {
+                self.format = Some(Format::Advisories);
+            }
+        }
+        let says_nothing = |entry: &Entry| {
+            entry.title.is_none() && entry.link.is_none() && entry.summary.is_none() && entry.body.is_none()
+        };
+        let is_guessed = self.format == Some(Format::Json) && !self.is_declared;
+        if is_guessed && !self.entries.is_empty() && self.entries.iter().all(says_nothing) {
+            self.format = None;
+        }
+    }
+
     fn title(&mut self, text: &LooseText) {
         self.title = text.as_deref().map(|text| clean(text, MAX_FIELD));
     }
@@ -128,6 +161,8 @@ impl Found {
 /// The outermost object.
 struct Top<'f> {
     found: &'f mut Found,
+    /// Whether `items` are read as advisories.
+    lists_advisories: bool,
 }
 
 impl<'de> DeserializeSeed<'de> for Top<'_> {
@@ -160,6 +195,7 @@ impl<'de> Visitor<'de> for Top<'_> {
                     let version: LooseText = map.next_value()?;
                     if version.as_deref().is_some_and(|version| version.contains("jsonfeed.org")) {
                         found.format = Some(Format::Json);
+                        found.is_declared = true;
                     }
                 }
                 "title" => found.title(&map.next_value()?),
@@ -168,11 +204,22 @@ impl<'de> Visitor<'de> for Top<'_> {
                     let authors: LooseList<Author> = map.next_value()?;
                     found.authors.extend(names(&authors));
                 }
+                "catalogVersion" => {
+                    let version: LooseText = map.next_value()?;
+                    found.is_catalogue = version.as_deref().is_some();
+                }
+                "items" if self.lists_advisories => {
+                    let sink = &mut |one: Option<Listed>| found.listed(one);
+                    map.next_value_seed(Each { sink })?;
+                }
                 "items" => {
                     found.format = Some(Format::Json);
                     let base = found.base();
                     map.next_value_seed(Each {
-                        sink: &mut |item: Option<Item>| found.push(item.map(|item| item.entry(base.as_ref()))),
+                        sink: &mut |item: Option<Item>| {
+                            found.lists_advisories |= item.as_ref().is_some_and(Item::is_advisory);
+                            found.push(item.map(|item| item.entry(base.as_ref())));
+                        },
                     })?;
                 }
                 "vulnerabilities" => {
@@ -270,9 +317,15 @@ struct Item {
     author: LooseList<Author>,
     authors: LooseList<Author>,
     tags: LooseList<LooseText>,
+    ghsa_id: LooseText,
 }
 
 impl Item {
+    /// Whether it is an object of a list of advisories, by the keys of one.
+    fn is_advisory(&self) -> bool {
+        self.ghsa_id.as_deref().is_some() || self.id.as_deref().is_some_and(|id| id.starts_with(EUROPEAN))
+    }
+
     fn entry(self, base: Option<&Url>) -> Entry {
         let html = self.content_html.as_deref().map(|html| from_html(html, MAX_FIELD)).filter(|text| !text.is_empty());
         let body = html.or_else(|| plain(&self.content_text));

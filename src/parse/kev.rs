@@ -1,4 +1,5 @@
-//! CISA's catalogue of known exploited vulnerabilities, and lists in its words: every vulnerability is an entry, stated to be exploited.
+//! CISA's catalogue of known exploited vulnerabilities, and lists in its words: every vulnerability is an entry, and stated to be exploited
+//! where the list shows by a key of its own that it is one of these.
 
 use serde::Deserialize;
 
@@ -57,9 +58,14 @@ impl Vulnerability {
             categories: product,
             summary: plain(&self.short_description),
             body: self.body(),
-            exploited: true,
+            exploited: self.is_listed_as_exploited(),
             guid: id,
         })
+    }
+
+    /// Whether it has what only lists of exploited vulnerabilities have: the day on which it joined, or how it is exploited.
+    fn is_listed_as_exploited(&self) -> bool {
+        [&self.date_added, &self.exploitation_type].into_iter().any(|text| plain(text).is_some())
     }
 
     fn body(&self) -> Option<String> {
@@ -75,8 +81,14 @@ impl Vulnerability {
             ("European identifier: ", &self.euvd_id),
             ("Notes: ", &self.notes),
         ];
-        let lines: Vec<String> =
-            parts.into_iter().filter_map(|(label, text)| Some(format!("{label}{}", text.as_deref()?))).collect();
+        let is_ransomware = plain(&self.exploitation_type).is_some_and(|how| how.to_lowercase().contains("ransomware"));
+        // A sentence that is known for what it states (`change`).
+        let ransomware = is_ransomware.then(|| "Known to be used in ransomware attacks.".to_owned());
+        let lines: Vec<String> = parts
+            .into_iter()
+            .filter_map(|(label, text)| Some(format!("{label}{}", text.as_deref()?)))
+            .chain(ransomware)
+            .collect();
         Some(clean(&lines.join("\n"), MAX_FIELD)).filter(|body| !body.is_empty())
     }
 

@@ -17,6 +17,9 @@ use crate::{
     text::clean,
 };
 
+/// How identifiers of the European database begin.
+pub(super) const EUROPEAN: &str = "EUVD-";
+
 /// One object of such a list, with the keys of all of them.
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -65,6 +68,27 @@ pub(super) struct Listed {
     #[serde(rename = "exploitationType")]
     exploitation: LooseText,
     notes: LooseText,
+    #[serde(rename = "exploitedSince")]
+    exploited_since: LooseText,
+    #[serde(rename = "enisaIdVendor")]
+    vendors: LooseList<Made>,
+    #[serde(rename = "enisaIdProduct")]
+    products: LooseList<Made>,
+}
+
+/// A vendor, or a product with its versions, of the European database.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Made {
+    vendor: Maybe<Named>,
+    product: Maybe<Named>,
+    product_version: LooseText,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Named {
+    name: LooseText,
 }
 
 /// A severity in a word, or CVSS vectors by their versions.
@@ -90,6 +114,22 @@ struct Affected {
     package: Maybe<Package>,
     first_patched_version: LooseText,
     vulnerable_version_range: LooseText,
+    ranges: LooseList<Range>,
+}
+
+/// Versions by what happened at them; of the type `GIT` they are commits.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Range {
+    #[serde(rename = "type")]
+    kind: LooseText,
+    events: LooseList<Happened>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Happened {
+    fixed: LooseText,
 }
 
 #[derive(Default, Deserialize)]
@@ -123,11 +163,17 @@ impl FromText for Score {
     }
 }
 
-impl FromText for Affected {
-    fn from_text(_: &str) -> Self {
-        Self::default()
-    }
+/// What means nothing as a bare text.
+macro_rules! nothing_from_text {
+    ($($object:ty),*) => {
+        $(impl FromText for $object {
+            fn from_text(_: &str) -> Self {
+                Self::default()
+            }
+        })*
+    };
 }
+nothing_from_text!(Affected, Range, Happened, Made);
 
 impl FromText for Reference {
     fn from_text(text: &str) -> Self {
@@ -140,9 +186,11 @@ impl Listed {
     pub(super) fn entry(self, base: Option<&Url>) -> Option<(Format, Entry)> {
         let has = |text: &LooseText| text.as_deref().is_some_and(|text| !text.trim().is_empty());
         if has(&self.kev_id) || has(&self.euvd_id) {
-            return self.exploited().entry().map(|entry| (Format::Kev, entry));
+            let entry = self.exploited().entry()?;
+            return Some((if entry.exploited { Format::Kev } else { Format::Advisories }, entry));
         }
-        let is_osv = has(&self.id) && (has(&self.modified) || has(&self.date_published));
+        let is_european = self.id.as_deref().is_some_and(|id| id.starts_with(EUROPEAN));
+        let is_osv = has(&self.id) && (has(&self.modified) || has(&self.date_published)) || is_european;
         (has(&self.ghsa_id) || is_osv).then(|| (Format::Advisories, self.advisory(base)))
     }
 
@@ -165,6 +213,7 @@ impl Listed {
         let first = |texts: [&LooseText; 3]| texts.into_iter().find_map(plain);
         let withdrawn = first([&self.withdrawn_at, &self.withdrawn, &LooseText(None)]);
         let mut categories = self.packages();
+        categories.extend(self.made());
         categories.extend(withdrawn.as_ref().map(|_| "withdrawn".to_owned()));
         let text = first([&self.description, &self.details, &self.summary]);
         Entry {
@@ -176,6 +225,7 @@ impl Listed {
             categories,
             body: self.body(text.as_deref(), withdrawn.as_deref()),
             summary: text,
+            exploited: plain(&self.exploited_since).is_some(),
             ..Entry::default()
         }
     }
@@ -212,13 +262,32 @@ impl Listed {
         list(named.iter().map(String::as_str))
     }
 
+    /// The vendors and products that the European database names.
+    fn made(&self) -> Vec<String> {
+        let all = self.vendors.0.iter().chain(&self.products.0).flat_map(|made| [&made.vendor, &made.product]);
+        list(all.filter_map(|one| one.0.as_ref()?.name.as_deref()))
+    }
+
+    /// Every version that has a fix; commits where no versions are named.
+    fn fixed(&self) -> Vec<String> {
+        let stated = self.vulnerabilities.0.iter().filter_map(|affected| affected.first_patched_version.as_deref());
+        let ranges = || self.affected.0.iter().flat_map(|affected| &affected.ranges.0);
+        let of = |is_git: bool| {
+            let ranges = ranges().filter(move |range| (range.kind.as_deref() == Some("GIT")) == is_git);
+            ranges.flat_map(|range| &range.events.0).filter_map(|happened| happened.fixed.as_deref())
+        };
+        let versions = list(stated.chain(of(false)));
+        if versions.is_empty() { list(of(true)) } else { versions }
+    }
+
     /// What it says in full, with what stands in fields of its own in words.
     fn body(&self, text: Option<&str>, withdrawn: Option<&str>) -> Option<String> {
         let mut lines: Vec<String> = text.map(str::to_owned).into_iter().collect();
         let mut say = |label: &str, value: Option<&str>| {
             lines.extend(value.filter(|value| !value.is_empty()).map(|value| format!("{label}{value}")));
         };
-        say("Withdrawn: ", withdrawn);
+        // Sentences that are known for what they state (`change`).
+        say("This advisory was withdrawn: ", withdrawn);
         let stated = self.severity.0.iter().filter_map(|score| score.score.as_deref());
         let (vectors, words): (Vec<&str>, Vec<&str>) = stated.partition(|text| text.starts_with("CVSS:"));
         let specific = self.database_specific.0.as_ref().and_then(|specific| specific.severity.as_deref());
@@ -229,8 +298,14 @@ impl Listed {
         vectors.into_iter().chain(own).for_each(|vector| say("Vector: ", Some(vector)));
         for affected in &self.vulnerabilities.0 {
             say("Affected versions: ", affected.vulnerable_version_range.as_deref());
-            say("Fixed in: ", affected.first_patched_version.as_deref());
         }
+        for made in &self.products.0 {
+            let product = made.product.0.as_ref().and_then(|product| product.name.as_deref());
+            let versions = made.product_version.as_deref().unwrap_or_default();
+            say("Affected: ", product.map(|product| format!("{product} {versions}")).as_deref().map(str::trim));
+        }
+        say("A fix is available: ", Some(self.fixed().join(", ")).as_deref());
+        say("Exploited since: ", self.exploited_since.as_deref());
         let ids = self.identifiers().join(", ");
         say("Identifiers: ", Some(ids.as_str()));
         Some(clean(&lines.join("\n"), MAX_FIELD)).filter(|body| !body.is_empty())

@@ -6,6 +6,7 @@ use super::{Read, StoreError, Write};
 use crate::{
     evidence::event::{Event, Personal},
     model::{
+        entry::heading,
         id::{AssignmentNo, ConfigVersion, DigestNo, EntryNo, FeedId, FeedNo, OwnerId, StoryNo},
         time::{Time, from_millis, millis},
     },
@@ -77,7 +78,7 @@ pub struct ListedRow {
     pub feed: FeedId,
     /// The number of its feed.
     pub feed_no: FeedNo,
-    /// Its title.
+    /// Its title; where it has none, the beginning of its text.
     pub title: Option<String>,
     /// Its link.
     pub link: Option<String>,
@@ -135,6 +136,7 @@ impl Read<'_> {
     pub fn listed(&self, owner: &OwnerId) -> Result<Vec<ListedRow>, StoreError> {
         let mut query = self.tx.prepare_cached(
             "SELECT listing.entry, feed.id, feed.no, revision.title, revision.link,
+                 substr(coalesce(revision.summary, revision.body), 1, 1000),
                  EXISTS (SELECT 1 FROM digest_listing JOIN standing_digest USING (digest)
                      WHERE digest_listing.entry = listing.entry)
              FROM listing_state
@@ -150,9 +152,12 @@ impl Read<'_> {
                     entry: EntryNo(row.get(0)?),
                     feed: FeedId::new(row.get::<_, String>(1)?),
                     feed_no: FeedNo(row.get(2)?),
-                    title: row.get(3)?,
+                    title: heading(
+                        row.get::<_, Option<String>>(3)?.as_deref(),
+                        row.get::<_, Option<String>>(5)?.as_deref(),
+                    ),
                     link: row.get(4)?,
-                    is_update: row.get(5)?,
+                    is_update: row.get(6)?,
                 })
             })?
             .collect::<Result<_, _>>()?;

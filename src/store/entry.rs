@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::{Read, StoreError, Write, assignment::Told, flood::Holds, signed};
+use super::{Read, StoreError, Write, assignment::Told, held::Holds, signed};
 use crate::{
     change::{self, Change},
     evidence::event::{Event, Personal},

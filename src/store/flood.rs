@@ -1,7 +1,5 @@
 //! Floods: entries that are held, what a feed usually brings, the decision and what became of each entry after it.
 
-use std::collections::BTreeMap;
-
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::{
@@ -15,13 +13,14 @@ use crate::{
     flood::{History, POLLS},
     model::{
         acknowledgement::Via,
+        entry::heading,
         feed::Feed,
         flood::{Decided, Decision, GivenDecision, NewDecision},
         id::{ConfigVersion, DigestNo, EntryNo, FeedId, FeedNo, FloodNo, OwnerId},
         stack::Tag,
         time::{Time, from_millis, millis},
     },
-    plan::{EntryPlan, Fate, Flood, HeldBack},
+    plan::{Fate, HeldBack},
     route::Judgement,
 };
 
@@ -55,48 +54,6 @@ pub struct HeldEntry {
     pub row: EntryRow,
     /// The tags of that revision.
     pub tags: Vec<Tag>,
-}
-
-/// What a poll brought of floods, as it was really written.
-#[derive(Debug, Default)]
-pub(super) struct Holds {
-    /// Entries that are held from now on.
-    new: Vec<(EntryNo, u32)>,
-    again: BTreeMap<FloodNo, Again>,
-    /// Entries that are held or not for us no longer, and what became of them.
-    ended: Vec<(EntryNo, &'static str)>,
-}
-
-/// What changed of the entries of one flood.
-#[derive(Debug, Default)]
-struct Again {
-    /// Those that are held as before.
-    entries: Vec<(EntryNo, u32)>,
-    /// How many of those that were held went out.
-    gone: i64,
-    /// How many went out, held before or not for us.
-    sent: usize,
-}
-
-impl Holds {
-    /// Takes in one entry of the poll.
-    pub(super) fn add(&mut self, plan: &EntryPlan, entry: EntryNo, revision: u32) {
-        match (plan.held_back, &plan.fate) {
-            (Some(HeldBack::Waits(flood)), Fate::Held) => {
-                self.again.entry(flood).or_default().entries.push((entry, revision));
-            }
-            (_, Fate::Held) => self.new.push((entry, revision)),
-            (None, _) | (_, Fate::NotForUs) => {}
-            (Some(held_back), fate) => {
-                self.ended.push((entry, fate.as_str()));
-                if let HeldBack::Waits(flood) | HeldBack::Unwanted(flood) = held_back {
-                    let again = self.again.entry(flood).or_default();
-                    again.gone += i64::from(matches!(held_back, HeldBack::Waits(_)));
-                    again.sent += 1;
-                }
-            }
-        }
-    }
 }
 
 const FLOODS: &str = "SELECT flood.no, flood.feed, feed.id, flood.usual,
@@ -234,14 +191,20 @@ impl Read<'_> {
         Ok(rows)
     }
 
-    /// The titles of the first entries of a flood.
+    /// The titles of the first entries of a flood, or what stands for them.
     pub fn flood_titles(&self, flood: FloodNo, most: usize) -> Result<Vec<String>, StoreError> {
         let mut query = self.tx.prepare_cached(
-            "SELECT title FROM held_state JOIN revision ON revision.entry = held_state.entry AND revision.n = 1
-             WHERE flood = ?1 AND title IS NOT NULL ORDER BY held_state.entry LIMIT ?2",
+            "SELECT title, substr(coalesce(summary, body), 1, 1000) FROM held_state
+             JOIN revision ON revision.entry = held_state.entry AND revision.n = 1
+             WHERE flood = ?1 ORDER BY held_state.entry LIMIT ?2",
         )?;
-        let rows = query.query_map(params![flood.0, most], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        Ok(rows)
+        let rows = query
+            .query_map(params![flood.0, most], |row| {
+                let (title, text): (Option<String>, Option<String>) = (row.get(0)?, row.get(1)?);
+                Ok(heading(title.as_deref(), text.as_deref()))
+            })?
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(rows.into_iter().flatten().collect())
     }
 
     /// How many entries each feed has that are held.
@@ -254,13 +217,15 @@ impl Read<'_> {
         Ok(rows)
     }
 
-    /// The floods that a digest which left or may leave told this owner of.
-    pub fn floods_told(&self, owner: &OwnerId) -> Result<Vec<FloodNo>, StoreError> {
+    /// The floods that a digest which left or may leave told this owner of, each with the last time.
+    pub fn floods_told(&self, owner: &OwnerId) -> Result<Vec<(FloodNo, Time)>, StoreError> {
         let mut query = self.tx.prepare_cached(
-            "SELECT DISTINCT flood FROM digest_flood JOIN standing_digest USING (digest)
-             JOIN digest ON digest.no = digest_flood.digest WHERE owner = ?1",
+            "SELECT flood, max(composed_at) FROM digest_flood JOIN standing_digest USING (digest)
+             JOIN digest ON digest.no = digest_flood.digest WHERE owner = ?1 GROUP BY flood",
         )?;
-        let rows = query.query_map([owner.as_str()], |row| Ok(FloodNo(row.get(0)?)))?.collect::<Result<_, _>>()?;
+        let rows = query
+            .query_map([owner.as_str()], |row| Ok((FloodNo(row.get(0)?), from_millis(row.get(1)?))))?
+            .collect::<Result<_, _>>()?;
         Ok(rows)
     }
 
@@ -288,74 +253,6 @@ impl Read<'_> {
 }
 
 impl Write<'_> {
-    /// Holds what a poll brought of floods: new entries with the feed's open flood or a new one, changed ones with
-    /// the flood that they are of.
-    pub(super) fn hold(
-        &mut self,
-        (feed, no): (&Feed, FeedNo),
-        holds: Holds,
-        flood: Option<Flood>,
-        config: ConfigVersion,
-        now: Time,
-    ) -> Result<(), StoreError> {
-        if let Some(flood) = flood.filter(|_| !holds.new.is_empty()) {
-            let into = self.open_flood(no, flood.usual)?;
-            for (entry, _) in &holds.new {
-                self.tx
-                    .prepare_cached(
-                        "INSERT INTO held_state (entry, flood) VALUES (?1, ?2)
-                         ON CONFLICT (entry) DO UPDATE SET flood = excluded.flood, ended = NULL",
-                    )?
-                    .execute(params![entry.0, into.0])?;
-            }
-            let added = i64::try_from(holds.new.len()).unwrap_or(i64::MAX);
-            self.record_held(feed, into, (holds.new, added, flood.sent), config, now)?;
-        }
-        for (flood, Again { entries, gone, sent }) in holds.again {
-            self.record_held(feed, flood, (entries, -gone, sent), config, now)?;
-        }
-        for (entry, fate) in holds.ended {
-            self.end_hold(entry, fate)?;
-        }
-        Ok(())
-    }
-
-    /// The flood of this feed that waits for a decision; a new one where there is none.
-    fn open_flood(&mut self, feed: FeedNo, usual: usize) -> Result<FloodNo, StoreError> {
-        let open = self
-            .tx
-            .prepare_cached(
-                "SELECT no FROM flood WHERE feed = ?1
-                     AND NOT EXISTS (SELECT 1 FROM flood_decision WHERE flood = flood.no) ORDER BY no DESC LIMIT 1",
-            )?
-            .query_row([feed.0], |row| row.get(0))
-            .optional()?;
-        if let Some(open) = open {
-            return Ok(FloodNo(open));
-        }
-        self.tx.execute("INSERT INTO flood (feed, usual) VALUES (?1, ?2)", params![feed.0, usual])?;
-        Ok(FloodNo(self.tx.last_insert_rowid()))
-    }
-
-    fn record_held(
-        &mut self,
-        feed: &Feed,
-        flood: FloodNo,
-        (entries, added, sent): (Vec<(EntryNo, u32)>, i64, usize),
-        config: ConfigVersion,
-        now: Time,
-    ) -> Result<(), StoreError> {
-        let sql = "SELECT usual FROM flood WHERE no = ?1";
-        let usual = self.tx.prepare_cached(sql)?.query_row([flood.0], |row| row.get(0))?;
-        let record =
-            self.record(Event::FloodHeld { feed: feed.id.clone(), flood, entries, usual, sent, config }, now)?;
-        self.tx.execute(
-            "INSERT INTO held_poll (flood, at, entries, sent, record) VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![flood.0, millis(now), added, sent, signed(record)],
-        )?;
-        Ok(())
-    }
-
     /// Records what becomes of a flood, or finds what was decided before. `None`: there is no such flood.
     pub fn decide_flood(&mut self, new: &NewDecision, now: Time) -> Result<Option<Decided>, StoreError> {
         let Some(row) = self.read().flood(new.flood)? else { return Ok(None) };
@@ -432,7 +329,7 @@ impl Write<'_> {
         self.record_ends(feed, fates, config, now)
     }
 
-    fn end_hold(&mut self, entry: EntryNo, fate: &str) -> Result<(), StoreError> {
+    pub(super) fn end_hold(&mut self, entry: EntryNo, fate: &str) -> Result<(), StoreError> {
         self.tx.prepare_cached("UPDATE held_state SET ended = ?2 WHERE entry = ?1")?.execute(params![entry.0, fate])?;
         Ok(())
     }

@@ -13,6 +13,7 @@ mod faults;
 mod feed;
 mod flood;
 mod heard;
+mod held;
 pub mod log;
 mod migration;
 mod network;

@@ -59,6 +59,11 @@ impl StoryRow {
     pub fn title(&self) -> Option<&str> {
         self.sources.iter().find_map(|source| source.entry.entry.title.as_deref())
     }
+
+    /// What stands where a title is needed.
+    pub fn heading(&self) -> Option<String> {
+        self.title().map(str::to_owned).or_else(|| self.sources.iter().find_map(|one| one.entry.entry.heading()))
+    }
 }
 
 impl Read<'_> {

@@ -11,7 +11,10 @@ use std::{
 use jiff::SignedDuration;
 use serde_json::Value;
 use sigtrail::{
-    jobs::poll::{PollReport, poll},
+    jobs::{
+        poll::{PollReport, poll},
+        status::{Reason, status},
+    },
     model::{
         acknowledgement::Via,
         flood::{Decided, Decision, NewDecision},
@@ -90,7 +93,7 @@ fn flooded(world: &mut World, items: &[Item]) {
         if polled.feeds.iter().all(|feed| !feed.cause.contains(TOO_SLOW)) {
             break;
         }
-        polled = poll(&world.context(), Some(&["cert".into()]), &mut |_| {}).unwrap();
+        polled = poll_alone(world);
     }
     world.wait_until("2026-11-17T08:00:00Z");
     world.tick();
@@ -358,15 +361,84 @@ fn h_43_old_entries_that_leave_the_baseline_all_at_once_are_held_like_new_ones()
 fn h_43_what_a_publisher_states_of_nearly_everything_at_once_is_told_to_nobody() {
     let (mut world, items) = settled(300);
     let mails = world.mailbox("maria").len();
-    for more in [", CVSS score: 3.1", ", CVSS score: 9.1", ", CVSS score: 9.1, fixed in 2.0.1, CVE-2099-10001"] {
-        world.publish("cert", &document(&edited(&items, more)));
-        let applied = poll_alone(&mut world);
-        assert_eq!((applied.sum(|one| one.revised), applied.sum(|one| one.baseline)), (306, 297), "{more}");
-        assert_eq!(applied.sum(|one| one.held), 0, "{more}");
-    }
+    world.publish("cert", &document(&edited(&items, ", CVSS score: 3.1")));
+    let applied = poll_alone(&mut world);
+    assert_eq!((applied.sum(|one| one.revised), applied.sum(|one| one.baseline)), (306, 297));
+    let worse = ", CVSS score: 9.1, fixed in 2.0.1, CVE-2099-10001";
+    world.publish("cert", &document(&edited(&items, worse)));
+    let applied = poll_alone(&mut world);
+    assert_eq!((applied.sum(|one| one.baseline), applied.sum(|one| one.held)), (297, 0));
     world.wait_until("2026-11-18T08:00:00Z");
     world.tick();
     assert_eq!(world.mailbox("maria").len(), mails);
+    world.publish("cert", &document(&edited(&items, ", exploited in the wild")));
+    assert_eq!(poll_alone(&mut world).sum(|one| one.held), 297 - 20, "but for exploitation, which is a flood");
+}
+
+fn reasons(world: &mut World) -> Vec<(Reason, String, String)> {
+    let context = world.context();
+    let status = context.store.read(|read| status(read, &context.config, context.now())).unwrap();
+    status.attention.into_iter().map(|one| (one.reason, one.subject, one.text)).collect()
+}
+
+#[test]
+fn h_43_a_flood_that_nobody_decides_about_is_named_in_the_status_and_again_after_a_week() {
+    let mut world = World::company("2026-11-16T07:00:00Z").feed("cert", "every = \"30m\"\nexpect = \"60d\"");
+    world.publish("cert", &document(&usual(0)));
+    world.tick();
+    let filler: Vec<Item> = (0..600).map(|i| (format!("Filler {i}"), format!("f{i}"))).collect();
+    world.publish("cert", &document(&filler));
+    world.wait(HOUR * 2);
+    world.tick();
+    let named = reasons(&mut world);
+    assert_eq!((named.len(), named[0].0, named[0].1.as_str()), (1, Reason::Held, "cert"), "{named:?}");
+    assert!(named[0].2.starts_with("600 entries of it wait for a decision"), "{named:?}");
+    assert!(last_mail(&world, "maria").contains("HELD (1)"), "{}", last_mail(&world, "maria"));
+    let mut told = Vec::new();
+    for day in 17..=30 {
+        world.wait_until(&format!("2026-11-{day}T08:00:00Z"));
+        let before = world.mailbox("maria").len();
+        world.tick();
+        if world.mailbox("maria").len() > before {
+            assert!(last_mail(&world, "maria").contains("HELD (1)"), "{}", last_mail(&world, "maria"));
+            told.push(day);
+        }
+    }
+    assert_eq!(told, [23, 30], "once a week, by the next regular digest");
+    decide(&mut world, Decision::None);
+    assert!(reasons(&mut world).is_empty());
+}
+
+#[test]
+fn h_43_what_a_dropped_feed_left_held_falls_to_the_fallback_owner() {
+    let mut world = world();
+    world.edit("owners", "fallback = \"maria\"", "fallback = \"jon\"");
+    world.restart();
+    flooded(&mut world, &flood("f", 300));
+    let (status, text) = said(&world, &["feeds", "drop", "cert", "--reason", "It pours."]);
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.contains("297 entries of it are held"), "{text}");
+    assert!(text.contains("jon is asked in the next digest; sigtrail --root"), "{text}");
+    assert!(text.contains("feeds release cert --as all|matching|none"), "{text}");
+    let url = world.server.url("/cert");
+    let cert =
+        format!("[[feed]]\nid = \"cert\"\nname = \"Cert\"\nurl = \"{url}\"\nowner = \"maria\"\nevery = \"30m\"\n");
+    world.edit("feeds", &cert, "");
+    world.restart();
+    assert_eq!(reasons(&mut world)[0].0, Reason::Held);
+    world.wait_until("2026-11-18T08:00:00Z");
+    world.tick();
+    let mail = last_mail(&world, "jon");
+    assert!(mail.contains("HELD (1)") && mail.contains("Decide what becomes of the 297"), "{mail}");
+    let (status, text) = said(&world, &["feeds", "release", "cert", "--as", "all", "--owner", "jon"]);
+    assert_eq!(status, Some(0), "{text}");
+    world.tick();
+    assert_eq!(held(&mut world), 0, "and none of them waits for ever");
+    world.wait_until("2026-11-19T08:00:00Z");
+    world.tick();
+    assert!(last_mail(&world, "jon").contains("Filler f1"), "{}", last_mail(&world, "jon"));
+    let (status, text) = said(&world, &["feeds", "release", "nothing", "--as", "all", "--owner", "jon"]);
+    assert!(status == Some(2) && text.contains("no feed `nothing` in feeds.toml"), "{text}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::{fmt::Write as _, fs, path::PathBuf, time::Instant};
 
 use sigtrail::{
+    change::{self, Version},
     cli,
     marks::marks,
     model::{
@@ -150,7 +151,7 @@ fn an_advisory_that_was_withdrawn_says_so() {
     let read = fixture("github-advisories.json");
     let withdrawn = |place: usize| read.entries[place].categories.iter().any(|category| category == "withdrawn");
     assert!(!withdrawn(0) && withdrawn(1));
-    assert!(read.entries[1].body.as_ref().unwrap().contains("Withdrawn: 2026-11-09"));
+    assert!(read.entries[1].body.as_ref().unwrap().contains("This advisory was withdrawn: 2026-11-09"));
 }
 
 #[test]
@@ -581,4 +582,90 @@ fn the_report_for_people_names_the_file_and_what_was_repaired() {
     assert!(report.contains("  repaired: the document breaks off"), "{report}");
     let refused = read(b"<html>".to_vec(), None, None);
     assert_eq!(cli::parse::report("a.html", &refused), "a.html: not read: this is a web page, not a feed\n");
+}
+
+/// What changed from one document of one entry to the next, by name.
+fn changed(before: &str, now: &str) -> Vec<&'static str> {
+    let version = |text: &str| {
+        let entry = document(text).entries.remove(0);
+        Version { marks: marks(&entry), entry, tags: Vec::new() }
+    };
+    let change = change::between(&version(before), &version(now));
+    assert_eq!(change.is_material(), change.names() != ["text"], "{change:?}");
+    change.names().into_iter().filter(|name| *name != "text").collect()
+}
+
+#[test]
+fn what_lists_state_in_fields_of_their_own_is_a_material_change() {
+    let github =
+        |more: &str| format!(r#"[{{"ghsa_id": "GHSA-xxxx-2222-3333", "summary": "Flaw in libmarrow"{more}}}]"#);
+    let patched = r#", "vulnerabilities": [{"package": {"ecosystem": "npm", "name": "marrow"}, "first_patched_version": "2.0.1"}]"#;
+    let unpatched = patched.replace(r#""2.0.1""#, "null");
+    assert_eq!(changed(&github(&unpatched), &github(patched)), ["fix"]);
+    assert_eq!(
+        changed(&github(r#", "withdrawn_at": null"#), &github(r#", "withdrawn_at": "2026-11-09T08:00:00Z""#)),
+        ["categories", "withdrawn"]
+    );
+    let osv = |kind: &str, events: &str| {
+        format!(
+            r#"{{"vulns": [{{"id": "PYSEC-2026-1", "modified": "2026-11-12T08:00:00Z", "details": "Flaw in libmarrow.",
+                "affected": [{{"ranges": [{{"type": "{kind}", "events": [{{"introduced": "0"}}{events}]}}]}}]}}]}}"#
+        )
+    };
+    for (kind, version) in [("ECOSYSTEM", "2.3.1"), ("SEMVER", "r7"), ("GIT", "8d8f1a")] {
+        let fixed = osv(kind, &format!(r#", {{"fixed": "{version}"}}"#));
+        assert_eq!(changed(&osv(kind, ""), &fixed), ["fix"], "{kind}");
+        let body = document(&fixed).entries[0].body.clone().unwrap();
+        assert!(body.contains(&format!("A fix is available: {version}")), "{body}");
+    }
+    let european = |how: &str| {
+        format!(
+            r#"[{{"euvdID": "EUVD-2026-90001", "product": "X", "dateReported": "2026-11-10", "exploitationType": {how}}}]"#
+        )
+    };
+    assert_eq!(changed(&european("null"), &european("\"Ransomware\"")), ["ransomware"]);
+}
+
+#[test]
+fn a_list_of_vulnerabilities_is_one_of_exploited_ones_only_by_its_own_keys() {
+    let one = r#""cveID": "CVE-2099-10001", "product": "Quillgate""#;
+    for (text, format, exploited) in [
+        (format!(r#"{{"vulnerabilities": [{{{one}}}]}}"#), Format::Advisories, false),
+        (format!("[{{{one}}}]"), Format::Advisories, false),
+        (format!(r#"{{"vulnerabilities": [{{{one}, "dateAdded": "2026-11-10"}}]}}"#), Format::Kev, true),
+        (format!(r#"{{"vulnerabilities": [{{{one}}}], "catalogVersion": "2026.11.10"}}"#), Format::Kev, true),
+        (format!(r#"{{"vulnerabilities": [{{{one}, "exploitationType": "targeted attack"}}]}}"#), Format::Kev, true),
+        (format!(r#"[{{{one}, "dateReported": "2026-11-10"}}]"#), Format::Kev, true),
+    ] {
+        let read = document(&text);
+        assert_eq!((read.format, read.entries.len(), read.entries[0].exploited), (format, 1, exploited), "{text}");
+        assert_eq!(read.entries[0].guid.as_deref(), Some("CVE-2099-10001"), "{text}");
+    }
+}
+
+#[test]
+fn a_search_of_the_european_database_is_a_list_of_advisories() {
+    let read = document(
+        r#"{"items": [{"id": "EUVD-2026-90001", "description": "Laragon lets anybody in.", "baseScore": 9.8,
+            "aliases": "CVE-2099-10001\n", "exploitedSince": "Nov 9, 2026, 8:00:00 AM",
+            "enisaIdProduct": [{"id": "1", "product": {"name": "LaragonDocs"}, "product_version": "1.0 <2.1"}],
+            "enisaIdVendor": [{"id": "2", "vendor": {"name": "Laragon"}}]},
+            {"id": "EUVD-2026-90002", "description": "Another flaw."}], "total": 2}"#,
+    );
+    assert_eq!((read.format, read.entries.len()), (Format::Advisories, 2));
+    let first = &read.entries[0];
+    assert_eq!(first.title.as_deref(), Some("CVE-2099-10001: Laragon lets anybody in."));
+    assert_eq!(first.categories, ["Laragon", "LaragonDocs"]);
+    assert!(first.body.as_ref().unwrap().contains("Affected: LaragonDocs 1.0 <2.1"), "{:?}", first.body);
+    assert_eq!((first.exploited, read.entries[1].exploited), (true, false));
+    let github = r#"{"items": [{"ghsa_id": "GHSA-xxxx-2222-3333", "summary": "Flaw"}], "total": 1}"#;
+    assert_eq!(document(github).entries[0].title.as_deref(), Some("GHSA-xxxx-2222-3333: Flaw"));
+    assert_eq!(document(r#"{"items": [], "total": 0}"#).entries.len(), 0);
+}
+
+#[test]
+fn a_list_whose_items_say_nothing_is_no_feed() {
+    for text in [r#"{"items": [{"name": "x"}, {"id": 7}], "total": 2}"#, r#"{"items": [{}]}"#] {
+        assert_eq!(parse(text.as_bytes(), &Hint::default()), Err(ParseError::UnknownJson), "{text}");
+    }
 }

@@ -347,6 +347,19 @@ fn a_story_of_two_feeds_says_everything_that_is_the_owners_in_it() {
 }
 
 #[test]
+fn what_has_no_title_is_named_by_the_beginning_of_its_text() {
+    let mut world = World::company("2026-11-20T07:00:00Z").feed("cert", "");
+    let item = |id: &str, text: &str| format!(r#"{{"id": "{id}", "content_text": "{text}"}}"#);
+    let items = [item("a", "Quillgate lets anybody in."), item("b", "A word about something else.")].join(",");
+    world.publish("cert", &format!(r#"{{"version": "https://jsonfeed.org/version/1.1", "items": [{items}]}}"#));
+    world.tick();
+    let mails = world.mailbox("maria");
+    assert!(mails[0].contains("1. Quillgate lets anybody in."), "{}", mails[0]);
+    assert!(mails[0].contains("A word about something else.") && !mails[0].contains("(no title)"), "{}", mails[0]);
+    assert!(world.stories().iter().all(|story| story.title().is_none()), "it is no title");
+}
+
+#[test]
 fn what_is_under_way_is_not_claimed_again_nor_anything_else_at_its_host_until_it_is_over() {
     let mut world =
         World::company("2026-11-20T07:00:00Z").feed("cert", "every = \"1h\"").feed("maker", "every = \"1h\"");

@@ -10,9 +10,13 @@ use crate::{
         args::{DropArgs, GroupFate},
         failure::Failure,
         place::Place,
+        table::count,
     },
     clock::Clock,
-    jobs::drop::{self, Recorded},
+    jobs::{
+        drop::{self, Recorded},
+        flood,
+    },
     model::{
         feed::{Feed, Group},
         id::{FeedId, GroupId},
@@ -60,7 +64,23 @@ pub(super) fn run(place: &Place, args: &DropArgs, json: bool, out: &mut dyn Writ
     let record = recorded(place, &register, &id, |store| {
         drop::record(store, &id, goes, &reason, Clock::System.now()).map(Recorded::New)
     })?;
+    if let Some(words) = left_held(place, &register.config, &id)? {
+        talk(&words);
+    }
     say(&register, (&id, goes), record, json, out)
+}
+
+/// What becomes of the entries of a dropped feed that wait for a decision.
+fn left_held(place: &Place, config: &Config, id: &FeedId) -> Result<Option<String>, Failure> {
+    let store = match place.store(Some(config)) {
+        Err(failure) if is_no_state(&failure) => return Ok(None),
+        store => store?,
+    };
+    let Some((entries, decides)) = flood::left_by(&store, config, id, Clock::System.now())? else { return Ok(None) };
+    let held = count(entries, "entry of it is held", "entries of it are held");
+    let whose = decides.map_or_else(String::new, |owner| format!(" {owner} is asked in the next digest;"));
+    let release = place.command(&format!("feeds release {id} --as all|matching|none --owner ..."));
+    Ok(Some(format!("{held} until somebody decides.{whose} {release}")))
 }
 
 /// The group of which this is the last feed.

@@ -20,10 +20,6 @@ use crate::{
 pub fn run(place: &Place, args: &ReleaseArgs, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
     let config = place.config()?;
     let feed = FeedId::new(args.feed.clone());
-    if config.feed(&feed).is_none() {
-        let what = format!("no feed `{feed}` in feeds.toml; `{}` lists them", place.command("feeds"));
-        return Err(Failure::Mistake(what));
-    }
     let now = Clock::System.now();
     let owner = known_owner(&config, &args.owner)?;
     if !owner.is_living(now) {
@@ -38,6 +34,10 @@ pub fn run(place: &Place, args: &ReleaseArgs, json: bool, out: &mut dyn Write) -
     };
     let store = place.store(Some(&config))?;
     let Some(row) = store.read(|read| read.newest_flood(&feed))? else {
+        if config.feed(&feed).is_none() {
+            let what = format!("no feed `{feed}` in feeds.toml; `{}` lists them", place.command("feeds"));
+            return Err(Failure::Mistake(what));
+        }
         return Err(Failure::Mistake(format!("nothing of {feed} is held")));
     };
     let new = NewDecision { flood: row.no, decision, owner, digest: None, seen: None, via: Via::Shell };
