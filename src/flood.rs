@@ -5,7 +5,8 @@
 //! usual. The usual is the most that one of the feed's last polls with news brought, so that a monthly patch day or a
 //! daily announcement of hundreds is usual after it came once. Floods that were held do not count, unless a person let
 //! all of their entries pass. While a feed has brought news fewer than [`SETTLED`] times, the size of its first document
-//! counts as well, and never less than [`UNSETTLED`]. Entries that leave the baseline count as new. A first poll is a baseline and never a flood.
+//! counts as well, and never less than [`UNSETTLED`]. Entries that leave the baseline count as new. A first poll is a
+//! baseline and never a flood.
 
 use crate::model::stack::{Marks, Method, Tag, TagKind};
 
@@ -34,10 +35,20 @@ pub struct History {
 }
 
 impl History {
-    /// How many new entries of one poll are usual at the most.
-    pub fn usual(&self) -> usize {
+    /// The most entries that one poll brought so far, as people are told: the first document counts while little else
+    /// is known.
+    pub fn most(&self) -> usize {
         let most = self.polls.iter().copied().max().unwrap_or(0);
-        if self.polls.len() >= SETTLED { most } else { most.max(self.first_document).max(UNSETTLED) }
+        if self.is_settled() { most } else { most.max(self.first_document) }
+    }
+
+    /// How many new entries of one poll are taken as usual at the most.
+    pub fn usual(&self) -> usize {
+        if self.is_settled() { self.most() } else { self.most().max(UNSETTLED) }
+    }
+
+    fn is_settled(&self) -> bool {
+        self.polls.len() >= SETTLED
     }
 }
 
@@ -83,7 +94,7 @@ mod tests {
 
     #[test]
     fn h_43_a_feed_of_little_history_is_measured_by_its_first_document() {
-        assert_eq!(history(&[], 0).usual(), UNSETTLED);
+        assert_eq!((history(&[], 12).usual(), history(&[], 12).most()), (UNSETTLED, 12), "nobody is told a guess");
         assert_eq!(history(&[1, 1, 1, 1], 180).usual(), 180);
         assert_eq!(history(&[1, 1, 1, 1, 1], 180).usual(), 1, "five polls with news say what is usual");
         assert!(!is_flood(400, history(&[], 0).usual()), "its first announcement day after a silent weekend");

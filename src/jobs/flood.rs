@@ -44,7 +44,7 @@ pub(super) fn hold(
         plan::keep_back(plans, &floods)?;
     }
     if plan::may_be_flood(plans) {
-        plan::hold_flood(plans, read.feed_history(before.no, before.baseline_at)?.usual());
+        plan::hold_flood(plans, &read.feed_history(before.no, before.baseline_at)?);
     }
     Ok(())
 }

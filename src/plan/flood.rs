@@ -50,8 +50,8 @@ fn new_ones(plans: &EntryPlans) -> usize {
 
 /// Holds the new entries of a flood, and those that left the baseline. The first few of those that are exploited and surely about a component go
 /// where they would.
-pub fn hold_flood(plans: &mut EntryPlans, usual: usize) {
-    if !may_be_flood(plans) || !flood::is_flood(new_ones(plans), usual) {
+pub fn hold_flood(plans: &mut EntryPlans, history: &flood::History) {
+    if !may_be_flood(plans) || !flood::is_flood(new_ones(plans), history.usual()) {
         return;
     }
     let mut sent = 0;
@@ -62,7 +62,7 @@ pub fn hold_flood(plans: &mut EntryPlans, usual: usize) {
             plan.end_at(Fate::Held);
         }
     }
-    plans.flood = Some(Flood { usual, sent });
+    plans.flood = Some(Flood { usual: history.most(), sent });
 }
 
 /// Leaves a changed entry where the flood that brought it is: held, or not for us. What must not wait goes out, but
