@@ -36,6 +36,8 @@ pub fn traced(command: &Command, kinds: &str, folder: &Path) -> Result<Vec<Call>
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-y", "-s", "4096", "-e", &format!("trace={kinds}"), "-o"]).arg(&file);
     strace.arg(command.get_program()).args(command.get_args()).stdin(Stdio::null());
+    // Cargo sets it for what it runs, and the loader would try every one of its folders.
+    strace.env_remove("LD_LIBRARY_PATH");
     for (name, value) in command.get_envs() {
         match value {
             Some(value) => strace.env(name, value),
