@@ -33,8 +33,10 @@ pub fn run(options: &Options) -> Outcome {
     let mut seed = Seed::of(&[options.value("--seed", 1_u64)?]);
     let publishers = Publishers::start(Box::new(|request| {
         let items = (0..10 + request.before).map(|n| (format!("Notice {n}"), format!("{n}")));
-        let fields = if request.feed % 3 == 0 { format!("Cache-Control: max-age={FRESH}\r\n") } else { String::new() };
-        vec![Step::Send(answer("200 OK", &fields, rss("Publisher", items).as_bytes()))]
+        // Without a validator it would be asked once a day, and no restart could be early.
+        let validator = format!("ETag: \"{}\"\r\n", request.before);
+        let fresh = if request.feed % 3 == 0 { format!("Cache-Control: max-age={FRESH}\r\n") } else { String::new() };
+        vec![Step::Send(answer("200 OK", &(validator + &fresh), rss("Publisher", items).as_bytes()))]
     }))?;
     let folder = tempfile::tempdir()?;
     let sources: Vec<Source> =
