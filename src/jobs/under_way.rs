@@ -30,7 +30,8 @@ impl UnderWay {
     /// Notes that these feeds are asked at these addresses, until each is done or what is given back is dropped.
     pub(super) fn begin<'u>(&self, feeds: impl Iterator<Item = (FeedNo, &'u Url)>) -> Asking {
         let feeds: Vec<(FeedNo, String)> = feeds.map(|(feed, address)| (feed, publisher_of(address))).collect();
-        let asking = Asking { all: self.clone(), feeds: feeds.iter().map(|(feed, _)| *feed).collect() };
+        let own = feeds.iter().map(|(feed, _)| *feed).collect();
+        let asking = Asking { all: self.clone(), feeds: Mutex::new(own) };
         self.list().extend(feeds);
         asking
     }
@@ -48,21 +49,45 @@ fn publisher_of(address: &Url) -> String {
 #[derive(Debug)]
 pub(super) struct Asking {
     all: UnderWay,
-    feeds: Vec<FeedNo>,
+    /// Those that are not over yet: one that is over may be under way again for another round.
+    feeds: Mutex<HashSet<FeedNo>>,
 }
 
 impl Asking {
     /// Notes that these are over, before the others are.
     pub(super) fn done(&self, feeds: impl IntoIterator<Item = FeedNo>) {
+        let mut own = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
         let mut list = self.all.list();
         for feed in feeds {
-            list.remove(&feed);
+            if own.remove(&feed) {
+                list.remove(&feed);
+            }
         }
     }
 }
 
 impl Drop for Asking {
     fn drop(&mut self) {
-        self.done(self.feeds.iter().copied());
+        let own = std::mem::take(self.feeds.get_mut().unwrap_or_else(PoisonError::into_inner));
+        self.all.list().retain(|feed, _| !own.contains(feed));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_round_ends_nothing_that_a_later_round_asks() {
+        let (all, address) = (UnderWay::default(), Url::parse("https://a.example/feed").unwrap());
+        let other = Url::parse("https://b.example/feed").unwrap();
+        let first = all.begin([(FeedNo(1), &address), (FeedNo(2), &other)].into_iter());
+        first.done([FeedNo(1)]);
+        let second = all.begin(std::iter::once((FeedNo(1), &address)));
+        drop(first);
+        assert!(!all.free()(FeedNo(1), &address), "the second round still asks it");
+        assert!(all.free()(FeedNo(2), &other));
+        drop(second);
+        assert!(all.is_empty());
     }
 }
