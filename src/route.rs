@@ -360,7 +360,10 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::model::{
-        settings::{EvidenceSettings, FetchSettings, MailSettings, MailTransport, RetentionSettings, WebSettings},
+        settings::{
+            EvidenceSettings, FetchSettings, MailSettings, MailTransport, RemindSettings, RetentionSettings,
+            WebSettings,
+        },
         stack::{Component, Field, Method, Severity, Topic},
     };
 
@@ -453,6 +456,7 @@ pub(crate) mod tests {
                 allow_addresses: Vec::new(),
                 allow_ports: Vec::new(),
             },
+            remind: RemindSettings::default(),
             evidence: EvidenceSettings { origin: "example.com/sigtrail".into() },
             retention: RetentionSettings { entries: Span::new() },
         }

@@ -22,8 +22,8 @@ pub(super) fn subject(content: &DigestContent) -> String {
         return trouble;
     }
     let (call, pattern) = match content.kind {
-        DigestKind::Scheduled => ("", "(%a %-d %b)"),
         DigestKind::Urgent => (": answer now", "(%-d %b %H:%M)"),
+        _ => ("", "(%a %-d %b)"),
     };
     let tail = format!("{call} {}", moment(content.now, &content.timezone, pattern));
     let room = MAX_SUBJECT.saturating_sub(tail.chars().count());

@@ -12,7 +12,7 @@ use url::Url;
 use crate::{
     clock::Clock,
     model::{
-        settings::{Config, FetchSettings, SourceFile},
+        settings::{Config, FetchSettings, RemindSettings, SourceFile},
         stack::{Component, Topic},
         time::Time,
     },
@@ -185,6 +185,7 @@ fn check(root: &Path, files: &[SourceFile], now: Time, report: &mut Report<'_>) 
         web: settings.web?,
         fetch: settings.fetch,
         evidence: settings.evidence?,
+        remind: RemindSettings::default(),
         retention: settings.retention,
     })
 }

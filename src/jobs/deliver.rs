@@ -10,6 +10,7 @@ use crate::{
     delivery::{self, Next},
     model::{
         delivery::{DeliveryState, SendOutcome},
+        digest::HandOver,
         feed::Tlp,
         id::{DeliveryNo, OwnerId},
         time::Time,
@@ -124,7 +125,7 @@ fn in_their_place(
         let label = feed_label(config, read, &feed)?;
         if let Some(to) = route::next_in_line(config, owner, label, now) {
             let assigned = Assigned { owner: to, reason: route::passed_on(config, owner, &why), urgent };
-            anew.push(Reassigned { assignment, to: Some(assigned), withheld: None });
+            anew.push(Reassigned { assignment, why: HandOver::Undelivered, to: Some(assigned), withheld: None });
         }
     }
     Ok(anew)
@@ -160,6 +161,7 @@ fn refusal(context: &Context, read: &Read<'_>, due: &DueDelivery, now: Time) -> 
         let label = feed_label(config, read, &feed)?;
         let kept = || Reassigned {
             assignment,
+            why: HandOver::Left,
             to: Some(Assigned { owner: due.owner.clone(), reason: why.clone(), urgent }),
             withheld: None,
         };

@@ -264,6 +264,7 @@ fn gather(
     let checkpoint = read.newest_checkpoint()?;
     let content = DigestContent {
         kind,
+        about: None,
         owner: owner.id.clone(),
         owner_name: owner.name.clone(),
         owner_address: owner.address.clone(),

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::{
     advisory,
     model::{
-        digest::StorySource,
+        digest::{HandOver, StorySource},
         feed::Tlp,
         id::{AssignmentNo, EntryNo, FeedId, FeedNo, OwnerId, StoryNo},
         owner::Owner,
@@ -172,6 +172,7 @@ pub(super) fn moved(
     let ask = to.clone().unwrap_or_else(|| config.fallback.clone());
     Some(Reassigned {
         assignment,
+        why: HandOver::Left,
         to: to.map(|owner| Assigned { owner, reason, urgent }),
         withheld: owner.map(|owner| Withheld { owner: owner.id.clone(), ask }),
     })

@@ -16,21 +16,108 @@ pub enum DigestKind {
     Scheduled,
     /// At once, for urgent stories only.
     Urgent,
+    /// Stories of earlier digests that still wait for an answer.
+    Reminder,
+    /// At once, to whoever stands in: stories that were somebody else's.
+    Takeover,
+    /// To the owner whose stories somebody else has now.
+    Passed,
+    /// Once a week where there was nothing else to say: sigtrail lives, and saw this much.
+    Heartbeat,
+    /// The links of earlier digests anew, because their owner asked for them.
+    Links,
 }
 
 impl DigestKind {
+    /// Every kind with its word.
+    pub const ALL: [(&'static str, DigestKind); 7] = [
+        ("scheduled", DigestKind::Scheduled),
+        ("urgent", DigestKind::Urgent),
+        ("reminder", DigestKind::Reminder),
+        ("takeover", DigestKind::Takeover),
+        ("passed", DigestKind::Passed),
+        ("heartbeat", DigestKind::Heartbeat),
+        ("links", DigestKind::Links),
+    ];
+
     /// The kind's word in the store and the log.
     pub fn as_str(self) -> &'static str {
-        match self {
-            DigestKind::Scheduled => "scheduled",
-            DigestKind::Urgent => "urgent",
-        }
+        Self::ALL.into_iter().find_map(|(word, kind)| (kind == self).then_some(word)).unwrap_or("scheduled")
     }
 
     /// The kind that a word stands for.
     pub fn parse(word: &str) -> Option<DigestKind> {
-        [DigestKind::Scheduled, DigestKind::Urgent].into_iter().find(|kind| kind.as_str() == word)
+        Self::ALL.into_iter().find_map(|(known, kind)| (known == word).then_some(kind))
     }
+}
+
+/// Why a story went from one person to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HandOver {
+    /// Nobody answered in time.
+    NoAnswer,
+    /// The owner is away.
+    Away,
+    /// The mail could not be handed to the owner's server, or not in time.
+    Undelivered,
+    /// The mail came back.
+    Bounced,
+    /// The owner has left, or may not see it any more.
+    Left,
+}
+
+impl HandOver {
+    /// Every reason with its word.
+    pub const ALL: [(&'static str, HandOver); 5] = [
+        ("no-answer", HandOver::NoAnswer),
+        ("away", HandOver::Away),
+        ("undelivered", HandOver::Undelivered),
+        ("bounced", HandOver::Bounced),
+        ("left", HandOver::Left),
+    ];
+
+    /// The reason's word in the store and the log.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.into_iter().find_map(|(word, why)| (why == self).then_some(word)).unwrap_or("left")
+    }
+
+    /// The reason that a word stands for.
+    pub fn parse(word: &str) -> Option<HandOver> {
+        Self::ALL.into_iter().find_map(|(known, why)| (known == word).then_some(why))
+    }
+}
+
+/// What a digest is about that is not simply news.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum About {
+    /// Stories that still wait for an answer.
+    Reminder {
+        /// Since when the oldest of them is with the owner.
+        since: Time,
+        /// The Message-ID of the digest that told of it first, without angle brackets.
+        in_reply_to: String,
+        /// When whoever stands in is asked, and their name.
+        then: Option<(Time, String)>,
+    },
+    /// Stories that were somebody else's.
+    Takeover {
+        /// That person's name.
+        from: String,
+        /// Why.
+        why: HandOver,
+    },
+    /// Stories that were the owner's and are somebody else's now.
+    Passed {
+        /// That person's name.
+        to: String,
+        /// Why.
+        why: HandOver,
+    },
+    /// New links to stories of earlier digests.
+    Links {
+        /// The Message-ID of the digest whose links ended, without angle brackets.
+        in_reply_to: String,
+    },
 }
 
 /// One source of a story.
@@ -187,6 +274,8 @@ pub struct Restricted {
 pub struct DigestContent {
     /// Why now.
     pub kind: DigestKind,
+    /// What it is about, where it is not simply news.
+    pub about: Option<About>,
     /// Whose digest.
     pub owner: OwnerId,
     /// The owner's name, for the greeting and the To header.

@@ -109,6 +109,30 @@ pub struct RetentionSettings {
     pub entries: Span,
 }
 
+/// `[remind]` of `config/sigtrail.toml`: what happens when nobody answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RemindSettings {
+    /// How long after a digest was handed over its owner is reminded, once.
+    pub after: SignedDuration,
+    /// How long after it the story goes to whoever stands in.
+    pub deputy_after: SignedDuration,
+    /// The same as `after` for an urgent story.
+    pub urgent_after: SignedDuration,
+    /// The same as `deputy_after` for an urgent story.
+    pub urgent_deputy_after: SignedDuration,
+}
+
+impl Default for RemindSettings {
+    fn default() -> RemindSettings {
+        RemindSettings {
+            after: SignedDuration::from_hours(3 * 24),
+            deputy_after: SignedDuration::from_hours(5 * 24),
+            urgent_after: SignedDuration::from_hours(3),
+            urgent_deputy_after: SignedDuration::from_hours(6),
+        }
+    }
+}
+
 /// One of the four files as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceFile {
@@ -147,6 +171,8 @@ pub struct Config {
     pub web: WebSettings,
     /// Fetching.
     pub fetch: FetchSettings,
+    /// What happens when nobody answers.
+    pub remind: RemindSettings,
     /// The evidence log.
     pub evidence: EvidenceSettings,
     /// What is kept for how long.

@@ -6,6 +6,7 @@ use super::{Read, StoreError, Write};
 use crate::{
     evidence::event::{Event, Personal},
     model::{
+        digest::HandOver,
         entry::heading,
         id::{AssignmentNo, ConfigVersion, DigestNo, EntryNo, FeedId, FeedNo, OwnerId, StoryNo},
         time::{Time, from_millis, millis},
@@ -63,6 +64,8 @@ pub struct PendingRow {
 pub struct Reassigned {
     /// The assignment.
     pub assignment: AssignmentNo,
+    /// Why.
+    pub why: HandOver,
     /// Who gets the story now.
     pub to: Option<Assigned>,
     /// Who may not see it any more, and whom to ask.
@@ -259,6 +262,14 @@ impl Write<'_> {
         Ok(())
     }
 
+    fn take_back(&mut self, moved: &Reassigned, now: Time) -> Result<(), StoreError> {
+        self.tx.execute(
+            "INSERT INTO reassigned (assignment, at, why) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+            params![moved.assignment.0, millis(now), moved.why.as_str()],
+        )?;
+        Ok(())
+    }
+
     fn assign_again(
         &mut self,
         story: StoryNo,
@@ -340,7 +351,7 @@ impl Write<'_> {
                 Ok((row.get(0)?, (row.get(1)?, row.get(2)?), row.get(3)?))
             })?;
         let (story, source) = (StoryNo(story), (EntryNo(source.0), source.1));
-        self.supersede(moved.assignment, now)?;
+        self.take_back(moved, now)?;
         if let Some(assigned) = &moved.to
             && !self.assign(story, source, Told { assigned, update: None }, config, now)?
         {

@@ -7,7 +7,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::{APPLICATION_ID, StoreError, log};
 
 /// The steps, oldest first; a released one is never edited.
-const STEPS: [&[&str]; 1] = [&[log::TABLES, include_str!("migrations/0001_spine.sql")]];
+const STEPS: [&[&str]; 2] =
+    [&[log::TABLES, include_str!("migrations/0001_spine.sql")], &[include_str!("migrations/0002_owner.sql")]];
 
 fn pragma(connection: &Connection, name: &str) -> Result<i32, StoreError> {
     Ok(connection.pragma_query_value(None, name, |row| row.get(0))?)

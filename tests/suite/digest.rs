@@ -165,6 +165,7 @@ fn three_stories() -> Vec<DigestStory> {
 fn content() -> DigestContent {
     DigestContent {
         kind: DigestKind::Scheduled,
+        about: None,
         owner: "maria".into(),
         owner_name: "Maria Lopez".to_owned(),
         owner_address: "maria@example.com".to_owned(),
