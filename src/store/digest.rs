@@ -1,5 +1,7 @@
 //! Digests: whose turn it is, and committing the frozen bytes.
 
+use std::collections::HashSet;
+
 use rusqlite::{OptionalExtension, params};
 use sha2::{Digest as _, Sha256};
 
@@ -104,6 +106,28 @@ impl Read<'_> {
         Ok(at.map(from_millis))
     }
 
+    /// The number that the next digest gets.
+    pub fn next_digest(&self) -> Result<DigestNo, StoreError> {
+        let no: i64 = self.tx.query_row("SELECT coalesce(max(no), 0) + 1 FROM digest", [], |row| row.get(0))?;
+        Ok(DigestNo(no))
+    }
+
+    /// The subjects of every mail to this owner so far.
+    pub fn subjects(&self, owner: &OwnerId) -> Result<HashSet<String>, StoreError> {
+        let mut query = self.tx.prepare_cached("SELECT subject FROM digest WHERE owner = ?1")?;
+        let rows = query.query_map([owner.as_str()], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        Ok(rows)
+    }
+
+    /// When the last mail of any kind was composed for this owner; `None`: there was none.
+    pub fn last_mail_at(&self, owner: &OwnerId) -> Result<Option<Time>, StoreError> {
+        let at: Option<i64> = self
+            .tx
+            .prepare_cached("SELECT max(composed_at) FROM digest WHERE owner = ?1")?
+            .query_row([owner.as_str()], |row| row.get(0))?;
+        Ok(at.map(from_millis))
+    }
+
     /// A digest without its bytes.
     pub fn digest(&self, digest: DigestNo) -> Result<Option<DigestRow>, StoreError> {
         let row = self
@@ -184,8 +208,7 @@ impl Read<'_> {
 impl Write<'_> {
     /// The number that the next digest gets.
     pub fn next_digest(&self) -> Result<DigestNo, StoreError> {
-        let no: i64 = self.tx.query_row("SELECT coalesce(max(no), 0) + 1 FROM digest", [], |row| row.get(0))?;
-        Ok(DigestNo(no))
+        self.read().next_digest()
     }
 
     /// Plans this owner's next digest.

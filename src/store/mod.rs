@@ -18,6 +18,7 @@ pub mod log;
 mod migration;
 mod network;
 mod purge;
+mod relay;
 mod revision;
 mod story;
 
