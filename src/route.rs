@@ -362,7 +362,7 @@ pub(crate) mod tests {
     use crate::model::{
         settings::{
             EvidenceSettings, FetchSettings, MailSettings, MailTransport, RemindSettings, RetentionSettings,
-            WebSettings,
+            UrgentSettings, WebSettings,
         },
         stack::{Component, Field, Method, Severity, Topic},
     };
@@ -383,6 +383,8 @@ pub(crate) mod tests {
             digest: "0 8 * * *".into(),
             tlp,
             until: None,
+            away: Vec::new(),
+            quiet_hours: None,
         }
     }
 
@@ -457,6 +459,7 @@ pub(crate) mod tests {
                 allow_ports: Vec::new(),
             },
             remind: RemindSettings::default(),
+            urgent: UrgentSettings::default(),
             evidence: EvidenceSettings { origin: "example.com/sigtrail".into() },
             retention: RetentionSettings { entries: Span::new() },
         }
