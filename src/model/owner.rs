@@ -82,6 +82,12 @@ impl Owner {
         first.to_zoned(self.timezone.clone()).ok().map(|midnight| midnight.timestamp())
     }
 
+    /// When the last absence before this moment was over; `None`: there was none.
+    pub fn back_since(&self, now: Time) -> Option<Time> {
+        let ends = self.away.iter().filter_map(|away| away.to.tomorrow().ok()?.to_zoned(self.timezone.clone()).ok());
+        ends.map(|end| end.timestamp()).filter(|end| *end <= now).max()
+    }
+
     /// When the quiet hours end that this moment lies in; `None`: it lies in none. An end that the clocks skip is the
     /// moment right after the gap.
     pub fn quiet_until(&self, now: Time) -> Option<Time> {
