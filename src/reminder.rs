@@ -2,7 +2,7 @@
 //! arithmetic over what is configured and what happened; the mails are composed and the rows written elsewhere.
 //!
 //! **When.** The clock starts when the owner's server took the digest. After `after` the owner is reminded, once: of what is
-//! calm at the next hour of their schedule, of what is urgent outside their quiet hours; never while they are away. After
+//! calm at the hour of their schedule that is next, of what is urgent outside their quiet hours; never while they are away. After
 //! `deputy_after` the story goes to somebody else, but never sooner after the reminder than the two times lie apart:
 //! a reminder that had to wait for a Monday leaves as much time as any other.
 //!
@@ -24,6 +24,9 @@ use crate::{
     route,
     schedule::Schedule,
 };
+
+/// How much before its time a reminder may go, so that it comes at the hour of the day at which its digest came.
+const SLACK: SignedDuration = SignedDuration::from_hours(12);
 
 /// Since when, how often and how urgently somebody is asked for an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,7 +108,10 @@ fn reminds_now(settings: &RemindSettings, owner: &Owner, asked: Asked, now: Time
     if asked.urgent {
         return remind_at <= now && owner.quiet_until(now).is_none();
     }
-    hour_has_come(owner, remind_at, now)
+    // What was sent at the hour was delivered a little later: the hour that is meant may be a little too early.
+    let early = SLACK.min(settings.after / 2);
+    let since = remind_at.saturating_sub(early).unwrap_or(remind_at);
+    since <= now && hour_has_come(owner, since, now)
 }
 
 /// Whether an hour of the owner's schedule has come since this moment, absences not counted.

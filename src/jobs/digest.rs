@@ -4,13 +4,15 @@ use jiff::SignedDuration;
 
 use super::{
     Context, Fault, flood,
-    notice::{MoveNotices, notices, unasked},
-    story::{SeenStory, feed_label, feed_name, moved},
+    hand_over::hand_over_due,
+    notice::{MoveNotices, Notices, notices, unasked},
+    occasion::{Occasion, occasions, own, urgent_wait, waited_in_words},
+    story::{SeenStory, feed_label, feed_name},
 };
 use crate::{
     change, compose,
     model::{
-        digest::{AlsoPublished, BaselineNote, Composed, DigestContent, DigestKind, DigestStory, Restricted},
+        digest::{AlsoPublished, BaselineNote, Composed, DigestContent, DigestStory, Restricted, UrgentWait},
         id::{AssignmentNo, DigestNo, EntryNo, FeedNo, FloodNo, OwnerId, StoryNo},
         owner::Owner,
         settings::Config,
@@ -19,7 +21,7 @@ use crate::{
     },
     route,
     schedule::Schedule,
-    store::{ListedRow, NewDigest, NoticeRow, PendingRow, Read, StoreError, WithheldRow, Write},
+    store::{ListedRow, NewDigest, NoticeRow, PendingRow, Read, StoreError, ToldAgain, WithheldRow, Write},
     token::{self, LinkKey, Scope},
 };
 
@@ -84,16 +86,19 @@ struct Gathered {
     checkpoint: Option<u64>,
 }
 
-/// Composes every digest that is due: urgent ones at once, the others at their owner's hour. One that cannot be
+/// Composes every digest that is due: at its owner's hour, or at once where there is an occasion. One that cannot be
 /// composed is in the report and stops no other.
 pub fn digest_due(context: &Context) -> Result<DigestReport, Fault> {
     let now = context.now();
-    hand_over(context, now)?;
+    hand_over_due(context, now)?;
     let mut report = DigestReport::default();
     for owner in context.config.owners.iter().filter(|owner| owner.is_living(now)) {
-        for kind in [DigestKind::Scheduled, DigestKind::Urgent] {
-            let Some(planned) = due(context, owner, kind, now)? else { continue };
-            match freeze(context, owner, kind, planned, now) {
+        let mut occasions = occasions(context, owner, now)?;
+        // The hour comes last: it alone passes when its digest is composed.
+        occasions.extend([Occasion::Scheduled, Occasion::Urgent]);
+        for occasion in occasions {
+            let Some(planned) = due(context, owner, &occasion, now)? else { continue };
+            match freeze(context, owner, &occasion, planned, now) {
                 Ok(composed) => report.digests.extend(composed),
                 Err(Fault::Compose(reason)) => report.failed.push((owner.id.clone(), reason)),
                 Err(fault) => return Err(fault),
@@ -104,10 +109,40 @@ pub fn digest_due(context: &Context) -> Result<DigestReport, Fault> {
 }
 
 /// The run of the schedule that a digest is due for, if one is due.
-fn due(context: &Context, owner: &Owner, kind: DigestKind, now: Time) -> Result<Option<Time>, Fault> {
-    if kind == DigestKind::Urgent {
-        let waiting = context.store.read(|read| read.pending(&owner.id, true))?;
-        return Ok((!waiting.is_empty()).then_some(now));
+fn due(context: &Context, owner: &Owner, occasion: &Occasion, now: Time) -> Result<Option<Time>, Fault> {
+    match occasion {
+        Occasion::Scheduled => hour(context, owner, now),
+        Occasion::Urgent => Ok(urgent_is_due(context, owner, now)?.then_some(now)),
+        Occasion::Takeover { .. } | Occasion::Passed { .. } | Occasion::Reminder => Ok(Some(now)),
+    }
+}
+
+/// Whether something is urgent and goes now; that it does not is noted.
+fn urgent_is_due(context: &Context, owner: &Owner, now: Time) -> Result<bool, Fault> {
+    let (mut waiting, so_far) = context.store.read(|read| {
+        let mut waiting = Vec::new();
+        for row in own(read, owner, true)? {
+            let before = read.urgent_wait(row.no)?;
+            waiting.push((row, before));
+        }
+        Ok((waiting, read.urgent_digests_since(&owner.id, owner.day_began(now))?))
+    })?;
+    // What is one too many for a day joins the next digest, which is no reason for one.
+    waiting.retain(|(_, before)| *before != Some(UrgentWait::Capped));
+    let Some(why) = urgent_wait(&context.config, owner, so_far, now) else { return Ok(!waiting.is_empty()) };
+    waiting.retain(|(_, before)| before.is_none());
+    let rows: Vec<PendingRow> = waiting.into_iter().map(|(row, _)| row).collect();
+    if !rows.is_empty() {
+        context.store.write(|write| write.urgent_waits(&owner.id, &rows, why, now))?;
+    }
+    Ok(false)
+}
+
+/// The run of the owner's schedule that has come, if one has.
+fn hour(context: &Context, owner: &Owner, now: Time) -> Result<Option<Time>, Fault> {
+    if owner.away_until(now).is_some() && context.store.read(|read| Ok(own(read, owner, false)?.is_empty()))? {
+        // Only what can go to nobody else is sent to who is away; the rest waits for the first hour after the return.
+        return plan_return(context, owner, now).map(|()| None);
     }
     let (last, planned, first_poll_is_due) = context.store.read(|read| {
         Ok((read.last_digest_at(&owner.id)?, read.next_digest_at(&owner.id)?, read.a_first_poll_is_due(now)?))
@@ -126,6 +161,16 @@ fn due(context: &Context, owner: &Owner, kind: DigestKind, now: Time) -> Result<
     Ok(None)
 }
 
+/// Plans the first digest after an absence.
+fn plan_return(context: &Context, owner: &Owner, now: Time) -> Result<(), Fault> {
+    let back = owner.back_at(now).unwrap_or(now);
+    let next = next_run(owner, back.saturating_sub(SignedDuration::from_nanos(1)).unwrap_or(back));
+    if context.store.read(|read| read.next_digest_at(&owner.id))? != next {
+        context.store.write(|write| write.plan_digest(&owner.id, next))?;
+    }
+    Ok(())
+}
+
 fn next_run(owner: &Owner, now: Time) -> Option<Time> {
     Schedule::parse(&owner.digest).ok().and_then(|schedule| schedule.next_after(&owner.timezone, now))
 }
@@ -135,18 +180,18 @@ fn next_run(owner: &Owner, now: Time) -> Option<Time> {
 fn freeze(
     context: &Context,
     owner: &Owner,
-    kind: DigestKind,
+    occasion: &Occasion,
     planned: Time,
     now: Time,
 ) -> Result<Option<ComposedDigest>, Fault> {
     let mut refused = None;
     let composed = context.store.write(|write| {
-        if kind == DigestKind::Scheduled {
+        if *occasion == Occasion::Scheduled {
             write.plan_digest(&owner.id, next_run(owner, now))?;
         }
         let no = write.next_digest()?;
-        let gathered = gather(context, &write.read(), owner, kind, no, now)?;
-        if gathered.is_full && kind == DigestKind::Scheduled {
+        let gathered = gather(context, &write.read(), owner, occasion, no, now)?;
+        if gathered.is_full && *occasion == Occasion::Scheduled {
             write.plan_digest(&owner.id, Some(now))?;
         }
         if !gathered.has_news(owner, &write.read(), now)? {
@@ -231,7 +276,7 @@ impl Gathered {
 pub fn preview(context: &Context, owner: &Owner) -> Result<Option<Composed>, Fault> {
     let now = context.now();
     let gathered = context.store.read(|read| {
-        let gathered = gather(context, read, owner, DigestKind::Scheduled, DigestNo(0), now)?;
+        let gathered = gather(context, read, owner, &Occasion::Scheduled, DigestNo(0), now)?;
         Ok(gathered.has_news(owner, read, now)?.then_some(gathered))
     })?;
     let Some(gathered) = gathered else { return Ok(None) };
@@ -242,29 +287,32 @@ fn gather(
     context: &Context,
     read: &Read<'_>,
     owner: &Owner,
-    kind: DigestKind,
+    occasion: &Occasion,
     no: DigestNo,
     now: Time,
 ) -> Result<Gathered, StoreError> {
     let config = &context.config;
-    let urgent_only = kind == DigestKind::Urgent;
+    let kind = occasion.kind();
+    let is_of_stories = *occasion != Occasion::Scheduled;
+    let matter = occasion.matter(config, read, owner, now)?;
     let links = Links { key: &context.link_key, base: config.web.base_url.as_str().trim_end_matches('/'), no, now };
     let Waiting { stories: numbered, feeds: mut feeds_in_it, is_full } =
-        waiting_stories(config, read, owner, urgent_only, &links)?;
+        waiting_stories(config, read, owner, matter.stories, &links)?;
     let (listed, lines) =
-        if urgent_only { (Vec::new(), Vec::new()) } else { also_published(config, read, owner, now)? };
-    let withheld = if urgent_only { Vec::new() } else { read.withheld(&owner.id)? };
-    let (baselines, notes) = if urgent_only { (Vec::new(), Vec::new()) } else { baseline_notes(config, read, owner)? };
-    let floods = if urgent_only { Vec::new() } else { flood::to_decide(config, read, owner, now)? };
+        if is_of_stories { (Vec::new(), Vec::new()) } else { also_published(config, read, owner, now)? };
+    let withheld = if is_of_stories { Vec::new() } else { read.withheld(&owner.id)? };
+    let (baselines, notes) = if is_of_stories { (Vec::new(), Vec::new()) } else { baseline_notes(config, read, owner)? };
+    let floods = if is_of_stories { Vec::new() } else { flood::to_decide(config, read, owner, now)? };
     let answer_all_url = links.all();
     let held = floods.iter().map(|row| flood::told(config, read, row, &answer_all_url)).collect::<Result<_, _>>()?;
     let feeds = read.feeds()?;
-    let moves = if urgent_only { MoveNotices::default() } else { MoveNotices::of(config, read, owner, &feeds, now)? };
-    let notices = notices(config, read, owner, &feeds, kind, now)?;
+    let moves = if is_of_stories { MoveNotices::default() } else { MoveNotices::of(config, read, owner, &feeds, now)? };
+    let is_news = matches!(occasion, Occasion::Scheduled | Occasion::Urgent);
+    let notices = if is_news { notices(config, read, owner, &feeds, kind, now)? } else { Notices::default() };
     let checkpoint = read.newest_checkpoint()?;
     let content = DigestContent {
         kind,
-        about: None,
+        about: matter.about,
         owner: owner.id.clone(),
         owner_name: owner.name.clone(),
         owner_address: owner.address.clone(),
@@ -328,19 +376,19 @@ fn waiting_stories(
     config: &Config,
     read: &Read<'_>,
     owner: &Owner,
-    urgent_only: bool,
+    waiting: Vec<ToldAgain>,
     links: &Links<'_>,
 ) -> Result<Waiting, StoreError> {
     let (mut stories, mut feeds) = (Vec::new(), Vec::new());
-    let waiting = read.pending(&owner.id, urgent_only)?;
     let is_full = waiting.len() > MAX_STORIES;
-    for pending in waiting.into_iter().take(MAX_STORIES) {
+    for ToldAgain { row: pending, told_in } in waiting.into_iter().take(MAX_STORIES) {
         // A preview may come before what is above the ceiling was handed over.
         if feed_label(config, read, &pending.feed)? > owner.tlp {
             continue;
         }
         if let Some(first_seen) = read.story_first_seen(pending.story)? {
-            let (story, of) = story_of(config, read, owner, &pending, first_seen)?;
+            let (mut story, of) = story_of(config, read, owner, &pending, first_seen)?;
+            story.answer_url = told_in.map_or_else(String::new, |(digest, number)| links.of(digest).story(number));
             feeds.extend(of);
             stories.push((story, pending));
         }
@@ -348,7 +396,9 @@ fn waiting_stories(
     stories.sort_by_cached_key(|(story, pending)| shown_order(story, pending));
     for (i, (story, _)) in stories.iter_mut().enumerate() {
         story.number = i + 1;
-        story.answer_url = links.story(i + 1);
+        if story.answer_url.is_empty() {
+            story.answer_url = links.story(i + 1);
+        }
     }
     Ok(Waiting { stories, feeds, is_full })
 }
@@ -362,6 +412,11 @@ struct Links<'l> {
 }
 
 impl Links<'_> {
+    /// Links of another digest that are good for as long as those of this one.
+    fn of(&self, no: DigestNo) -> Self {
+        Links { no, ..*self }
+    }
+
     /// One link for the whole digest; a story's link adds its number, so that the page can lead on to the next one.
     fn all(&self) -> String {
         let expires = self.now.saturating_add(SignedDuration::from_hours(24 * LINK_DAYS)).unwrap_or(self.now);
@@ -394,7 +449,11 @@ fn story_of(
     pending: &PendingRow,
     first_seen: Time,
 ) -> Result<(DigestStory, Vec<FeedNo>), StoreError> {
-    let seen = SeenStory::of(config, read, owner, pending.story, (pending.entry, &pending.reason))?;
+    let mut seen = SeenStory::of(config, read, owner, pending.story, (pending.entry, &pending.reason))?;
+    if let Some(why) = read.urgent_wait(pending.no)? {
+        seen.reason.push(' ');
+        seen.reason.push_str(&waited_in_words(config, why));
+    }
     let story = DigestStory {
         story: pending.story,
         number: 0,
@@ -493,32 +552,4 @@ fn owned(config: &Config, owner: &Owner) -> Vec<String> {
 
 fn domain(address: &str) -> &str {
     address.rsplit_once('@').map_or(address, |(_, domain)| domain)
-}
-
-/// Gives what waits for people who are not living owners any more, or may not see it any more, to those who stand in
-/// for them.
-fn hand_over(context: &Context, now: Time) -> Result<(), Fault> {
-    let config = &context.config;
-    let moves = context.store.read(|read| {
-        let mut moves = Vec::new();
-        for id in read.owners_with_post()? {
-            for pending in read.pending(&id, false)? {
-                let label = feed_label(config, read, &pending.feed)?;
-                let moved = moved(config, (pending.no, &pending.reason, pending.urgent), &id, label, now);
-                // What nobody can get waits until somebody can.
-                moves.extend(moved.filter(|moved| moved.to.is_some() || moved.withheld.is_some()));
-            }
-        }
-        Ok(moves)
-    })?;
-    if moves.is_empty() {
-        return Ok(());
-    }
-    context.store.write(|write| {
-        for moved in &moves {
-            write.reassign(moved, context.version, now)?;
-        }
-        Ok(())
-    })?;
-    Ok(())
 }

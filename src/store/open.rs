@@ -51,6 +51,15 @@ pub struct ToldAgain {
 impl Read<'_> {
     /// Everything that was handed over and waits for an answer, oldest first.
     pub fn open_assignments(&self) -> Result<Vec<OpenRow>, StoreError> {
+        self.open(None)
+    }
+
+    /// What was handed over to this owner and waits for their answer, oldest first.
+    pub fn open_of(&self, owner: &OwnerId) -> Result<Vec<OpenRow>, StoreError> {
+        self.open(Some(owner))
+    }
+
+    fn open(&self, owner: Option<&OwnerId>) -> Result<Vec<OpenRow>, StoreError> {
         let mut query = self.tx.prepare_cached(
             "SELECT assignment.no, assignment.story, assignment.owner, assignment.urgent,
                  (SELECT max(finished_at) FROM receipt
@@ -61,10 +70,11 @@ impl Read<'_> {
              JOIN delivery ON delivery.digest = digest_story.digest
              JOIN delivery_state ON delivery_state.delivery = delivery.no
              LEFT JOIN reminder ON reminder.assignment = assignment.no
-             WHERE state IN ('accepted', 'written') AND delivered_at IS NOT NULL ORDER BY assignment.no",
+             WHERE (?1 IS NULL OR open_state.owner = ?1) AND state IN ('accepted', 'written') AND delivered_at IS NOT NULL
+             ORDER BY assignment.no",
         )?;
         let rows = query
-            .query_map([], |row| {
+            .query_map([owner.map(OwnerId::as_str)], |row| {
                 Ok(OpenRow {
                     assignment: AssignmentNo(row.get(0)?),
                     story: StoryNo(row.get(1)?),

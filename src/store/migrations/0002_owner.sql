@@ -40,11 +40,13 @@ CREATE TABLE urgent_waits (
 
 -- Assignments that a digest told and that stand without an answer of their owner since. Kept by the triggers.
 CREATE TABLE open_state (
-    assignment INTEGER PRIMARY KEY REFERENCES assignment (no)
+    assignment INTEGER PRIMARY KEY REFERENCES assignment (no),
+    owner      TEXT NOT NULL
 ) STRICT;
+CREATE INDEX open_owner ON open_state (owner);
 CREATE TRIGGER assignment_is_open AFTER INSERT ON digest_story BEGIN
-    INSERT INTO open_state (assignment)
-    SELECT NEW.assignment WHERE NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = NEW.assignment);
+    INSERT INTO open_state (assignment, owner) SELECT no, owner FROM assignment WHERE no = NEW.assignment
+        AND NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = NEW.assignment);
 END;
 CREATE TRIGGER assignment_is_not_open AFTER INSERT ON reassigned BEGIN
     DELETE FROM open_state WHERE assignment = NEW.assignment;
@@ -54,8 +56,8 @@ CREATE TRIGGER assignment_is_answered AFTER INSERT ON acknowledgement_story BEGI
         SELECT no FROM assignment WHERE assignment.story = NEW.story AND assignment.owner =
             (SELECT owner FROM acknowledgement WHERE acknowledgement.no = NEW.acknowledgement));
 END;
-INSERT INTO open_state (assignment)
-SELECT assignment.no FROM assignment JOIN digest_story ON digest_story.assignment = assignment.no
+INSERT INTO open_state (assignment, owner)
+SELECT assignment.no, assignment.owner FROM assignment JOIN digest_story ON digest_story.assignment = assignment.no
 JOIN digest ON digest.no = digest_story.digest
 WHERE NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = assignment.no)
     AND NOT EXISTS (SELECT 1 FROM acknowledgement JOIN acknowledgement_story ON acknowledgement = acknowledgement.no
