@@ -222,7 +222,7 @@ impl Write<'_> {
             .query_row(params![story.0, assigned.owner.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
         match (standing, update) {
-            (None, _) => self.assign_again(story, source, assigned, config, now),
+            (None, _) => self.assign_anew(story, source, Told { assigned, update }, config, now),
             (Some((before, _, false)), Some(update)) => {
                 self.supersede(AssignmentNo(before), now)?;
                 self.assign_again(story, source, &updated(assigned, update), config, now)
@@ -239,6 +239,29 @@ impl Write<'_> {
             }
             (Some(_), _) => Ok(false),
         }
+    }
+
+    /// Assigns a story to an owner who does not have it, or not any more: what was passed on stays with whoever has it in
+    /// their place, until something is worth telling; then both are told.
+    fn assign_anew(
+        &mut self,
+        story: StoryNo,
+        source: (EntryNo, u32),
+        Told { assigned, update }: Told<'_>,
+        config: ConfigVersion,
+        now: Time,
+    ) -> Result<bool, StoreError> {
+        let Some((holder, held)) = self.read().held_instead_of(story, &assigned.owner)? else {
+            return self.assign_again(story, source, assigned, config, now);
+        };
+        let Some(update) = update else {
+            let is_worse = assigned.urgent && !held.urgent;
+            return if is_worse { self.assign_again(story, source, assigned, config, now) } else { Ok(false) };
+        };
+        self.supersede(holder, now)?;
+        let held = Assigned { urgent: held.urgent || assigned.urgent, ..held };
+        self.assign_again(story, source, &updated(&held, update), config, now)?;
+        self.assign_again(story, source, &updated(assigned, update), config, now)
     }
 
     pub(super) fn supersede(&mut self, assignment: AssignmentNo, now: Time) -> Result<(), StoreError> {

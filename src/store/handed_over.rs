@@ -1,6 +1,6 @@
 //! Stories that went from one person to another: from whom, to whom, why, and who was told of it.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension as _, params};
 
 use super::{PendingRow, Read, Reassigned, StoreError, ToldAgain, Write, assignment::pending_row, signed};
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
         time::{Time, from_millis, millis},
     },
     reminder::Link,
+    route::Assigned,
 };
 
 /// A story that an owner has in somebody else's place and was not told of yet.
@@ -84,6 +85,51 @@ impl Read<'_> {
             Ok(Passed { told, to: OwnerId::new(to), why: why(&word), at: from_millis(at) })
         });
         passed.collect()
+    }
+
+    /// The assignment of whoever has a story that this owner passed on.
+    pub(super) fn held_instead_of(
+        &self,
+        story: StoryNo,
+        owner: &OwnerId,
+    ) -> Result<Option<(AssignmentNo, Assigned)>, StoreError> {
+        let held = self
+            .tx
+            .prepare_cached(
+                "WITH RECURSIVE after (no) AS (
+                     SELECT successor FROM handed_over WHERE assignment =
+                         (SELECT no FROM assignment WHERE story = ?1 AND owner = ?2 ORDER BY round DESC LIMIT 1)
+                     UNION SELECT successor FROM handed_over JOIN after ON handed_over.assignment = after.no)
+                 SELECT no, owner, reason, urgent FROM assignment
+                 WHERE story = ?1 AND owner IN (SELECT owner FROM assignment JOIN after USING (no))
+                     AND NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = assignment.no)
+                 ORDER BY no DESC LIMIT 1",
+            )?
+            .query_row(params![story.0, owner.as_str()], |row| {
+                let owner = OwnerId::new(row.get::<_, String>(1)?);
+                Ok((AssignmentNo(row.get(0)?), Assigned { owner, reason: row.get(2)?, urgent: row.get(3)? }))
+            })
+            .optional()?;
+        Ok(held)
+    }
+
+    /// Who has the story of an assignment that went from one person to another, and since when; `None`: it did not, or
+    /// nobody has it any more.
+    pub fn now_with(&self, assignment: AssignmentNo) -> Result<Option<(OwnerId, Time)>, StoreError> {
+        let found = self
+            .tx
+            .prepare_cached(
+                "WITH RECURSIVE after (no, at) AS (
+                     SELECT successor, at FROM handed_over WHERE assignment = ?1
+                     UNION SELECT successor, handed_over.at FROM handed_over
+                         JOIN after ON handed_over.assignment = after.no)
+                 SELECT owner, at FROM after JOIN assignment USING (no) ORDER BY at DESC, no DESC LIMIT 1",
+            )?
+            .query_row([assignment.0], |row| {
+                Ok((OwnerId::new(row.get::<_, String>(0)?), from_millis(row.get(1)?)))
+            })
+            .optional()?;
+        Ok(found)
     }
 
     /// Everybody who had the story of this assignment before, each with the reason why it came to them and why it is
