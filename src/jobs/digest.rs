@@ -11,16 +11,16 @@ use self::{
 };
 use super::{
     Context, Fault, flood,
-    notice::{MoveNotices, notices, unasked},
-    story::{feed_label, feed_name, moved},
+    hand_over::hand_over_due,
+    notice::{MoveNotices, Notices, notices, unasked},
+    occasion::{Occasion, occasions, own, urgent_wait},
+    story::{feed_label, feed_name},
 };
 use crate::{
     change,
     compose::ComposeError,
     model::{
-        digest::{
-            AlsoPublished, BaselineNote, Composed, DigestContent, DigestKind, DigestStory, OwnedGroup, Restricted,
-        },
+        digest::{AlsoPublished, BaselineNote, Composed, DigestContent, DigestStory, OwnedGroup, Restricted, UrgentWait},
         feed::{FeedStatus, Tlp},
         id::{AssignmentNo, DigestNo, EntryNo, FeedNo, FloodNo, OwnerId, StoryNo},
         owner::Owner,
@@ -29,7 +29,7 @@ use crate::{
     },
     route,
     schedule::Schedule,
-    store::{ListedRow, NoticeRow, PendingRow, Read, StoreError, WithheldRow},
+    store::{ListedRow, NoticeRow, PendingRow, Read, StoreError, ToldAgain, WithheldRow},
 };
 
 /// How many lines of one feed stand under "also published".
@@ -100,16 +100,19 @@ struct Gathered {
     checkpoint: Option<u64>,
 }
 
-/// Composes every digest that is due: urgent ones at once, the others at their owner's hour. One that cannot be
+/// Composes every digest that is due: at its owner's hour, or at once where there is an occasion. One that cannot be
 /// composed is in the report and stops no other.
 pub fn digest_due(context: &Context) -> Result<DigestReport, Fault> {
     let now = context.now();
-    hand_over(context, now)?;
+    hand_over_due(context, now)?;
     let mut report = DigestReport::default();
     for owner in context.config.owners.iter().filter(|owner| owner.is_living(now)) {
-        for kind in [DigestKind::Scheduled, DigestKind::Urgent] {
-            let Some(planned) = due(context, owner, kind, now)? else { continue };
-            match freeze(context, owner, kind, planned, now) {
+        let mut occasions = occasions(context, owner, now)?;
+        // The hour comes last: it alone passes when its digest is composed.
+        occasions.extend([Occasion::Scheduled, Occasion::Urgent]);
+        for occasion in occasions {
+            let Some(planned) = due(context, owner, &occasion, now)? else { continue };
+            match freeze(context, owner, &occasion, planned, now) {
                 Ok(composed) => report.digests.extend(composed),
                 Err(Fault::Compose(reason)) => report.failed.push((owner.id.clone(), reason)),
                 Err(fault) => return Err(fault),
@@ -120,10 +123,42 @@ pub fn digest_due(context: &Context) -> Result<DigestReport, Fault> {
 }
 
 /// The run of the schedule that a digest is due for, if one is due.
-fn due(context: &Context, owner: &Owner, kind: DigestKind, now: Time) -> Result<Option<Time>, Fault> {
-    if kind == DigestKind::Urgent {
-        let waiting = context.store.read(|read| read.pending(&owner.id, true))?;
-        return Ok((!waiting.is_empty()).then_some(now));
+fn due(context: &Context, owner: &Owner, occasion: &Occasion, now: Time) -> Result<Option<Time>, Fault> {
+    match occasion {
+        Occasion::Scheduled => hour(context, owner, now),
+        Occasion::Urgent => Ok(urgent_is_due(context, owner, now)?.then_some(now)),
+        Occasion::Takeover { .. } | Occasion::Passed { .. } | Occasion::Reminder => Ok(Some(now)),
+        // It takes the place of a digest at the owner's hour.
+        Occasion::Heartbeat => Ok(None),
+    }
+}
+
+/// Whether something is urgent and goes now; that it does not is noted.
+fn urgent_is_due(context: &Context, owner: &Owner, now: Time) -> Result<bool, Fault> {
+    let (mut waiting, so_far) = context.store.read(|read| {
+        let mut waiting = Vec::new();
+        for row in own(read, owner, true)? {
+            let before = read.urgent_wait(row.no)?;
+            waiting.push((row, before));
+        }
+        Ok((waiting, read.urgent_digests_since(&owner.id, owner.day_began(now))?))
+    })?;
+    // What is one too many for a day joins the next digest, which is no reason for one.
+    waiting.retain(|(_, before)| *before != Some(UrgentWait::Capped));
+    let Some(why) = urgent_wait(&context.config, owner, so_far, now) else { return Ok(!waiting.is_empty()) };
+    waiting.retain(|(_, before)| before.is_none());
+    let rows: Vec<PendingRow> = waiting.into_iter().map(|(row, _)| row).collect();
+    if !rows.is_empty() {
+        context.store.write(|write| write.urgent_waits(&owner.id, &rows, why, now))?;
+    }
+    Ok(false)
+}
+
+/// The run of the owner's schedule that has come, if one has.
+fn hour(context: &Context, owner: &Owner, now: Time) -> Result<Option<Time>, Fault> {
+    if owner.away_until(now).is_some() && context.store.read(|read| Ok(own(read, owner, false)?.is_empty()))? {
+        // Only what can go to nobody else is sent to who is away; the rest waits for the first hour after the return.
+        return plan_return(context, owner, now).map(|()| None);
     }
     let (last, planned, first_poll_is_due) = context.store.read(|read| {
         Ok((read.last_digest_at(&owner.id)?, read.next_digest_at(&owner.id)?, read.a_first_poll_is_due(now)?))
@@ -142,6 +177,16 @@ fn due(context: &Context, owner: &Owner, kind: DigestKind, now: Time) -> Result<
     Ok(None)
 }
 
+/// Plans the first digest after an absence.
+fn plan_return(context: &Context, owner: &Owner, now: Time) -> Result<(), Fault> {
+    let back = owner.back_at(now).unwrap_or(now);
+    let next = next_run(owner, back.saturating_sub(SignedDuration::from_nanos(1)).unwrap_or(back));
+    if context.store.read(|read| read.next_digest_at(&owner.id))? != next {
+        context.store.write(|write| write.plan_digest(&owner.id, next))?;
+    }
+    Ok(())
+}
+
 fn next_run(owner: &Owner, now: Time) -> Option<Time> {
     Schedule::parse(&owner.digest).ok().and_then(|schedule| schedule.next_after(&owner.timezone, now))
 }
@@ -151,27 +196,27 @@ fn next_run(owner: &Owner, now: Time) -> Option<Time> {
 fn freeze(
     context: &Context,
     owner: &Owner,
-    kind: DigestKind,
+    occasion: &Occasion,
     planned: Time,
     now: Time,
 ) -> Result<Vec<ComposedDigest>, Fault> {
     let mut refused = None;
     let composed = context.store.write(|write| {
         let is_their_hour = write.read().next_digest_at(&owner.id)?.is_some_and(|at| at <= now);
-        if kind == DigestKind::Scheduled {
+        if *occasion == Occasion::Scheduled {
             write.plan_digest(&owner.id, next_run(owner, now))?;
         }
         let no = write.next_digest()?;
-        let mut gathered = gather(context, &write.read(), owner, kind, no, now)?;
-        if gathered.is_full && kind == DigestKind::Scheduled {
+        let mut gathered = gather(context, &write.read(), owner, occasion, no, now)?;
+        if gathered.is_full && *occasion == Occasion::Scheduled {
             write.plan_digest(&owner.id, Some(now))?;
         }
         if !gathered.has_news(owner, &write.read(), now)? {
-            let is_quiet = kind == DigestKind::Scheduled && is_their_hour;
+            let is_quiet = *occasion == Occasion::Scheduled && is_their_hour;
             if !(is_quiet && is_heartbeat_due(&write.read(), owner, now)?) {
                 return Ok(Vec::new());
             }
-            gathered = gather(context, &write.read(), owner, DigestKind::Heartbeat, no, now)?;
+            gathered = gather(context, &write.read(), owner, &Occasion::Heartbeat, no, now)?;
         }
         let sender = Sender { context, owner, first: no, now };
         match composed_parts(&sender, &write.read(), &gathered.content)? {
@@ -225,7 +270,7 @@ pub fn preview(context: &Context, owner: &Owner) -> Result<Vec<Composed>, Fault>
     let now = context.now();
     let parts: Result<_, ComposeError> = context.store.read(|read| {
         let no = read.next_digest()?;
-        let gathered = gather(context, read, owner, DigestKind::Scheduled, no, now)?;
+        let gathered = gather(context, read, owner, &Occasion::Scheduled, no, now)?;
         if !gathered.has_news(owner, read, now)? {
             return Ok(Ok(Vec::new()));
         }
@@ -239,29 +284,32 @@ fn gather(
     context: &Context,
     read: &Read<'_>,
     owner: &Owner,
-    kind: DigestKind,
+    occasion: &Occasion,
     no: DigestNo,
     now: Time,
 ) -> Result<Gathered, StoreError> {
     let config = &context.config;
-    let urgent_only = kind != DigestKind::Scheduled;
-    let Waiting { stories: numbered, is_full } = waiting_stories(config, read, owner, urgent_only)?;
+    let kind = occasion.kind();
+    let is_of_stories = *occasion != Occasion::Scheduled;
+    let matter = occasion.matter(config, read, owner, now)?;
+    let Waiting { stories: numbered, is_full } = waiting_stories(config, read, owner, matter.stories)?;
     let (listed, lines) =
-        if urgent_only { (Vec::new(), Vec::new()) } else { also_published(config, read, owner, now)? };
-    let withheld = if urgent_only { Vec::new() } else { read.withheld(&owner.id)? };
-    let (baselines, notes) = if urgent_only { (Vec::new(), Vec::new()) } else { baseline_notes(config, read, owner)? };
-    let floods = if urgent_only { Vec::new() } else { flood::to_decide(config, read, owner, now)? };
+        if is_of_stories { (Vec::new(), Vec::new()) } else { also_published(config, read, owner, now)? };
+    let withheld = if is_of_stories { Vec::new() } else { read.withheld(&owner.id)? };
+    let (baselines, notes) = if is_of_stories { (Vec::new(), Vec::new()) } else { baseline_notes(config, read, owner)? };
+    let floods = if is_of_stories { Vec::new() } else { flood::to_decide(config, read, owner, now)? };
     let held = floods.iter().map(|row| flood::told(config, read, row)).collect::<Result<_, _>>()?;
     let feeds = read.feeds()?;
-    let moves = if urgent_only { MoveNotices::default() } else { MoveNotices::of(config, read, owner, &feeds, now)? };
-    let notices = notices(config, read, owner, &feeds, kind, now)?;
+    let moves = if is_of_stories { MoveNotices::default() } else { MoveNotices::of(config, read, owner, &feeds, now)? };
+    let is_news = matches!(occasion, Occasion::Scheduled | Occasion::Urgent | Occasion::Heartbeat);
+    let notices = if is_news { notices(config, read, owner, &feeds, kind, now)? } else { Notices::default() };
     let checkpoint = read.newest_checkpoint()?;
     let sender = Sender { context, owner, first: no, now };
     let identity = sender.identity(0);
     let labels: Vec<Tlp> = numbered.iter().map(|one| one.label).collect();
     let content = DigestContent {
         kind,
-        about: None,
+        about: matter.about,
         owner: owner.id.clone(),
         owner_name: owner.name.clone(),
         owner_address: owner.address.clone(),
@@ -327,11 +375,15 @@ struct WaitingStory {
     label: Tlp,
 }
 
-fn waiting_stories(config: &Config, read: &Read<'_>, owner: &Owner, urgent_only: bool) -> Result<Waiting, StoreError> {
+fn waiting_stories(
+    config: &Config,
+    read: &Read<'_>,
+    owner: &Owner,
+    waiting: Vec<ToldAgain>,
+) -> Result<Waiting, StoreError> {
     let mut stories = Vec::new();
-    let waiting = read.pending(&owner.id, urgent_only)?;
     let is_full = waiting.len() > MAX_STORIES;
-    for pending in waiting.into_iter().take(MAX_STORIES) {
+    for ToldAgain { row: pending, .. } in waiting.into_iter().take(MAX_STORIES) {
         let label = feed_label(config, read, &pending.feed)?;
         // A preview may come before what is above the ceiling was handed over.
         if label > owner.tlp {
@@ -436,32 +488,4 @@ fn owned_groups(config: &Config, owner: &Owner, feeds: &[FeedStatus]) -> Vec<Own
     let mut all: Vec<OwnedGroup> = groups.chain(alone).collect();
     all.sort_by_key(|group| std::cmp::Reverse(group.last_entry_at));
     all
-}
-
-/// Gives what waits for people who are not living owners any more, or may not see it any more, to those who stand in
-/// for them.
-fn hand_over(context: &Context, now: Time) -> Result<(), Fault> {
-    let config = &context.config;
-    let moves = context.store.read(|read| {
-        let mut moves = Vec::new();
-        for id in read.owners_with_post()? {
-            for pending in read.pending(&id, false)? {
-                let label = feed_label(config, read, &pending.feed)?;
-                let moved = moved(config, (pending.no, &pending.reason, pending.urgent), &id, label, now);
-                // What nobody can get waits until somebody can.
-                moves.extend(moved.filter(|moved| moved.to.is_some() || moved.withheld.is_some()));
-            }
-        }
-        Ok(moves)
-    })?;
-    if moves.is_empty() {
-        return Ok(());
-    }
-    context.store.write(|write| {
-        for moved in &moves {
-            write.reassign(moved, context.version, now)?;
-        }
-        Ok(())
-    })?;
-    Ok(())
 }

@@ -88,6 +88,31 @@ impl HandOver {
     }
 }
 
+/// Why an urgent story was not told at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum UrgentWait {
+    /// It is its owner's quiet hours.
+    QuietHours,
+    /// Its owner was sent as many urgent digests as a day may bring.
+    Capped,
+}
+
+impl UrgentWait {
+    /// Every reason with its word.
+    pub const ALL: [(&'static str, UrgentWait); 2] =
+        [("quiet-hours", UrgentWait::QuietHours), ("capped", UrgentWait::Capped)];
+
+    /// The reason's word in the store and the log.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.into_iter().find_map(|(word, why)| (why == self).then_some(word)).unwrap_or("capped")
+    }
+
+    /// The reason that a word stands for.
+    pub fn parse(word: &str) -> Option<UrgentWait> {
+        Self::ALL.into_iter().find_map(|(known, why)| (known == word).then_some(why))
+    }
+}
+
 /// What a digest is about that is not simply news.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum About {

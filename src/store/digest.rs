@@ -34,7 +34,8 @@ pub struct NewDigest<'d> {
     pub message_id: &'d str,
     /// Its bytes.
     pub composed: &'d Composed,
-    /// The stories by their number in the digest, from 1, with their assignments.
+    /// The stories by their number in the digest, from 1, with their assignments; a reminder and the word that something
+    /// was passed on tell of what was told before.
     pub stories: &'d [(StoryNo, AssignmentNo)],
     /// The entries that it lists or counts under "also published".
     pub listed: &'d [EntryNo],
@@ -145,8 +146,13 @@ impl Read<'_> {
             })
             .optional()?;
         let Some(mut row) = row else { return Ok(None) };
-        let mut query =
-            self.tx.prepare_cached("SELECT story, assignment FROM digest_story WHERE digest = ?1 ORDER BY number")?;
+        let mut query = self.tx.prepare_cached(
+            "SELECT assignment.story, told.assignment FROM
+                 (SELECT number, assignment FROM digest_story WHERE digest = ?1
+                  UNION ALL SELECT number, assignment FROM reminder WHERE digest = ?1
+                  UNION ALL SELECT number, assignment FROM digest_passed WHERE digest = ?1) AS told
+             JOIN assignment ON assignment.no = told.assignment ORDER BY told.number",
+        )?;
         row.stories = query
             .query_map([digest.0], |row| Ok((StoryNo(row.get(0)?), AssignmentNo(row.get(1)?))))?
             .collect::<Result<_, _>>()?;
@@ -265,6 +271,11 @@ impl Write<'_> {
                 signed(record),
             ],
         )?;
+        match new.kind {
+            DigestKind::Reminder => self.insert_reminders((new.no, new.owner), new.stories, now)?,
+            DigestKind::Passed => self.insert_passed(new.no, new.stories)?,
+            _ => self.insert_digest_stories(new)?,
+        }
         self.insert_digest_content(new)?;
         self.tx.execute("INSERT INTO delivery (digest, queued_at) VALUES (?1, ?2)", params![new.no.0, millis(now)])?;
         let delivery = DeliveryNo(self.tx.last_insert_rowid());
@@ -275,13 +286,17 @@ impl Write<'_> {
         Ok(delivery)
     }
 
-    fn insert_digest_content(&mut self, new: &NewDigest<'_>) -> Result<(), StoreError> {
-        let no = new.no.0;
+    fn insert_digest_stories(&mut self, new: &NewDigest<'_>) -> Result<(), StoreError> {
         for (i, (story, assignment)) in new.stories.iter().enumerate() {
             self.tx
                 .prepare_cached("INSERT INTO digest_story (digest, number, story, assignment) VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![no, i + 1, story.0, assignment.0])?;
+                .execute(params![new.no.0, i + 1, story.0, assignment.0])?;
         }
+        Ok(())
+    }
+
+    fn insert_digest_content(&mut self, new: &NewDigest<'_>) -> Result<(), StoreError> {
+        let no = new.no.0;
         for entry in new.listed {
             self.tx
                 .prepare_cached("INSERT INTO digest_listing (entry, digest) VALUES (?1, ?2)")?

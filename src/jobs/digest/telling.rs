@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use super::WaitingStory;
 use crate::{
     change,
-    jobs::story::SeenStory,
+    jobs::{occasion::waited_in_words, story::SeenStory},
     model::{
         digest::{DigestStory, EarlierNote, StandIn},
         feed::Tlp,
@@ -81,7 +81,11 @@ pub(super) fn story_of(
     pending: &PendingRow,
     first_seen: Time,
 ) -> Result<(DigestStory, Vec<FeedNo>), StoreError> {
-    let seen = SeenStory::of(config, read, owner, pending.story, (pending.entry, &pending.reason))?;
+    let mut seen = SeenStory::of(config, read, owner, pending.story, (pending.entry, &pending.reason))?;
+    if let Some(why) = read.urgent_wait(pending.no)? {
+        seen.reason.push(' ');
+        seen.reason.push_str(&waited_in_words(config, why));
+    }
     let changes = changes(read, pending)?;
     let told_before = if changes.is_empty() { None } else { read.told_at(pending.story, &owner.id)? };
     let (earlier, more_earlier) = earlier(config, read, owner, pending.story, seen.is_whole)?;
