@@ -255,6 +255,30 @@ mod tests {
     }
 
     #[test]
+    fn a_fix_names_the_versions_of_its_own_statement_and_no_others() {
+        let fixed = |versions: &[&str]| Some(Fix::In(versions.iter().map(|one| (*one).to_owned()).collect()));
+        for (text, stated) in [
+            ("Fixed in 9.1.4.", fixed(&["9.1.4"])),
+            ("All 9.x before 9.1.4 let anybody in. Upgrade to version 9.1.4 or 8.7.2-p1.", fixed(&["9.1.4", "8.7.2-p1"])),
+            ("Fixed in v9.1.4, 8.7.2 and 7.0.1; 6.2.0 is not maintained.", fixed(&["9.1.4", "8.7.2", "7.0.1"])),
+            ("Fixed in 9.1.4, all versions since 8.0.0 are concerned", fixed(&["9.1.4"])),
+            ("libmarrow 2.8.1 fixes a crash", fixed(&["2.8.1"])),
+            ("Patched versions: 1.2.3", fixed(&["1.2.3"])),
+            ("Update to 10.2.0 from 9.1.3 now", fixed(&["10.2.0"])),
+            ("Fixed in 9.1.4. It was fixed in 9.1.4", fixed(&["9.1.4"])),
+            ("A patch is available.", Some(Fix::Stated)),
+            ("Fixed in build 1742", Some(Fix::Stated)),
+            ("It has been fixed. Version 9.1.3 is concerned", Some(Fix::Stated)),
+            ("It is not yet fixed in 9.1.4", None),
+            ("Versions before 9.1.4 are concerned", None),
+            ("No patch is available", None),
+            ("", None),
+        ] {
+            assert_eq!(stated_fix(&of("t", text)), stated, "{text}");
+        }
+    }
+
+    #[test]
     fn use_for_ransomware_is_what_the_catalogue_says_of_it() {
         assert!(states_ransomware(&of("t", "Known use in ransomware campaigns: Known")));
         assert!(!states_ransomware(&of("t", "Known use in ransomware campaigns: Unknown")));
