@@ -233,6 +233,13 @@ impl World {
         mails.iter().map(text_of).collect()
     }
 
+    /// The mails in an owner's mailbox but for the weekly ones that say that there was nothing.
+    pub fn news(&self, owner: &str) -> Vec<String> {
+        let mut mails = self.mailbox(owner);
+        mails.retain(|mail| !mail.starts_with("Subject: Quiet week") && !mail.starts_with("Subject: Blind in week"));
+        mails
+    }
+
     /// All stories, oldest first.
     pub fn stories(&mut self) -> Vec<StoryRow> {
         let context = self.context();
