@@ -1,6 +1,9 @@
 //! Who gets an entry and why. Pure: the configuration, the feed, the tags and the marks decide, and the moment only says
 //! who is still a living owner. Rules never drop: what matches nothing follows the feed's `unmatched`.
 //!
+//! **How soon.** Three things do not wait for an owner's hour: what is exploited and names a component of theirs in its
+//! title (confidence 50 or more), what is of high severity and surely about one (70 or more), and what an urgent route sends.
+//!
 //! **Who.** The owner of every component and topic that is tagged, and everybody whom a `[[route]]` rule names whose
 //! conditions all hold. Somebody who has left or is away is stood in for by the deputies in turn, else by the fallback
 //! owner; when all of these are away, nobody is. A line goes to who is away: it needs no answer and waits. An owner
@@ -13,9 +16,14 @@ use crate::model::{
     id::{ComponentId, OwnerId, TopicId},
     owner::Owner,
     settings::Config,
-    stack::{Marks, Route, Tag, TagKind},
+    stack::{Marks, Route, Severity, Tag, TagKind},
     time::Time,
 };
+
+/// The confidence of a component that the title names.
+const NAMED: u8 = 50;
+/// The confidence from which on a match is as good as certain: a package or a version fits.
+const CONFIDENT: u8 = 70;
 
 /// An owner who gets an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +72,7 @@ pub struct Judgement {
 /// (`tag::feed_tags`).
 pub fn route(config: &Config, feed: &Feed, tags: &[Tag], marks: &Marks, now: Time) -> Judgement {
     let mut desk = Desk { config, tlp: feed.tlp, now, places: Vec::new(), restricted: Vec::new() };
-    let mut is_matched = desk.give_owned(tags);
+    let mut is_matched = desk.give_owned(tags, *marks);
     for (at, rule) in config.routes.iter().enumerate() {
         if holds(rule, feed, tags, *marks) {
             is_matched |= !rule.to.is_empty();
@@ -87,6 +95,14 @@ pub fn route(config: &Config, feed: &Feed, tags: &[Tag], marks: &Marks, now: Tim
             desk.judgement(fate)
         }
     }
+}
+
+/// Whether an entry is urgent for who owns what is tagged, without any route: a component that its title names is
+/// exploited, or a severity of at least high is stated of what is surely in use.
+fn is_pressing(tag: &Tag, marks: Marks) -> bool {
+    let is_severe = marks.severity.is_some_and(|stated| stated >= Severity::High);
+    let is_sure = |least| tag.kind == TagKind::Component && tag.confidence >= least;
+    marks.exploited && is_sure(NAMED) || is_severe && is_sure(CONFIDENT)
 }
 
 /// Whether every condition of a rule holds; a condition that is not stated holds.
@@ -236,9 +252,10 @@ struct Place {
 
 impl Desk<'_> {
     /// Gives every tagged component and topic to its owner; whether there was one.
-    fn give_owned(&mut self, tags: &[Tag]) -> bool {
+    fn give_owned(&mut self, tags: &[Tag], marks: Marks) -> bool {
         for tag in tags {
             let config = self.config;
+            let urgent = is_pressing(tag, marks);
             let found = match tag.kind {
                 TagKind::Component => config
                     .component(&ComponentId::new(&*tag.id))
@@ -248,8 +265,8 @@ impl Desk<'_> {
                 }
             };
             match found {
-                Some((owner, why)) => self.give(owner, &why, false),
-                None => self.give(&config.fallback, &Why::Unknown(tag.id.clone()), false),
+                Some((owner, why)) => self.give(owner, &why, urgent),
+                None => self.give(&config.fallback, &Why::Unknown(tag.id.clone()), urgent),
             }
         }
         !tags.is_empty()
@@ -405,7 +422,7 @@ pub(crate) mod tests {
             EvidenceSettings, FetchSettings, MailSettings, MailTransport, RemindSettings, RetentionSettings,
             UrgentSettings, WebSettings,
         },
-        stack::{Component, Field, Method, Severity, Topic},
+        stack::{Component, Field, Method, Topic},
     };
 
     const NOW: &str = "2099-01-02T08:00:00Z";
@@ -592,6 +609,53 @@ pub(crate) mod tests {
         assert!(!gets(&config, &cert, &[tag(TagKind::Component, "libmarrow")], Some(Severity::High)));
         assert!(!gets(&config, &Feed { group: None, ..cert.clone() }, &tagged, Some(Severity::High)));
         assert!(!gets(&config, &Feed { id: "third".into(), ..cert }, &tagged, Some(Severity::High)));
+    }
+
+    #[test]
+    fn what_is_surely_about_a_component_and_exploited_or_severe_is_urgent_without_a_route() {
+        let config = config();
+        let sure = |confidence, kind, id| Tag { confidence, ..tag(kind, id) };
+        let exploited = Marks { exploited: true, ..Marks::default() };
+        let stated = |severity| Marks { severity: Some(severity), ..Marks::default() };
+        let cert = feed(Tlp::Clear, Unmatched::None);
+        for (tag, marks, expected) in [
+            (sure(70, TagKind::Component, "quillgate"), exploited, true),
+            (sure(70, TagKind::Component, "quillgate"), stated(Severity::High), true),
+            (sure(100, TagKind::Component, "quillgate"), stated(Severity::Critical), true),
+            (sure(100, TagKind::Component, "quillgate"), stated(Severity::Medium), false),
+            (sure(100, TagKind::Component, "quillgate"), Marks::default(), false),
+            (sure(69, TagKind::Component, "quillgate"), stated(Severity::Critical), false),
+            (sure(50, TagKind::Component, "quillgate"), exploited, true),
+            (sure(49, TagKind::Component, "quillgate"), exploited, false),
+            (sure(100, TagKind::Topic, "prompt-injection"), exploited, false),
+        ] {
+            let told = judge(&config, &cert, std::slice::from_ref(&tag), marks).0;
+            assert_eq!(told[0].starts_with("maria!"), expected, "{tag:?} {marks:?} {told:?}");
+        }
+    }
+
+    #[test]
+    fn who_is_away_is_stood_in_for_until_nobody_is_there() {
+        use crate::model::owner::Away;
+        let mut config = config();
+        let away = vec![Away { from: date(2098, 12, 30), to: date(2099, 1, 5) }];
+        let tags = [tag(TagKind::Component, "tarnbase")];
+        let cert = feed(Tlp::Clear, Unmatched::List);
+        config.owners[2].away.clone_from(&away);
+        assert_eq!(
+            assigned(&config, &cert, &tags),
+            ["maria: Tarnbase belongs to Ada Example, who is away until 5 Jan 2099; you stand in."]
+        );
+        config.owners[0].away.clone_from(&away);
+        let (told, withheld, _) = judge(&config, &cert, &tags, Marks::default());
+        assert_eq!(withheld.len(), 0);
+        assert!(told[0].ends_with("you are the fallback.") || told[0].starts_with("jon"), "{told:?}");
+        for owner in &mut config.owners {
+            owner.away.clone_from(&away);
+        }
+        assert_eq!(assigned(&config, &cert, &tags), ["ada: Tarnbase is yours."], "better than nobody");
+        let listed = judge(&config, &cert, &[], Marks::default()).2;
+        assert_eq!(listed, Fate::Listed("maria".into()), "a line waits for the return");
     }
 
     #[test]

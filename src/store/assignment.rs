@@ -367,6 +367,9 @@ impl Write<'_> {
             return Ok(());
         }
         if let Some(assigned) = &moved.to {
+            // Who passed this story on themselves is not asked for it: it is with whoever has it in their place.
+            let holder = self.read().held_instead_of(story, &assigned.owner)?.map(|(_, held)| held.owner);
+            let assigned = &Assigned { owner: holder.unwrap_or(assigned.owner.clone()), ..assigned.clone() };
             if !self.assign(story, source, Told { assigned, update: None }, config, now)? {
                 // The story is with them already: the log still says that this share of it came to them.
                 self.record_routed(story, source, assigned, config, now)?;
