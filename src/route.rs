@@ -45,6 +45,15 @@ pub struct Withheld {
     pub ask: OwnerId,
 }
 
+/// An owner who is away, and who gets what they would have got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoodIn {
+    /// Who is away, and why it would have come to them.
+    pub meant: Assigned,
+    /// Who gets it.
+    pub by: OwnerId,
+}
+
 /// Where an entry ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
@@ -64,6 +73,8 @@ pub struct Judgement {
     pub assignments: Vec<Assigned>,
     /// Who does not, because of the label: each owner once.
     pub restricted: Vec<Withheld>,
+    /// In whose place others get it: who is away, each owner once.
+    pub away: Vec<StoodIn>,
     /// Where it ends.
     pub fate: Fate,
 }
@@ -71,7 +82,7 @@ pub struct Judgement {
 /// Decides who gets an entry of this feed. `tags` are those of the entry and those of the feed
 /// (`tag::feed_tags`).
 pub fn route(config: &Config, feed: &Feed, tags: &[Tag], marks: &Marks, now: Time) -> Judgement {
-    let mut desk = Desk { config, tlp: feed.tlp, now, places: Vec::new(), restricted: Vec::new() };
+    let mut desk = Desk { config, tlp: feed.tlp, now, places: Vec::new(), restricted: Vec::new(), away: Vec::new() };
     let mut is_matched = desk.give_owned(tags, *marks);
     for (at, rule) in config.routes.iter().enumerate() {
         if holds(rule, feed, tags, *marks) {
@@ -175,7 +186,7 @@ impl Part {
 /// Who gets what is meant for this owner under this label: the owner, the first of the deputies who lives and may
 /// see it, the fallback, or any other owner who may; `None` when nobody may see it.
 pub fn stand_in(config: &Config, meant: &OwnerId, tlp: Tlp, now: Time) -> Option<OwnerId> {
-    let desk = Desk { config, tlp, now, places: Vec::new(), restricted: Vec::new() };
+    let desk = Desk { config, tlp, now, places: Vec::new(), restricted: Vec::new(), away: Vec::new() };
     desk.receiver(meant).map(|(owner, _)| owner)
 }
 
@@ -213,7 +224,7 @@ pub fn is_away_in_words(config: &Config, id: &OwnerId, now: Time) -> String {
 
 /// Who gets now what is meant for this owner under this label: as [`stand_in`], but whoever is not away comes first.
 pub fn stand_in_now(config: &Config, meant: &OwnerId, tlp: Tlp, now: Time) -> Option<OwnerId> {
-    let desk = Desk { config, tlp, now, places: Vec::new(), restricted: Vec::new() };
+    let desk = Desk { config, tlp, now, places: Vec::new(), restricted: Vec::new(), away: Vec::new() };
     desk.receiver_now(meant).map(|(owner, _)| owner)
 }
 
@@ -238,6 +249,7 @@ struct Desk<'a> {
     now: Time,
     places: Vec<Place>,
     restricted: Vec<Withheld>,
+    away: Vec<StoodIn>,
 }
 
 /// One owner's share of it.
@@ -282,6 +294,8 @@ impl Desk<'_> {
         self.note(&owner, why, instead.as_deref(), urgent);
         if self.is_living(meant) && !self.may_see(meant) {
             self.withhold(meant, owner);
+        } else if self.is_living(meant) && owner != *meant {
+            self.stood_in(meant, why, urgent, owner);
         }
     }
 
@@ -365,6 +379,19 @@ impl Desk<'_> {
         }
     }
 
+    /// Notes what somebody who is away would have got.
+    fn stood_in(&mut self, meant: &OwnerId, why: &Why, urgent: bool, by: OwnerId) {
+        if let Some(known) = self.away.iter_mut().find(|known| known.meant.owner == *meant) {
+            known.meant.urgent |= urgent;
+            let sentence = why.to_you();
+            if !known.meant.reason.contains(&sentence) {
+                known.meant.reason = format!("{} {sentence}", known.meant.reason);
+            }
+            return;
+        }
+        self.away.push(StoodIn { meant: Assigned { owner: meant.clone(), reason: why.to_you(), urgent }, by });
+    }
+
     fn withhold(&mut self, owner: &OwnerId, ask: OwnerId) {
         if !self.restricted.iter().any(|withheld| withheld.owner == *owner) {
             self.restricted.push(Withheld { owner: owner.clone(), ask });
@@ -373,7 +400,7 @@ impl Desk<'_> {
 
     fn judgement(self, fate: Fate) -> Judgement {
         let assignments = self.places.into_iter().map(Place::assigned).collect();
-        Judgement { assignments, restricted: self.restricted, fate }
+        Judgement { assignments, restricted: self.restricted, away: self.away, fate }
     }
 }
 

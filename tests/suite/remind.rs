@@ -292,7 +292,13 @@ fn what_comes_while_somebody_is_away_is_the_deputys_and_the_return_tells_of_it()
     let said = jon.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(said.contains("belongs to Maria Lopez, who is away until 22 Nov 2026; you stand in."), "{jon}");
     live_until(&mut world, "2026-11-23T12:00:00Z");
-    assert_eq!(world.mailbox("maria").len(), 0, "{:?}", digests(&mut world));
+    assert_eq!(digests(&mut world)[1..], ["21 12:00 reminder jon", "23 08:00 passed maria"]);
+    let maria = &world.mailbox("maria")[0];
+    assert!(maria.contains("Quillgate leaks names"), "{maria}");
+    answer(&mut world, "jon", 1, 2);
+    world.publish("cert", &rss(&[("Old advice", "old", "Nothing."), CALM, ("Quillgate leaks names", "q1b", "Again.")]));
+    live_until(&mut world, "2026-11-24T12:00:00Z");
+    assert_eq!(open(&mut world).iter().map(|row| row.owner.as_str()).collect::<Vec<_>>(), ["maria"], "what is new");
 }
 
 #[test]

@@ -8,6 +8,8 @@ CREATE TABLE handed_over (
     assignment INTEGER PRIMARY KEY REFERENCES assignment (no),
     successor  INTEGER NOT NULL REFERENCES assignment (no),
     why        TEXT NOT NULL,
+    -- Whether it never was with the former owner: it came while they were away.
+    as_news    INTEGER NOT NULL,
     at         INTEGER NOT NULL,
     record     INTEGER NOT NULL
 ) STRICT;
