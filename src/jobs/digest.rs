@@ -125,11 +125,17 @@ fn urgent_is_due(context: &Context, owner: &Owner, now: Time) -> Result<bool, Fa
             let before = read.urgent_wait(row.no)?;
             waiting.push((row, before));
         }
+        // What is one too many for a day joins the next digest, and is no reason for one.
+        waiting.retain(|(_, before)| *before != Some(UrgentWait::Capped));
+        if waiting.is_empty() {
+            return Ok((waiting, 0));
+        }
         Ok((waiting, read.urgent_digests_since(&owner.id, owner.day_began(now))?))
     })?;
-    // What is one too many for a day joins the next digest, which is no reason for one.
-    waiting.retain(|(_, before)| *before != Some(UrgentWait::Capped));
-    let Some(why) = urgent_wait(&context.config, owner, so_far, now) else { return Ok(!waiting.is_empty()) };
+    if waiting.is_empty() {
+        return Ok(false);
+    }
+    let Some(why) = urgent_wait(&context.config, owner, so_far, now) else { return Ok(true) };
     waiting.retain(|(_, before)| before.is_none());
     let rows: Vec<PendingRow> = waiting.into_iter().map(|(row, _)| row).collect();
     if !rows.is_empty() {

@@ -85,12 +85,10 @@ impl Read<'_> {
     /// What this owner was not told yet to be somebody else's now, where they could have answered it themselves.
     pub fn passed(&self, owner: &OwnerId) -> Result<Vec<Passed>, StoreError> {
         let mut query = self.tx.prepare_cached(
-            "SELECT handed_over.assignment, now_with.owner, handed_over.why, handed_over.at FROM handed_over
-             JOIN assignment ON assignment.no = handed_over.assignment
+            "SELECT handed_over.assignment, now_with.owner, handed_over.why, handed_over.at
+             FROM passed_state JOIN handed_over ON handed_over.assignment = passed_state.assignment
              JOIN assignment AS now_with ON now_with.no = handed_over.successor
-             WHERE assignment.owner = ?1 AND handed_over.why IN ('no-answer', 'away')
-                 AND NOT EXISTS (SELECT 1 FROM digest_passed WHERE digest_passed.assignment = handed_over.assignment)
-             ORDER BY handed_over.assignment",
+             WHERE passed_state.owner = ?1 ORDER BY handed_over.assignment",
         )?;
         let found: Vec<(i64, String, String, i64)> = query
             .query_map([owner.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?

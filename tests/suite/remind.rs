@@ -292,7 +292,7 @@ fn what_comes_while_somebody_is_away_is_the_deputys_and_the_return_tells_of_it()
     let said = jon.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(said.contains("belongs to Maria Lopez, who is away until 22 Nov 2026; you stand in."), "{jon}");
     live_until(&mut world, "2026-11-23T12:00:00Z");
-    assert_eq!(digests(&mut world)[1..], ["21 12:00 reminder jon", "23 08:00 passed maria"]);
+    assert_eq!(digests(&mut world)[1..], ["23 08:00 passed maria", "23 08:00 reminder jon"]);
     let maria = &world.mailbox("maria")[0];
     assert!(maria.contains("Quillgate leaks names"), "{maria}");
     answer(&mut world, "jon", 1, 2);
@@ -418,4 +418,92 @@ fn what_is_exploited_and_names_a_component_is_urgent_and_told_once() {
     publish(&world, &[("libmarrow 2.8", "m1", "A flaw, and how to see it. It is actively exploited in the wild.")]);
     live_until(&mut world, "2026-11-16T15:00:00Z");
     assert_eq!(urgent_days(&mut world).0.len(), 1);
+}
+
+#[test]
+fn what_is_open_with_somebody_who_leaves_goes_on_at_once_and_they_are_told_nothing() {
+    let mut world = company();
+    publish(&world, &[CALM]);
+    live_until(&mut world, "2026-11-16T12:00:00Z");
+    world.edit("owners", "id = \"maria\"", "id = \"maria\"\nuntil = 2026-11-17");
+    world.edit("stack", "owner = \"maria\"", "owner = \"jon\"");
+    world.edit("stack", "to = [\"maria\"]", "to = [\"jon\"]");
+    world.edit("feeds", "owner = \"maria\"", "owner = \"jon\"");
+    world.restart();
+    live_until(&mut world, "2026-11-18T12:00:00Z");
+    assert_eq!(digests(&mut world), ["16 08:30 scheduled maria", "17 00:00 takeover jon"]);
+    assert_eq!(hand_overs(&mut world), ["left"]);
+}
+
+#[test]
+fn mailboxes_that_refuse_each_other_s_stories_end_with_the_last_of_them() {
+    let mut world = company();
+    world.smtp.always(Stage::Rcpt, Act::reply(550, "5.1.1 no such user"));
+    publish(&world, &[CALM]);
+    live_until(&mut world, "2026-11-17T12:00:00Z");
+    assert_eq!(
+        digests(&mut world),
+        ["16 08:30 scheduled maria", "16 09:00 takeover jon", "16 09:30 takeover ines"],
+        "each is tried once, and there is no circle"
+    );
+    assert_eq!(hand_overs(&mut world), ["undelivered", "undelivered"]);
+    assert_eq!(open(&mut world), [], "nobody was asked");
+}
+
+#[test]
+fn a_takeover_waits_for_the_end_of_the_deputys_quiet_hours() {
+    let mut world = company();
+    world.edit("owners", "id = \"jon\"", "id = \"jon\"\nquiet_hours = { from = \"08:00\", to = \"10:00\" }");
+    world.restart();
+    publish(&world, &[CALM]);
+    live_until(&mut world, "2026-11-21T12:00:00Z");
+    assert_eq!(
+        digests(&mut world)[2..],
+        ["21 08:30 passed maria", "21 10:00 takeover jon"],
+        "it changed hands at once and is told later"
+    );
+}
+
+/// The state tables that the triggers keep are what the facts say.
+#[test]
+fn what_is_open_and_what_was_not_told_can_be_computed_from_the_facts() {
+    let mut world = with("away = [{ from = 2026-11-25, to = 2026-11-26 }]");
+    publish(&world, &[CALM, CALM_TOO, URGENT]);
+    live_until(&mut world, "2026-11-16T12:00:00Z");
+    answer(&mut world, "maria", 1, 3);
+    publish(&world, &[CALM, CALM_TOO, URGENT, ("libmarrow crash", "m1", "Text."), ("Quillgate anew", "q7", "Text.")]);
+    let path = world.state().join(sigtrail::store::DATABASE);
+    for day in ["17", "19", "20", "22", "24", "25", "26", "27", "30"] {
+        world.wait_until(&format!("2026-11-{day}T08:10:00Z"));
+        world.tick();
+        world.wait(SignedDuration::from_hours(1));
+        world.tick();
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        let numbers = |sql: &str| -> Vec<i64> {
+            let mut query = connection.prepare(sql).unwrap();
+            query.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        };
+        assert_eq!(
+            numbers("SELECT assignment FROM open_state ORDER BY 1"),
+            numbers(
+                "SELECT assignment.no FROM assignment JOIN digest_story ON digest_story.assignment = assignment.no
+                 JOIN digest ON digest.no = digest_story.digest
+                 WHERE assignment.no NOT IN (SELECT assignment FROM reassigned) AND NOT EXISTS (
+                     SELECT 1 FROM acknowledgement JOIN acknowledgement_story ON acknowledgement = acknowledgement.no
+                     WHERE acknowledgement_story.story = assignment.story
+                         AND acknowledgement.owner = assignment.owner AND acknowledgement.record > digest.record)
+                 ORDER BY 1"
+            ),
+            "on the {day}th"
+        );
+        assert_eq!(
+            numbers("SELECT assignment FROM passed_state ORDER BY 1"),
+            numbers(
+                "SELECT assignment FROM handed_over WHERE why IN ('no-answer', 'away')
+                     AND assignment NOT IN (SELECT assignment FROM digest_passed) ORDER BY 1"
+            ),
+            "on the {day}th"
+        );
+    }
+    assert!(hand_overs(&mut world).len() > 3);
 }
