@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use super::{
     Context, Fault, flood,
     hand_over::hand_over_due,
-    notice::{MoveNotices, Notices, notices, unasked},
+    notice::{MoveNotices, notices, unasked},
     occasion::{Occasion, occasions, own, urgent_wait, waited_in_words},
     story::{SeenStory, feed_label, feed_name},
 };
@@ -119,9 +119,11 @@ fn due(context: &Context, owner: &Owner, occasion: &Occasion, now: Time) -> Resu
 
 /// Whether something is urgent and goes now; that it does not is noted.
 fn urgent_is_due(context: &Context, owner: &Owner, now: Time) -> Result<bool, Fault> {
+    let is_quiet = owner.quiet_until(now).is_some();
     let (mut waiting, so_far) = context.store.read(|read| {
         let mut waiting = Vec::new();
-        for row in own(read, owner, true)? {
+        // What came from somebody else waits for the end of quiet hours as well, and is bound by nothing else.
+        for row in if is_quiet { read.pending(&owner.id, true)? } else { own(read, owner, true)? } {
             let before = read.urgent_wait(row.no)?;
             waiting.push((row, before));
         }
@@ -298,7 +300,6 @@ fn gather(
     now: Time,
 ) -> Result<Gathered, StoreError> {
     let config = &context.config;
-    let kind = occasion.kind();
     let is_of_stories = *occasion != Occasion::Scheduled;
     let matter = occasion.matter(config, read, owner, now)?;
     let links = Links { key: &context.link_key, base: config.web.base_url.as_str().trim_end_matches('/'), no, now };
@@ -307,17 +308,17 @@ fn gather(
     let (listed, lines) =
         if is_of_stories { (Vec::new(), Vec::new()) } else { also_published(config, read, owner, now)? };
     let withheld = if is_of_stories { Vec::new() } else { read.withheld(&owner.id)? };
-    let (baselines, notes) = if is_of_stories { (Vec::new(), Vec::new()) } else { baseline_notes(config, read, owner)? };
+    let (baselines, notes) =
+        if is_of_stories { (Vec::new(), Vec::new()) } else { baseline_notes(config, read, owner)? };
     let floods = if is_of_stories { Vec::new() } else { flood::to_decide(config, read, owner, now)? };
     let answer_all_url = links.all();
     let held = floods.iter().map(|row| flood::told(config, read, row, &answer_all_url)).collect::<Result<_, _>>()?;
     let feeds = read.feeds()?;
     let moves = if is_of_stories { MoveNotices::default() } else { MoveNotices::of(config, read, owner, &feeds, now)? };
-    let is_news = matches!(occasion, Occasion::Scheduled | Occasion::Urgent);
-    let notices = if is_news { notices(config, read, owner, &feeds, kind, now)? } else { Notices::default() };
+    let notices = notices(config, read, owner, &feeds, occasion.kind(), now)?;
     let checkpoint = read.newest_checkpoint()?;
     let content = DigestContent {
-        kind,
+        kind: occasion.kind(),
         about: matter.about,
         owner: owner.id.clone(),
         owner_name: owner.name.clone(),
@@ -345,14 +346,11 @@ fn gather(
     feeds_in_it.extend(listed.iter().map(|row| row.feed_no));
     feeds_in_it.extend(floods.iter().map(|row| row.feed_no));
     feeds_in_it.extend(&moves.named);
-    feeds_in_it.sort_unstable();
-    feeds_in_it.dedup();
-    let assigned = numbered.iter().map(|(story, pending)| (story.story, pending.no)).collect();
     Ok(Gathered {
+        stories: numbered.iter().map(|(story, pending)| (story.story, pending.no)).collect(),
         content: DigestContent { stories: numbered.into_iter().map(|(story, _)| story).collect(), ..content },
-        stories: assigned,
         listed: listed.into_iter().map(|row| row.entry).collect(),
-        feeds: feeds_in_it,
+        feeds: once(feeds_in_it),
         withheld: withheld.into_iter().map(|row| row.story).collect(),
         baselines,
         moves,
@@ -361,6 +359,12 @@ fn gather(
         is_full,
         checkpoint: checkpoint.map(|stored| stored.size),
     })
+}
+
+fn once(mut feeds: Vec<FeedNo>) -> Vec<FeedNo> {
+    feeds.sort_unstable();
+    feeds.dedup();
+    feeds
 }
 
 fn restricted(config: &Config, row: &WithheldRow) -> Restricted {

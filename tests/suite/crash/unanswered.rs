@@ -48,7 +48,10 @@ fn world() -> World {
         .owner("ines", "Ines Ruiz", "")
         .component("quillgate", "Quillgate VPN", "maria", &["quillgate"])
         .feed("cert", "unmatched = \"none\"\nbaseline = 0\nevery = \"12h\"")
-        .replace_setting("urgent_after = \"25w\"\nurgent_deputy_after = \"26w\"", "urgent_after = \"4d\"\nurgent_deputy_after = \"6d\"")
+        .replace_setting(
+            "urgent_after = \"25w\"\nurgent_deputy_after = \"26w\"",
+            "urgent_after = \"4d\"\nurgent_deputy_after = \"6d\"",
+        )
         .replace_setting("after = \"25w\"\ndeputy_after = \"26w\"", "after = \"4d\"\ndeputy_after = \"6d\"");
     world.edit("owners", "fallback = \"maria\"", "fallback = \"ines\"");
     world.publish("cert", &rss(&[("Old advice", "old", "Nothing.")]));
