@@ -12,8 +12,9 @@ use url::Url;
 
 use super::{
     fields::{Fields, Shape, number_in},
-    mail, remind,
+    mail,
     problem::{At, Report},
+    remind,
     values::{self, Flaw},
 };
 use crate::model::settings::{

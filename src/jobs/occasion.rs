@@ -151,7 +151,10 @@ pub(super) fn waited_in_words(config: &Config, why: UrgentWait) -> String {
     match why {
         UrgentWait::QuietHours => "It is urgent and waited for the end of your quiet hours.".to_owned(),
         UrgentWait::Capped => {
-            format!("It is urgent and waited: the most urgent mails that you get on a day are {}.", config.urgent.per_day)
+            format!(
+                "It is urgent and waited: the most urgent mails that you get on a day are {}.",
+                config.urgent.per_day
+            )
         }
     }
 }

@@ -88,8 +88,20 @@ pub const ERRORS: &[Fault] = &[
         "text, regex, case",
     ),
     // How long an answer is waited for, and how often somebody is disturbed.
-    fault(SETTINGS, "[evidence]", "[remind]\n«deputy» = \"jon\"\n[evidence]", "unknown key `deputy` in [remind]", "owners.toml"),
-    fault(SETTINGS, "[evidence]", "[remind]\nafter = «3»\n[evidence]", "`after` must be a text in quotes", "write after = \"3d\""),
+    fault(
+        SETTINGS,
+        "[evidence]",
+        "[remind]\n«deputy» = \"jon\"\n[evidence]",
+        "unknown key `deputy` in [remind]",
+        "owners.toml",
+    ),
+    fault(
+        SETTINGS,
+        "[evidence]",
+        "[remind]\nafter = «3»\n[evidence]",
+        "`after` must be a text in quotes",
+        "write after = \"3d\"",
+    ),
     fault(
         SETTINGS,
         "[evidence]",

@@ -23,7 +23,8 @@ use super::{
 };
 
 /// Stories that run for days without an answer are mostly about something else.
-const NOBODY_IS_REMINDED: &str = "[remind]\nafter = \"25w\"\ndeputy_after = \"26w\"\nurgent_after = \"25w\"\nurgent_deputy_after = \"26w\"\n";
+const NOBODY_IS_REMINDED: &str =
+    "[remind]\nafter = \"25w\"\ndeputy_after = \"26w\"\nurgent_after = \"25w\"\nurgent_deputy_after = \"26w\"\n";
 
 /// A world: configure it, then `tick` it.
 pub struct World {
@@ -48,8 +49,8 @@ impl World {
         let (server, smtp) = (FeedServer::start(), SmtpServer::start());
         let settings = format!(
             "[mail]\nfrom = \"sigtrail <sigtrail@example.com>\"\ntransport = \"smtp\"\nhost = \"127.0.0.1\"\nport = {}\n\
-             tls = \"none\"\n[web]\nbase_url = \"https://sigtrail.example.com\"\n[fetch]\nper_host_gap = \"0s\"\n\
-             allow_addresses = [\"127.0.0.2/32\"]\nallow_ports = []\ntimeout = \"5s\"\n{NOBODY_IS_REMINDED}",
+             tls = \"none\"\n{NOBODY_IS_REMINDED}[web]\nbase_url = \"https://sigtrail.example.com\"\n[fetch]\nper_host_gap = \"0s\"\n\
+             allow_addresses = [\"127.0.0.2/32\"]\nallow_ports = []\ntimeout = \"5s\"\n",
             smtp.port()
         );
         World {
