@@ -10,7 +10,7 @@ use super::{
 use crate::{
     change, compose,
     model::{
-        digest::{AlsoPublished, BaselineNote, Composed, DigestContent, DigestKind, DigestStory, Restricted},
+        digest::{About, AlsoPublished, BaselineNote, Composed, DigestContent, DigestKind, DigestStory, Restricted},
         id::{AssignmentNo, DigestNo, EntryNo, FeedNo, FloodNo, OwnerId, StoryNo},
         owner::Owner,
         settings::Config,
@@ -91,7 +91,7 @@ pub fn digest_due(context: &Context) -> Result<DigestReport, Fault> {
     hand_over(context, now)?;
     let mut report = DigestReport::default();
     for owner in context.config.owners.iter().filter(|owner| owner.is_living(now)) {
-        for kind in [DigestKind::Scheduled, DigestKind::Urgent] {
+        for kind in [DigestKind::Links, DigestKind::Scheduled, DigestKind::Urgent] {
             let Some(planned) = due(context, owner, kind, now)? else { continue };
             match freeze(context, owner, kind, planned, now) {
                 Ok(composed) => report.digests.extend(composed),
@@ -105,6 +105,10 @@ pub fn digest_due(context: &Context) -> Result<DigestReport, Fault> {
 
 /// The run of the schedule that a digest is due for, if one is due.
 fn due(context: &Context, owner: &Owner, kind: DigestKind, now: Time) -> Result<Option<Time>, Fault> {
+    if kind == DigestKind::Links {
+        let asked = context.store.read(|read| read.anew(&owner.id))?;
+        return Ok((!asked.is_empty()).then_some(now));
+    }
     if kind == DigestKind::Urgent {
         let waiting = context.store.read(|read| read.pending(&owner.id, true))?;
         return Ok((!waiting.is_empty()).then_some(now));
@@ -247,10 +251,12 @@ fn gather(
     now: Time,
 ) -> Result<Gathered, StoreError> {
     let config = &context.config;
-    let urgent_only = kind == DigestKind::Urgent;
+    let anew = read.anew(&owner.id)?;
+    // Only a scheduled digest tells of more than its stories.
+    let urgent_only = kind != DigestKind::Scheduled;
     let links = Links { key: &context.link_key, base: config.web.base_url.as_str().trim_end_matches('/'), no, now };
     let Waiting { stories: numbered, feeds: mut feeds_in_it, is_full } =
-        waiting_stories(config, read, owner, urgent_only, &links)?;
+        waiting_stories(config, read, owner, (kind, &anew), &links)?;
     let (listed, lines) =
         if urgent_only { (Vec::new(), Vec::new()) } else { also_published(config, read, owner, now)? };
     let withheld = if urgent_only { Vec::new() } else { read.withheld(&owner.id)? };
@@ -264,7 +270,7 @@ fn gather(
     let checkpoint = read.newest_checkpoint()?;
     let content = DigestContent {
         kind,
-        about: None,
+        about: about(read, kind, &anew)?,
         owner: owner.id.clone(),
         owner_name: owner.name.clone(),
         owner_address: owner.address.clone(),
@@ -309,6 +315,12 @@ fn gather(
     })
 }
 
+/// What a digest is about that is not simply news.
+fn about(read: &Read<'_>, kind: DigestKind, anew: &[(DigestNo, AssignmentNo)]) -> Result<Option<About>, StoreError> {
+    let Some((digest, _)) = anew.first().filter(|_| kind == DigestKind::Links) else { return Ok(None) };
+    Ok(Some(About::Links { in_reply_to: read.message_id(*digest)? }))
+}
+
 fn restricted(config: &Config, row: &WithheldRow) -> Restricted {
     Restricted {
         feed: feed_name(config, &row.feed),
@@ -328,11 +340,14 @@ fn waiting_stories(
     config: &Config,
     read: &Read<'_>,
     owner: &Owner,
-    urgent_only: bool,
+    (kind, anew): (DigestKind, &[(DigestNo, AssignmentNo)]),
     links: &Links<'_>,
 ) -> Result<Waiting, StoreError> {
     let (mut stories, mut feeds) = (Vec::new(), Vec::new());
-    let waiting = read.pending(&owner.id, urgent_only)?;
+    let mut waiting = read.pending(&owner.id, kind == DigestKind::Urgent)?;
+    // One mail for each digest whose links were asked for, the oldest first; no other carries its stories.
+    let asked = anew.first().map(|(digest, _)| *digest).filter(|_| kind == DigestKind::Links);
+    waiting.retain(|row| anew.iter().find(|(_, no)| *no == row.no).map(|(digest, _)| *digest) == asked);
     let is_full = waiting.len() > MAX_STORIES;
     for pending in waiting.into_iter().take(MAX_STORIES) {
         // A preview may come before what is above the ceiling was handed over.

@@ -5,8 +5,10 @@ mod arrival;
 pub mod checkpoint;
 pub mod deliver;
 pub mod digest;
+pub mod disown;
 pub mod drop;
 pub mod flood;
+pub mod links;
 mod notice;
 pub mod poll;
 pub mod probe;
@@ -15,6 +17,7 @@ pub mod purge;
 pub mod start;
 pub mod status;
 mod story;
+mod trail;
 pub mod under_way;
 pub mod wake;
 

@@ -270,7 +270,7 @@ impl Write<'_> {
         Ok(())
     }
 
-    fn assign_again(
+    pub(super) fn assign_again(
         &mut self,
         story: StoryNo,
         source: (EntryNo, u32),

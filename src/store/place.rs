@@ -1,0 +1,85 @@
+//! How the stories of a digest stand with its owner: which are answered, and which somebody else has now.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{Read, StoreError};
+use crate::model::{
+    id::{AssignmentNo, DigestNo, OwnerId, StoryNo},
+    time::{Time, from_millis, millis},
+};
+
+/// Every story of a digest with how it stands.
+pub(super) const PLACES: &str = "SELECT number, digest_story.story, assignment,
+         EXISTS (SELECT 1 FROM acknowledgement_story JOIN acknowledgement ON no = acknowledgement
+             WHERE acknowledgement_story.story = digest_story.story AND owner = ?2 AND at >= ?3),
+         NOT EXISTS (SELECT 1 FROM assignment WHERE assignment.story = digest_story.story AND owner = ?2
+             AND NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = assignment.no))
+     FROM digest_story WHERE digest = ?1 ORDER BY number";
+
+/// A story of a digest as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlaceRow {
+    /// The story.
+    pub story: StoryNo,
+    /// Its number in the digest, from 1.
+    pub number: usize,
+    /// The assignment that the digest told.
+    pub assignment: AssignmentNo,
+    /// Whether the owner has answered it since.
+    pub is_answered: bool,
+    /// Since when somebody else has it; `None`: it is the owner's.
+    pub passed: Option<Time>,
+}
+
+impl Read<'_> {
+    /// The stories of a digest, told to this owner at this moment, by number.
+    pub fn places(&self, digest: DigestNo, owner: &OwnerId, told: Time) -> Result<Vec<PlaceRow>, StoreError> {
+        let mut query = self.tx.prepare_cached(PLACES)?;
+        let mut places: Vec<(PlaceRow, bool)> = query
+            .query_map(params![digest.0, owner.as_str(), millis(told)], |row| {
+                let place = PlaceRow {
+                    number: row.get(0)?,
+                    story: StoryNo(row.get(1)?),
+                    assignment: AssignmentNo(row.get(2)?),
+                    is_answered: row.get(3)?,
+                    passed: None,
+                };
+                Ok((place, row.get(4)?))
+            })?
+            .collect::<Result<_, _>>()?;
+        for (place, is_nobodys) in &mut places {
+            if *is_nobodys {
+                place.passed = self.passed(place.story, owner)?;
+            }
+        }
+        Ok(places.into_iter().map(|(place, _)| place).collect())
+    }
+
+    /// Since when a story is somebody else's that was this owner's; `None`: it is theirs still.
+    pub fn passed(&self, story: StoryNo, owner: &OwnerId) -> Result<Option<Time>, StoreError> {
+        let last: Option<(Option<i64>, Option<String>)> = self
+            .tx
+            .prepare_cached(
+                "SELECT at, why FROM assignment LEFT JOIN reassigned ON reassigned.assignment = assignment.no
+                 WHERE story = ?1 AND owner = ?2 ORDER BY round DESC LIMIT 1",
+            )?
+            .query_row(params![story.0, owner.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        // Without a reason the same owner is told again.
+        Ok(last.and_then(|(at, why)| at.filter(|_| why.is_some_and(|why| !why.is_empty()))).map(from_millis))
+    }
+
+    /// When the mail server was last spoken to about a digest; `None`: never.
+    pub fn last_sent_at(&self, digest: DigestNo) -> Result<Option<Time>, StoreError> {
+        let at: Option<i64> = self
+            .tx
+            .prepare_cached(
+                "SELECT max(max(started_at), coalesce(max(finished_at), 0)) FROM delivery
+                 JOIN attempt ON attempt.delivery = delivery.no
+                 LEFT JOIN receipt ON receipt.delivery = attempt.delivery AND receipt.n = attempt.n
+                 WHERE delivery.digest = ?1",
+            )?
+            .query_row([digest.0], |row| row.get(0))?;
+        Ok(at.map(from_millis))
+    }
+}
