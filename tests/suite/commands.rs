@@ -196,13 +196,13 @@ fn every_table_is_json_lines_with_the_agreed_names() {
         keys(&stories[1]["assignments"][0]),
         ["acknowledged_at", "delivered_at", "digest", "disposition", "note", "owner", "reason", "references"]
     );
-    for reference in ["CHG-118", "minutes 20 Nov", "CHG-118"] {
+    for reference in ["ticket:CHG-118", "minutes:20 Nov", "ticket:CHG-118"] {
         said(root, &["ack", "1", "--owner", "maria", "--as", "acted", "--reference", reference]);
     }
     let answered = &lines(root, &["stories", "--json", "quillgate"])[0]["assignments"][0];
     assert_eq!(
         (&answered["disposition"], &answered["references"]),
-        (&"acted".into(), &serde_json::json!(["CHG-118", "minutes 20 Nov"]))
+        (&"acted".into(), &serde_json::json!(["ticket:CHG-118", "minutes:20 Nov"]))
     );
     assert_eq!(keys(&stories[1]["sources"][0]), ["entry", "feed", "link"]);
     assert_eq!(keys(&stories[1]["tags"][0]), ["confidence", "field", "id", "kind", "method", "snippet", "term"]);
