@@ -1,7 +1,7 @@
 //! The chain of a story in words: what a record of the log says of it to the person who answers. Which records there are,
 //! and which of them this person may see, is decided elsewhere.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use serde_json::{Map, Value};
 
@@ -189,10 +189,10 @@ impl Seen<'_> {
         };
         let mut said = format!("{}: {disposition}", self.whose("owner"));
         if let Some((_, note)) = self.texts.get("note") {
-            said.push_str(&format!(", \"{}\"", note.replace('\n', " ")));
+            let _ = write!(said, ", \"{}\"", note.replace('\n', " "));
         }
         if let Some(record) = corrects {
-            said.push_str(&format!("; instead of record {record}"));
+            let _ = write!(said, "; instead of record {record}");
         }
         match self.field("haste") {
             Some("fast") => said.push_str("; fast: within seconds of the mail"),

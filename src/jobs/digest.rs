@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::{
-    Context, Fault, flood,
+    Context, Fault, flood, links as asked,
     notice::{MoveNotices, notices, unasked},
     story::{SeenStory, feed_label, feed_name, moved},
 };
@@ -251,12 +251,11 @@ fn gather(
     now: Time,
 ) -> Result<Gathered, StoreError> {
     let config = &context.config;
-    let anew = read.anew(&owner.id)?;
     // Only a scheduled digest tells of more than its stories.
     let urgent_only = kind != DigestKind::Scheduled;
     let links = Links { key: &context.link_key, base: config.web.base_url.as_str().trim_end_matches('/'), no, now };
-    let Waiting { stories: numbered, feeds: mut feeds_in_it, is_full } =
-        waiting_stories(config, read, owner, (kind, &anew), &links)?;
+    let Waiting { stories: told, feeds: mut said, is_full, about } =
+        waiting_stories(config, read, owner, kind, &links)?;
     let (listed, lines) =
         if urgent_only { (Vec::new(), Vec::new()) } else { also_published(config, read, owner, now)? };
     let withheld = if urgent_only { Vec::new() } else { read.withheld(&owner.id)? };
@@ -270,7 +269,7 @@ fn gather(
     let checkpoint = read.newest_checkpoint()?;
     let content = DigestContent {
         kind,
-        about: about(read, kind, &anew)?,
+        about,
         owner: owner.id.clone(),
         owner_name: owner.name.clone(),
         owner_address: owner.address.clone(),
@@ -294,17 +293,17 @@ fn gather(
         from_address: config.mail.from_address.clone(),
         stories: Vec::new(),
     };
-    feeds_in_it.extend(listed.iter().map(|row| row.feed_no));
-    feeds_in_it.extend(floods.iter().map(|row| row.feed_no));
-    feeds_in_it.extend(&moves.named);
-    feeds_in_it.sort_unstable();
-    feeds_in_it.dedup();
-    let assigned = numbered.iter().map(|(story, pending)| (story.story, pending.no)).collect();
+    said.extend(listed.iter().map(|row| row.feed_no));
+    said.extend(floods.iter().map(|row| row.feed_no));
+    said.extend(&moves.named);
+    said.sort_unstable();
+    said.dedup();
+    let assigned = told.iter().map(|(story, pending)| (story.story, pending.no)).collect();
     Ok(Gathered {
-        content: DigestContent { stories: numbered.into_iter().map(|(story, _)| story).collect(), ..content },
+        content: DigestContent { stories: told.into_iter().map(|(story, _)| story).collect(), ..content },
         stories: assigned,
         listed: listed.into_iter().map(|row| row.entry).collect(),
-        feeds: feeds_in_it,
+        feeds: said,
         withheld: withheld.into_iter().map(|row| row.story).collect(),
         baselines,
         moves,
@@ -313,12 +312,6 @@ fn gather(
         is_full,
         checkpoint: checkpoint.map(|stored| stored.size),
     })
-}
-
-/// What a digest is about that is not simply news.
-fn about(read: &Read<'_>, kind: DigestKind, anew: &[(DigestNo, AssignmentNo)]) -> Result<Option<About>, StoreError> {
-    let Some((digest, _)) = anew.first().filter(|_| kind == DigestKind::Links) else { return Ok(None) };
-    Ok(Some(About::Links { in_reply_to: read.message_id(*digest)? }))
 }
 
 fn restricted(config: &Config, row: &WithheldRow) -> Restricted {
@@ -334,20 +327,18 @@ struct Waiting {
     stories: Vec<(DigestStory, PendingRow)>,
     feeds: Vec<FeedNo>,
     is_full: bool,
+    about: Option<About>,
 }
 
 fn waiting_stories(
     config: &Config,
     read: &Read<'_>,
     owner: &Owner,
-    (kind, anew): (DigestKind, &[(DigestNo, AssignmentNo)]),
+    kind: DigestKind,
     links: &Links<'_>,
 ) -> Result<Waiting, StoreError> {
     let (mut stories, mut feeds) = (Vec::new(), Vec::new());
-    let mut waiting = read.pending(&owner.id, kind == DigestKind::Urgent)?;
-    // One mail for each digest whose links were asked for, the oldest first; no other carries its stories.
-    let asked = anew.first().map(|(digest, _)| *digest).filter(|_| kind == DigestKind::Links);
-    waiting.retain(|row| anew.iter().find(|(_, no)| *no == row.no).map(|(digest, _)| *digest) == asked);
+    let (waiting, about) = asked::waiting(read, owner, kind)?;
     let is_full = waiting.len() > MAX_STORIES;
     for pending in waiting.into_iter().take(MAX_STORIES) {
         // A preview may come before what is above the ceiling was handed over.
@@ -365,7 +356,7 @@ fn waiting_stories(
         story.number = i + 1;
         story.answer_url = links.story(i + 1);
     }
-    Ok(Waiting { stories, feeds, is_full })
+    Ok(Waiting { stories, feeds, is_full, about })
 }
 
 /// Makes the links of one digest.

@@ -6,8 +6,14 @@ use jiff::SignedDuration;
 use super::acknowledge;
 use crate::{
     jobs::acknowledge::Shown,
-    model::{id::DigestNo, settings::Config, time::Time},
-    store::{Store, StoreError},
+    model::{
+        digest::{About, DigestKind},
+        id::DigestNo,
+        owner::Owner,
+        settings::Config,
+        time::Time,
+    },
+    store::{PendingRow, Read, Store, StoreError},
 };
 
 /// How long after new links were asked for the same digest's may be asked for again.
@@ -31,4 +37,19 @@ pub fn ask(store: &Store, config: &Config, digest: DigestNo, now: Time) -> Resul
         }
         Ok(())
     })
+}
+
+/// What waits for a digest of this kind, and what the digest is about: one mail for each digest whose links were asked for,
+/// the oldest first, and no other carries its stories.
+pub(super) fn waiting(
+    read: &Read<'_>,
+    owner: &Owner,
+    kind: DigestKind,
+) -> Result<(Vec<PendingRow>, Option<About>), StoreError> {
+    let anew = read.anew(&owner.id)?;
+    let asked = anew.first().map(|(digest, _)| *digest).filter(|_| kind == DigestKind::Links);
+    let mut waiting = read.pending(&owner.id, kind == DigestKind::Urgent)?;
+    waiting.retain(|row| anew.iter().find(|(_, no)| *no == row.no).map(|(digest, _)| *digest) == asked);
+    let about = asked.map(|digest| read.message_id(digest)).transpose()?;
+    Ok((waiting, about.map(|in_reply_to| About::Links { in_reply_to })))
 }

@@ -21,6 +21,8 @@ pub(super) const ANSWERS: &str =
 /// What an answer refers to.
 pub(super) const REFERENCES: &str =
     "SELECT kind, text FROM acknowledgement_reference WHERE acknowledgement = ?1 ORDER BY n";
+/// The answer of an owner with a record.
+pub(super) const OF_RECORD: &str = "SELECT no, at FROM acknowledgement WHERE record = ?1 AND owner = ?2";
 
 /// An answer as it was recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +81,7 @@ impl Read<'_> {
     pub fn answer_of_record(&self, owner: &OwnerId, record: u64) -> Result<Option<(Time, Vec<StoryNo>)>, StoreError> {
         let found: Option<(i64, i64)> = self
             .tx
-            .prepare_cached("SELECT no, at FROM acknowledgement WHERE record = ?1 AND owner = ?2")?
+            .prepare_cached(OF_RECORD)?
             .query_row(params![signed(record), owner.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         let Some((no, at)) = found else { return Ok(None) };

@@ -16,6 +16,16 @@ pub(super) const PLACES: &str = "SELECT number, digest_story.story, assignment,
              AND NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = assignment.no))
      FROM digest_story WHERE digest = ?1 ORDER BY number";
 
+/// Whether the newest assignment of a story to an owner was taken back, and why.
+pub(super) const PASSED: &str =
+    "SELECT at, why FROM assignment LEFT JOIN reassigned ON reassigned.assignment = assignment.no
+     WHERE story = ?1 AND owner = ?2 ORDER BY round DESC LIMIT 1";
+/// The last words with the mail server about a digest.
+pub(super) const SENT: &str = "SELECT max(max(started_at), coalesce(max(finished_at), 0)) FROM delivery
+     JOIN attempt ON attempt.delivery = delivery.no
+     LEFT JOIN receipt ON receipt.delivery = attempt.delivery AND receipt.n = attempt.n
+     WHERE delivery.digest = ?1";
+
 /// A story of a digest as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlaceRow {
@@ -59,10 +69,7 @@ impl Read<'_> {
     pub fn passed(&self, story: StoryNo, owner: &OwnerId) -> Result<Option<Time>, StoreError> {
         let last: Option<(Option<i64>, Option<String>)> = self
             .tx
-            .prepare_cached(
-                "SELECT at, why FROM assignment LEFT JOIN reassigned ON reassigned.assignment = assignment.no
-                 WHERE story = ?1 AND owner = ?2 ORDER BY round DESC LIMIT 1",
-            )?
+            .prepare_cached(PASSED)?
             .query_row(params![story.0, owner.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         // Without a reason the same owner is told again.
@@ -71,15 +78,7 @@ impl Read<'_> {
 
     /// When the mail server was last spoken to about a digest; `None`: never.
     pub fn last_sent_at(&self, digest: DigestNo) -> Result<Option<Time>, StoreError> {
-        let at: Option<i64> = self
-            .tx
-            .prepare_cached(
-                "SELECT max(max(started_at), coalesce(max(finished_at), 0)) FROM delivery
-                 JOIN attempt ON attempt.delivery = delivery.no
-                 LEFT JOIN receipt ON receipt.delivery = attempt.delivery AND receipt.n = attempt.n
-                 WHERE delivery.digest = ?1",
-            )?
-            .query_row([digest.0], |row| row.get(0))?;
+        let at: Option<i64> = self.tx.prepare_cached(SENT)?.query_row([digest.0], |row| row.get(0))?;
         Ok(at.map(from_millis))
     }
 }

@@ -133,8 +133,9 @@ mod tests {
         clock::Clock,
         store::{
             Faults, Store,
-            acknowledgement::{ANSWERS, REFERENCES},
-            place::PLACES,
+            acknowledgement::{ANSWERS, OF_RECORD, REFERENCES},
+            place::{PASSED, PLACES, SENT},
+            story::TOLD,
         },
     };
 
@@ -144,7 +145,9 @@ mod tests {
         let store = Store::create(folder.path(), Clock::System, Faults::default()).unwrap();
         store
             .read(|read| {
-                for sql in [ANSWERS, REFERENCES, PLACES, REVISIONS, ABOUT, DELIVERIES, RECORD, TEXTS] {
+                let page = [ANSWERS, REFERENCES, OF_RECORD, PLACES, PASSED, SENT, TOLD];
+                let trail = [REVISIONS, ABOUT, DELIVERIES, RECORD, TEXTS];
+                for sql in page.into_iter().chain(trail) {
                     let mut query = read.tx.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
                     let values = vec![1; query.parameter_count()];
                     let lines: Vec<String> = query

@@ -62,7 +62,7 @@ struct Earlier {
 
 pub(super) fn story_page<'a>(story: &'a PageStory, view: &'a View<'_>, judge: &Judge) -> StoryPage<'a> {
     let page = view.page;
-    let shown = shown(story, page.timezone.clone(), judge);
+    let shown = shown(story, &page.timezone, judge);
     let next = view.all_path.as_ref().and_then(|all| {
         let open = || page.places.iter().filter(|place| place.is_open);
         let later = open().find(|place| place.number > story.number);
@@ -89,7 +89,7 @@ pub(super) fn story_page<'a>(story: &'a PageStory, view: &'a View<'_>, judge: &J
     }
 }
 
-fn shown(story: &PageStory, zone: TimeZone, judge: &Judge) -> ShownStory {
+fn shown(story: &PageStory, zone: &TimeZone, judge: &Judge) -> ShownStory {
     let text = judge.defang(&cut(story.summary.as_deref().unwrap_or_default(), usize::MAX));
     let summary = cut(&text, FOLD);
     ShownStory {
@@ -106,7 +106,7 @@ fn shown(story: &PageStory, zone: TimeZone, judge: &Judge) -> ShownStory {
             .map(|source| (judge.defang(&cut(&source.feed, 80)), judge.link(source.link.as_deref())))
             .collect(),
         more_sources: (story.more_sources > 0).then(|| format!("and {} more", grouped(story.more_sources as u64))),
-        answers: story.answers.iter().map(|answer| earlier(answer, &story.answers, &zone, judge)).collect(),
+        answers: story.answers.iter().map(|answer| earlier(answer, &story.answers, zone, judge)).collect(),
     }
 }
 
