@@ -251,20 +251,19 @@ fn gather(
     now: Time,
 ) -> Result<Gathered, StoreError> {
     let config = &context.config;
-    // Only a scheduled digest tells of more than its stories.
-    let urgent_only = kind != DigestKind::Scheduled;
+    let stories_only = kind != DigestKind::Scheduled;
     let links = Links { key: &context.link_key, base: config.web.base_url.as_str().trim_end_matches('/'), no, now };
-    let Waiting { stories: told, feeds: mut said, is_full, about } =
+    let Waiting { stories: numbered, feeds: mut feeds_in_it, is_full, about } =
         waiting_stories(config, read, owner, kind, &links)?;
     let (listed, lines) =
-        if urgent_only { (Vec::new(), Vec::new()) } else { also_published(config, read, owner, now)? };
-    let withheld = if urgent_only { Vec::new() } else { read.withheld(&owner.id)? };
-    let (baselines, notes) = if urgent_only { (Vec::new(), Vec::new()) } else { baseline_notes(config, read, owner)? };
-    let floods = if urgent_only { Vec::new() } else { flood::to_decide(config, read, owner, now)? };
+        if stories_only { (Vec::new(), Vec::new()) } else { also_published(config, read, owner, now)? };
+    let withheld = if stories_only { Vec::new() } else { read.withheld(&owner.id)? };
+    let (baselines, notes) = if stories_only { (Vec::new(), Vec::new()) } else { baseline_notes(config, read, owner)? };
+    let floods = if stories_only { Vec::new() } else { flood::to_decide(config, read, owner, now)? };
     let answer_all_url = links.all();
     let held = floods.iter().map(|row| flood::told(config, read, row, &answer_all_url)).collect::<Result<_, _>>()?;
     let feeds = read.feeds()?;
-    let moves = if urgent_only { MoveNotices::default() } else { MoveNotices::of(config, read, owner, &feeds, now)? };
+    let moves = if stories_only { MoveNotices::default() } else { MoveNotices::of(config, read, owner, &feeds, now)? };
     let notices = notices(config, read, owner, &feeds, kind, now)?;
     let checkpoint = read.newest_checkpoint()?;
     let content = DigestContent {
@@ -293,17 +292,17 @@ fn gather(
         from_address: config.mail.from_address.clone(),
         stories: Vec::new(),
     };
-    said.extend(listed.iter().map(|row| row.feed_no));
-    said.extend(floods.iter().map(|row| row.feed_no));
-    said.extend(&moves.named);
-    said.sort_unstable();
-    said.dedup();
-    let assigned = told.iter().map(|(story, pending)| (story.story, pending.no)).collect();
+    feeds_in_it.extend(listed.iter().map(|row| row.feed_no));
+    feeds_in_it.extend(floods.iter().map(|row| row.feed_no));
+    feeds_in_it.extend(&moves.named);
+    feeds_in_it.sort_unstable();
+    feeds_in_it.dedup();
+    let assigned = numbered.iter().map(|(story, pending)| (story.story, pending.no)).collect();
     Ok(Gathered {
-        content: DigestContent { stories: told.into_iter().map(|(story, _)| story).collect(), ..content },
+        content: DigestContent { stories: numbered.into_iter().map(|(story, _)| story).collect(), ..content },
         stories: assigned,
         listed: listed.into_iter().map(|row| row.entry).collect(),
-        feeds: said,
+        feeds: feeds_in_it,
         withheld: withheld.into_iter().map(|row| row.story).collect(),
         baselines,
         moves,
