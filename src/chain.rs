@@ -42,6 +42,8 @@ pub fn step(record: &Record, texts: &Texts, names: &dyn Names) -> Option<ChainSt
         "digest-composed" => (seen.composed()?, seen.whose("owner"), Vec::new()),
         "delivery-finished" => (seen.outcome(), seen.reply(), Vec::new()),
         "acknowledged" => seen.answered(),
+        "reminded" => ("reminded".to_owned(), seen.whose("owner"), Vec::new()),
+        "handed-over" => ("handed over".to_owned(), seen.handed_over(), Vec::new()),
         "withheld" => return None,
         other => (other.replace('-', " "), seen.parts(), Vec::new()),
     };
@@ -148,12 +150,15 @@ impl Seen<'_> {
     /// A scheduled or urgent digest is a step when it is delivered; the others are one by themselves.
     fn composed(&self) -> Option<String> {
         match self.field("kind")? {
-            "reminder" => Some("reminded".to_owned()),
-            "takeover" => Some("handed over".to_owned()),
             "passed" => Some("told so".to_owned()),
             "links" => Some("new links".to_owned()),
             _ => None,
         }
+    }
+
+    fn handed_over(&self) -> String {
+        let why = self.field("why").unwrap_or_default().replace('-', " ");
+        format!("{} to {}: {why}", self.whose("from"), self.whose("to"))
     }
 
     fn outcome(&self) -> String {
@@ -297,8 +302,13 @@ mod tests {
             ),
             (
                 record(8, "handed-over", json!({ "why": "no-answer" })),
+                texts(&[("from", "maria"), ("to", "jon")]),
+                ("handed over", "MARIA to JON: no answer"),
+            ),
+            (
+                record(9, "something-new", json!({ "why": "no-answer" })),
                 texts(&[("to", "maria")]),
-                ("handed over", "to MARIA, why no-answer"),
+                ("something new", "to MARIA, why no-answer"),
             ),
         ];
         for (record, texts, (word, said)) in cases {

@@ -80,6 +80,20 @@ pub fn page(store: &Store, config: &Config, digest: DigestNo, shown: Shown) -> R
     })
 }
 
+/// The stories of a digest that its owner has still to answer.
+pub(super) fn open_places(
+    config: &Config,
+    read: &Read<'_>,
+    owner: &Owner,
+    digest: DigestNo,
+) -> Result<Vec<PlaceRow>, StoreError> {
+    let Some(row) = read.digest(digest)? else { return Ok(Vec::new()) };
+    let mut rows = read.places(digest, &owner.id, row.composed_at)?;
+    let hidden = hidden(config, read, owner, &row, &rows)?;
+    rows.retain(|place| placed(place, &hidden).is_open);
+    Ok(rows)
+}
+
 fn placed(place: &PlaceRow, hidden: &[StoryNo]) -> Place {
     let is_theirs = place.passed.is_none() && !hidden.contains(&place.story);
     Place {
@@ -122,6 +136,8 @@ fn departed(id: &OwnerId, address: &str) -> Owner {
         digest: String::new(),
         tlp: Tlp::Clear,
         until: None,
+        away: Vec::new(),
+        quiet_hours: None,
     }
 }
 
@@ -227,7 +243,7 @@ pub fn record(store: &Store, answer: &Answer, now: Time) -> Result<Recorded, Sto
             return Ok(Recorded::Already { at, record });
         }
         for story in &answer.stories {
-            if answer.via == Via::Link && read.passed(*story, &answer.owner)?.is_some() {
+            if answer.via == Via::Link && read.passed_since(*story, &answer.owner)?.is_some() {
                 return Ok(Recorded::Passed);
             }
             let before = given(&read, *story, &ToString::to_string)?;

@@ -3,17 +3,16 @@
 
 use jiff::SignedDuration;
 
-use super::acknowledge;
+use super::acknowledge::{Shown, open_places, page};
 use crate::{
-    jobs::acknowledge::Shown,
     model::{
-        digest::{About, DigestKind},
-        id::DigestNo,
+        digest::About,
+        id::{DigestNo, StoryNo},
         owner::Owner,
         settings::Config,
         time::Time,
     },
-    store::{PendingRow, Read, Store, StoreError},
+    store::{Read, Store, StoreError, ToldAgain},
 };
 
 /// How long after new links were asked for the same digest's may be asked for again.
@@ -22,34 +21,39 @@ const AGAIN: SignedDuration = SignedDuration::from_hours(24);
 /// Asks for new links to the stories of a digest that its owner has still to answer. They go to the owner's present
 /// address; where there is no such owner, nothing is open, or they were asked for within a day, nothing happens.
 pub fn ask(store: &Store, config: &Config, digest: DigestNo, now: Time) -> Result<(), StoreError> {
-    let Some(page) = acknowledge::page(store, config, digest, Shown::Open)? else { return Ok(()) };
+    let Some(page) = page(store, config, digest, Shown::Open)? else { return Ok(()) };
     let Some(owner) = config.owner(&page.owner).filter(|owner| owner.is_living(now)) else { return Ok(()) };
-    let version = store.read(|read| read.configuration_version())?;
-    let open: Vec<_> = page.places.iter().filter(|place| place.is_open).map(|place| place.story).collect();
+    let open: Vec<StoryNo> = page.places.iter().filter(|place| place.is_open).map(|place| place.story).collect();
+    if open.is_empty() {
+        return Ok(());
+    }
     store.write(|write| {
         let asked = write.read().links_asked_at(digest)?;
-        if asked.is_some_and(|asked| now.duration_since(asked) < AGAIN) {
-            return Ok(());
-        }
-        let open = write.read().told_to(&open, &owner.id)?;
-        if !open.is_empty() {
-            write.ask_links(digest, &owner.id, &open, version, now)?;
+        if asked.is_none_or(|asked| now.duration_since(asked) >= AGAIN) {
+            write.ask_links(digest, &owner.id, open, now)?;
         }
         Ok(())
     })
 }
 
-/// What waits for a digest of this kind, and what the digest is about: one mail for each digest whose links were asked for,
-/// the oldest first, and no other carries its stories.
-pub(super) fn waiting(
+/// The stories to which an owner asked for new links and was not sent any yet, each once, and what the mail is about. A
+/// request lapses after a day: what was answered meanwhile needs no link.
+pub(super) fn wanted(
+    config: &Config,
     read: &Read<'_>,
     owner: &Owner,
-    kind: DigestKind,
-) -> Result<(Vec<PendingRow>, Option<About>), StoreError> {
-    let anew = read.anew(&owner.id)?;
-    let asked = anew.first().map(|(digest, _)| *digest).filter(|_| kind == DigestKind::Links);
-    let mut waiting = read.pending(&owner.id, kind == DigestKind::Urgent)?;
-    waiting.retain(|row| anew.iter().find(|(_, no)| *no == row.no).map(|(digest, _)| *digest) == asked);
-    let about = asked.map(|digest| read.message_id(digest)).transpose()?;
-    Ok((waiting, about.map(|in_reply_to| About::Links { in_reply_to })))
+    now: Time,
+) -> Result<(Vec<ToldAgain>, Option<About>), StoreError> {
+    let asked = read.links_wanted(&owner.id, now.saturating_sub(AGAIN).unwrap_or(now))?;
+    let mut stories: Vec<ToldAgain> = Vec::new();
+    for digest in &asked {
+        for place in open_places(config, read, owner, *digest)? {
+            let told = read.told_first(place.assignment)?;
+            if stories.iter().all(|known| known.row.story != told.row.story) {
+                stories.push(told);
+            }
+        }
+    }
+    let first = asked.first().map(|digest| read.message_id(*digest)).transpose()?;
+    Ok((stories, first.map(|in_reply_to| About::Links { in_reply_to })))
 }

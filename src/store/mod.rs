@@ -13,14 +13,17 @@ mod entry;
 mod faults;
 mod feed;
 mod flood;
+mod handed_over;
 mod heard;
 mod held;
 mod links;
 pub mod log;
 mod migration;
 mod network;
+mod open;
 mod place;
 mod purge;
+mod relay;
 mod revision;
 mod story;
 mod trail;
@@ -43,6 +46,8 @@ pub use self::{
     faults::Faults,
     feed::BaselineRow,
     flood::{FloodRow, HeldEntry},
+    handed_over::{Passed, TakenOver},
+    open::{OpenRow, ToldAgain},
     place::PlaceRow,
     story::{StoryRow, StorySourceRow, ToldRow},
     trail::TrailRow,

@@ -8,14 +8,17 @@ use crate::model::{
     time::{Time, from_millis, millis},
 };
 
-/// Every story of a digest with how it stands.
-pub(super) const PLACES: &str = "SELECT number, digest_story.story, assignment,
-         EXISTS (SELECT 1 FROM acknowledgement_story JOIN acknowledgement ON no = acknowledgement
-             WHERE acknowledgement_story.story = digest_story.story AND owner = ?2 AND at >= ?3),
-         NOT EXISTS (SELECT 1 FROM assignment WHERE assignment.story = digest_story.story AND owner = ?2
-             AND NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = assignment.no))
-     FROM digest_story WHERE digest = ?1 ORDER BY number";
-
+/// Every story that a digest told, first or again, with how it stands.
+pub(super) const PLACES: &str = "SELECT told.number, assignment.story, told.assignment,
+         EXISTS (SELECT 1 FROM acknowledgement_story JOIN acknowledgement ON acknowledgement.no = acknowledgement
+             WHERE acknowledgement_story.story = assignment.story AND acknowledgement.owner = ?2 AND at >= ?3),
+         NOT EXISTS (SELECT 1 FROM assignment AS mine WHERE mine.story = assignment.story AND mine.owner = ?2
+             AND NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = mine.no))
+     FROM (SELECT number, assignment FROM digest_story WHERE digest = ?1
+           UNION ALL SELECT number, assignment FROM reminder WHERE digest = ?1
+           UNION ALL SELECT number, assignment FROM digest_passed WHERE digest = ?1
+           UNION ALL SELECT number, assignment FROM digest_anew WHERE digest = ?1) AS told
+     JOIN assignment ON assignment.no = told.assignment";
 /// Whether the newest assignment of a story to an owner was taken back, and why.
 pub(super) const PASSED: &str =
     "SELECT at, why FROM assignment LEFT JOIN reassigned ON reassigned.assignment = assignment.no
@@ -57,16 +60,17 @@ impl Read<'_> {
                 Ok((place, row.get(4)?))
             })?
             .collect::<Result<_, _>>()?;
+        places.sort_by_key(|(place, _)| place.number);
         for (place, is_nobodys) in &mut places {
             if *is_nobodys {
-                place.passed = self.passed(place.story, owner)?;
+                place.passed = self.passed_since(place.story, owner)?;
             }
         }
         Ok(places.into_iter().map(|(place, _)| place).collect())
     }
 
     /// Since when a story is somebody else's that was this owner's; `None`: it is theirs still.
-    pub fn passed(&self, story: StoryNo, owner: &OwnerId) -> Result<Option<Time>, StoreError> {
+    pub fn passed_since(&self, story: StoryNo, owner: &OwnerId) -> Result<Option<Time>, StoreError> {
         let last: Option<(Option<i64>, Option<String>)> = self
             .tx
             .prepare_cached(PASSED)?

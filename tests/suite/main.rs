@@ -33,6 +33,7 @@ mod probe;
 mod register;
 mod regression;
 mod reload;
+mod remind;
 mod routing;
 mod rows;
 mod service;
