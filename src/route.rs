@@ -532,6 +532,7 @@ pub(crate) mod tests {
             web: WebSettings {
                 listen: "127.0.0.1:8090".parse().unwrap(),
                 base_url: "https://sigtrail.example.com".parse().unwrap(),
+                fast_answer: crate::model::settings::FastAnswer::Accept,
             },
             fetch: FetchSettings {
                 contact: None,

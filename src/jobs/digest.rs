@@ -20,7 +20,9 @@ use crate::{
     change,
     compose::ComposeError,
     model::{
-        digest::{AlsoPublished, BaselineNote, Composed, DigestContent, DigestStory, OwnedGroup, Restricted, UrgentWait},
+        digest::{
+            AlsoPublished, BaselineNote, Composed, DigestContent, DigestStory, OwnedGroup, Restricted, UrgentWait,
+        },
         feed::{FeedStatus, Tlp},
         id::{AssignmentNo, DigestNo, EntryNo, FeedNo, FloodNo, OwnerId, StoryNo},
         owner::Owner,
@@ -127,7 +129,7 @@ fn due(context: &Context, owner: &Owner, occasion: &Occasion, now: Time) -> Resu
     match occasion {
         Occasion::Scheduled => hour(context, owner, now),
         Occasion::Urgent => Ok(urgent_is_due(context, owner, now)?.then_some(now)),
-        Occasion::Takeover { .. } | Occasion::Passed { .. } | Occasion::Reminder => Ok(Some(now)),
+        Occasion::Takeover { .. } | Occasion::Passed { .. } | Occasion::Reminder | Occasion::Links => Ok(Some(now)),
         // It takes the place of a digest at the owner's hour.
         Occasion::Heartbeat => Ok(None),
     }

@@ -4,7 +4,7 @@
 use jiff::SignedDuration;
 use sigtrail::{
     jobs,
-    model::acknowledgement::{Answer, Disposition, Via},
+    model::acknowledgement::{Answer, Disposition, Haste, Via},
 };
 
 use crate::harness::{
@@ -153,7 +153,10 @@ fn what_was_said_of_a_story_stands_in_the_next_mail_about_it() {
         owner: "jon".into(),
         disposition: Disposition::Covered,
         note: Some("only the build image uses it.".to_owned()),
-        reference: None,
+        references: Vec::new(),
+        corrects: None,
+        happened: None,
+        haste: Haste::None,
         nonce: "n".to_owned(),
         via: Via::Shell,
     };
@@ -186,7 +189,10 @@ fn what_was_said_by_somebody_who_saw_more_is_not_told() {
         owner: "maria".into(),
         disposition: Disposition::Discuss,
         note: Some("the attackers are the Ghostly group".to_owned()),
-        reference: None,
+        references: Vec::new(),
+        corrects: None,
+        happened: None,
+        haste: Haste::None,
         nonce: "n".to_owned(),
         via: Via::Shell,
     };
