@@ -361,8 +361,8 @@ pub(crate) mod tests {
     use super::*;
     use crate::model::{
         settings::{
-            EvidenceSettings, FetchSettings, MailSettings, MailTransport, RemindSettings, RetentionSettings,
-            WebSettings,
+            ClientHeader, EvidenceSettings, FetchSettings, MailSettings, MailTransport, RemindSettings,
+            RetentionSettings, WebSettings,
         },
         stack::{Component, Field, Method, Severity, Topic},
     };
@@ -444,7 +444,10 @@ pub(crate) mod tests {
             web: WebSettings {
                 listen: "127.0.0.1:8090".parse().unwrap(),
                 base_url: "https://sigtrail.example.com".parse().unwrap(),
+                trusted_proxies: Vec::new(),
+                client_header: ClientHeader::XForwardedFor,
             },
+            metrics: None,
             fetch: FetchSettings {
                 contact: None,
                 every: SignedDuration::from_hours(1),

@@ -35,6 +35,7 @@ mod spelling;
 mod stack;
 mod terms;
 mod values;
+mod web;
 
 pub(crate) use feeds::DEFAULT_BASELINE;
 pub use init::{InitError, init};
@@ -183,6 +184,7 @@ fn check(root: &Path, files: &[SourceFile], now: Time, report: &mut Report<'_>) 
         state: settings.state,
         mail: settings.mail?,
         web: settings.web?,
+        metrics: settings.metrics,
         fetch: settings.fetch,
         evidence: settings.evidence?,
         remind: RemindSettings::default(),

@@ -93,6 +93,39 @@ pub struct WebSettings {
     pub listen: SocketAddr,
     /// The address that links in mails start with, without a slash at the end.
     pub base_url: Url,
+    /// The reverse proxies whose word about the client is believed; empty: nobody's.
+    pub trusted_proxies: Vec<AddressRange>,
+    /// The header in which they say it.
+    pub client_header: ClientHeader,
+}
+
+/// The header in which a reverse proxy names whom it speaks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ClientHeader {
+    /// `X-Forwarded-For`: addresses, the nearest last.
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239): elements with `for=`, the nearest last.
+    Forwarded,
+}
+
+impl ClientHeader {
+    /// Both.
+    pub const ALL: [ClientHeader; 2] = [ClientHeader::XForwardedFor, ClientHeader::Forwarded];
+
+    /// The header's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ClientHeader::XForwardedFor => "X-Forwarded-For",
+            ClientHeader::Forwarded => "Forwarded",
+        }
+    }
+}
+
+/// `[metrics]` of `config/sigtrail.toml`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MetricsSettings {
+    /// Where health and metrics are told; port 0: any free one.
+    pub listen: SocketAddr,
 }
 
 /// `[evidence]` of `config/sigtrail.toml`.
@@ -169,6 +202,8 @@ pub struct Config {
     pub mail: MailSettings,
     /// The acknowledgement page.
     pub web: WebSettings,
+    /// Where health and metrics are told; `None`: nowhere.
+    pub metrics: Option<MetricsSettings>,
     /// Fetching.
     pub fetch: FetchSettings,
     /// What happens when nobody answers.

@@ -1,14 +1,17 @@
 //! The acknowledgement page: what a link from a digest opens. `desk` is the server with its routes and headers,
-//! `door` lets people in, `answer` is what a request does, `form` what was typed, `page` what is shown; `decision`
+//! `listener` lets people in, `proxy` says for whom they come, `limit` counts their wrong links, `answer` is what a request does, `form` what was typed, `page` what is shown; `decision`
 //! and `flood_page` are the same for a flood. No decisions about stories here.
 
 mod answer;
 mod decision;
 mod desk;
-mod door;
 mod flood_page;
 mod form;
+mod limit;
 mod link;
+mod listener;
 mod page;
+mod proxy;
 
 pub use desk::{Desk, router, serve};
+pub use listener::listen;

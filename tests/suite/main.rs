@@ -23,6 +23,7 @@ mod flood;
 mod harness;
 mod health;
 mod identity;
+mod load;
 mod mail;
 mod manners;
 mod matching;
