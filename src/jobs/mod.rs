@@ -16,6 +16,7 @@ pub mod start;
 pub mod status;
 mod story;
 pub mod under_way;
+pub mod vitals;
 pub mod wake;
 
 use std::sync::Arc;

@@ -11,6 +11,7 @@ mod digest;
 mod entry;
 mod faults;
 mod feed;
+mod figures;
 mod flood;
 mod heard;
 mod held;
@@ -38,6 +39,7 @@ pub use self::{
     entry::{AppliedPoll, EntryRow, PollCommit},
     faults::Faults,
     feed::BaselineRow,
+    figures::{LogFigures, Unanswered},
     flood::{FloodRow, HeldEntry},
     story::{StoryRow, StorySourceRow, ToldRow},
 };

@@ -27,6 +27,7 @@ mod load;
 mod mail;
 mod manners;
 mod matching;
+mod monitor;
 mod moves;
 mod parse;
 mod poll;
