@@ -12,7 +12,7 @@ use crate::{
         time::Time,
     },
     moves,
-    store::{Read, StoreError},
+    store::{Read, StoreError, Unanswered},
 };
 
 /// For how long feeds may be overdue before nobody is held to be at work.
@@ -53,13 +53,15 @@ pub enum Reason {
     DeliveryWaiting,
     /// An owner's newest mail was refused for good, or given up.
     DeliveryGivenUp,
+    /// An owner has not answered for too long.
+    AnswerOverdue,
     /// Records wait for a signed checkpoint.
     LogCheckpointOld,
 }
 
 impl Reason {
     /// Every reason with its name.
-    pub const ALL: [(&'static str, Reason); 15] = [
+    pub const ALL: [(&'static str, Reason); 16] = [
         ("nothing-polled", Reason::NothingPolled),
         ("no-network", Reason::NoNetwork),
         ("configuration-not-in-force", Reason::ConfigurationNotInForce),
@@ -74,6 +76,7 @@ impl Reason {
         ("move-asked", Reason::MoveAsked),
         ("delivery-waiting", Reason::DeliveryWaiting),
         ("delivery-given-up", Reason::DeliveryGivenUp),
+        ("answer-overdue", Reason::AnswerOverdue),
         ("log-checkpoint-old", Reason::LogCheckpointOld),
     ];
 
@@ -121,6 +124,12 @@ pub struct Status {
     pub seen: usize,
     /// The end of the newest poll.
     pub last_poll_at: Option<Time>,
+    /// How many stories wait for an answer, counted by owner.
+    pub open: usize,
+    /// How many of them have waited for too long.
+    pub overdue: usize,
+    /// How many mails have not left.
+    pub outbox: usize,
 }
 
 impl Status {
@@ -141,10 +150,20 @@ pub fn status(read: &Read<'_>, config: &Config, now: Time) -> Result<Status, Sto
     attention.extend(no_network(read.network_lost_at()?, &feeds));
     attention.extend(held(read)?);
     attention.extend(deliveries(read, now)?);
+    let unanswered = read.unanswered(&config.remind, now)?;
+    attention.extend(unanswered.iter().filter_map(answer_overdue));
     attention.extend(checkpoint(read, now)?);
     attention.sort_by(|a, b| (a.reason, &a.subject).cmp(&(b.reason, &b.subject)));
     let seen = feeds.iter().filter(|feed| feed.is_seen()).count();
-    Ok(Status { attention, feeds: feeds.len(), seen, last_poll_at })
+    Ok(Status {
+        attention,
+        feeds: feeds.len(),
+        seen,
+        last_poll_at,
+        open: unanswered.iter().map(|one| one.open).sum(),
+        overdue: unanswered.iter().map(|one| one.overdue).sum(),
+        outbox: read.outbox()?.0,
+    })
 }
 
 fn of_feed(config: &Config, status: &FeedStatus) -> Option<Attention> {
@@ -226,6 +245,16 @@ fn deliveries(read: &Read<'_>, now: Time) -> Result<Vec<Attention>, StoreError> 
         text: format!("The newest mail could not be delivered ({reply}). Correct the address in config/owners.toml."),
     });
     Ok(waiting.chain(lost).collect())
+}
+
+fn answer_overdue(one: &Unanswered) -> Option<Attention> {
+    let (owner, stories) = (&one.owner, count(one.overdue, "story waits", "stories wait"));
+    Some(Attention {
+        reason: Reason::AnswerOverdue,
+        subject: owner.to_string(),
+        since: one.overdue_since?,
+        text: format!("{stories} for an answer: `sigtrail stories --overdue --owner {owner}`."),
+    })
 }
 
 fn checkpoint(read: &Read<'_>, now: Time) -> Result<Option<Attention>, StoreError> {

@@ -20,6 +20,7 @@ mod migration;
 mod network;
 mod purge;
 mod revision;
+mod search;
 mod story;
 
 use std::{
@@ -41,6 +42,7 @@ pub use self::{
     feed::BaselineRow,
     figures::{LogFigures, Unanswered},
     flood::{FloodRow, HeldEntry},
+    search::{Found, Search, Waits},
     story::{StoryRow, StorySourceRow, ToldRow},
 };
 use crate::{clock::Clock, evidence::event::Event, model::time::Time};

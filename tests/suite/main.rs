@@ -40,3 +40,4 @@ mod rows;
 mod service;
 mod text;
 mod tidy;
+mod unanswered;
