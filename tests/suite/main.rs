@@ -37,6 +37,7 @@ mod regression;
 mod reload;
 mod routing;
 mod rows;
+mod scale;
 mod service;
 mod text;
 mod tidy;
