@@ -1,6 +1,7 @@
 //! Readers of pages: each on a connection of its own, one page after another, with a pause between or without.
 
 use std::{
+    net::SocketAddr,
     sync::{Arc, RwLock},
     time::Duration,
 };
@@ -13,7 +14,7 @@ use sigtrail::{
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
-    runtime::Builder,
+    runtime::{Builder, Runtime},
     time::sleep,
 };
 
@@ -44,23 +45,57 @@ impl Seen {
     }
 }
 
-/// Lets them read for so long, from a server as the service has it.
+/// The page as the service has it.
+pub struct Server {
+    address: SocketAddr,
+    _runtime: Runtime,
+}
+
+impl Server {
+    /// Opens the page of this state.
+    pub fn open(context: &Context) -> Result<Server, Box<dyn std::error::Error>> {
+        let runtime = Builder::new_multi_thread().worker_threads(2).max_blocking_threads(16).enable_all().build()?;
+        let listener = runtime.block_on(async { listen("127.0.0.1:0".parse().map_err(std::io::Error::other)?) })?;
+        let address = listener.local_addr()?;
+        let desk = Desk {
+            store: context.store.clone(),
+            config: Arc::new(RwLock::new(Arc::clone(&context.config))),
+            key: Arc::clone(&context.link_key),
+            clock: context.clock.clone(),
+        };
+        runtime.spawn(serve(listener, router(desk), std::future::pending()));
+        Ok(Server { address, _runtime: runtime })
+    }
+
+    /// Answers everything behind a link, as a browser does.
+    pub fn answer(&self, path: &str) -> Result<(), Box<dyn std::error::Error>> {
+        let clients = Builder::new_current_thread().enable_all().build()?;
+        clients.block_on(async {
+            let mut stream = TcpStream::connect(self.address).await?;
+            stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: sigtrail.example.com\r\n\r\n").as_bytes()).await?;
+            let page = String::from_utf8(whole_answer(&mut stream).await?)?;
+            let nonce = page.split("name=\"nonce\" value=\"").nth(1).and_then(|rest| rest.split('"').next());
+            let body = format!("disposition=watching&note=looked+at&nonce={}", nonce.unwrap_or_default());
+            let head = format!(
+                "POST {path} HTTP/1.1\r\nHost: sigtrail.example.com\r\nContent-Length: {}\r\n\
+                 Content-Type: application/x-www-form-urlencoded\r\n\r\n",
+                body.len()
+            );
+            stream.write_all((head + &body).as_bytes()).await?;
+            let answer = whole_answer(&mut stream).await?;
+            if answer.starts_with(b"HTTP/1.1 303") { Ok(()) } else { Err(String::from_utf8_lossy(&answer).into()) }
+        })
+    }
+}
+
+/// Lets them read for so long.
 pub fn read(
-    context: &Context,
+    server: &Server,
     paths: &[String],
     pause: Duration,
     time: Duration,
 ) -> Result<Seen, Box<dyn std::error::Error>> {
-    let server = Builder::new_multi_thread().worker_threads(2).max_blocking_threads(16).enable_all().build()?;
-    let listener = server.block_on(async { listen("127.0.0.1:0".parse().map_err(std::io::Error::other)?) })?;
-    let address = listener.local_addr()?;
-    let desk = Desk {
-        store: context.store.clone(),
-        config: Arc::new(RwLock::new(Arc::clone(&context.config))),
-        key: Arc::clone(&context.link_key),
-        clock: context.clock.clone(),
-    };
-    server.spawn(serve(listener, router(desk), std::future::pending()));
+    let address = server.address;
     let clients = Builder::new_current_thread().enable_all().build()?;
     let mut all = clients.block_on(async {
         let mut readers = Vec::new();
@@ -78,13 +113,12 @@ pub fn read(
         }
         Ok::<_, std::io::Error>(all)
     })?;
-    server.shutdown_timeout(Duration::from_secs(1));
     all.sort_unstable();
     Ok(Seen(all))
 }
 
 async fn pages(
-    address: std::net::SocketAddr,
+    address: SocketAddr,
     paths: &[String],
     reader: usize,
     (pause, time): (Duration, Duration),
