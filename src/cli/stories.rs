@@ -111,23 +111,23 @@ fn find(store: &Store, wanted: &StoriesArgs, remind: &RemindSettings, now: Time)
 
 /// What was asked for, as it would be typed.
 fn typed(wanted: &StoriesArgs) -> String {
-    let mut words = String::new();
+    let mut words: Vec<String> = Vec::new();
     for (name, is_asked) in [("open", wanted.open), ("overdue", wanted.overdue)] {
         if is_asked {
-            words += &format!(" --{name}");
+            words.push(format!(" --{name}"));
         }
     }
     for (name, value) in
         [("owner", &wanted.owner), ("component", &wanted.component), ("topic", &wanted.topic), ("feed", &wanted.feed)]
     {
         if let Some(value) = value {
-            words += &format!(" --{name} {value}");
+            words.push(format!(" --{name} {value}"));
         }
     }
     if let Some(text) = &wanted.text {
-        words += &format!(" {text:?}");
+        words.push(format!(" {text:?}"));
     }
-    words
+    words.concat()
 }
 
 /// Why there is nothing to show.

@@ -54,6 +54,10 @@ const APPLICATION_ID: i32 = 0x7369_6774;
 /// SQLite before this version could corrupt a file that two connections write (its WAL-reset bug).
 const MIN_SQLITE: i32 = 3_051_003;
 
+/// How many connections are kept for the next who need one: as many as the page has threads, so that a crowd of readers
+/// does not open one for each page, with all its statements to compile.
+const MOST_IDLE: usize = 16;
+
 /// The store refused, or the disk failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -189,7 +193,7 @@ impl Store {
 
     fn give_back(&self, connection: Connection) {
         let mut idle = self.shared.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < 4 {
+        if idle.len() < MOST_IDLE {
             idle.push(connection);
         }
     }

@@ -308,7 +308,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_house_shows_out_the_oldest_who_waits_on_nothing() {
-        let (address, _stop) = open(Limits { head: Duration::from_secs(60), ..LIMITS }).await;
+        let (address, _stop) = open(Limits { head: Duration::from_mins(1), ..LIMITS }).await;
         let waiting = tokio::spawn(async move { ask(address, "/slow").await });
         sleep(Duration::from_millis(100)).await;
         let mut oldest = TcpStream::connect(address).await.unwrap();
@@ -324,7 +324,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_form_that_arrives_drop_by_drop_keeps_nobody_out() {
-        let (address, _stop) = open(Limits { head: Duration::from_secs(60), ..LIMITS }).await;
+        let (address, _stop) = open(Limits { head: Duration::from_mins(1), ..LIMITS }).await;
         let mut drops = Vec::new();
         for _ in 0..40 {
             let mut one = TcpStream::connect(address).await.unwrap();
@@ -336,7 +336,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_stop_ends_who_waits_on_nothing_and_answers_who_waits_on_us() {
-        let (address, stop) = open(Limits { head: Duration::from_secs(60), ..LIMITS }).await;
+        let (address, stop) = open(Limits { head: Duration::from_mins(1), ..LIMITS }).await;
         let mut idle = TcpStream::connect(address).await.unwrap();
         let waiting = tokio::spawn(async move { ask(address, "/slow").await });
         sleep(Duration::from_millis(200)).await;

@@ -76,7 +76,8 @@ async fn health(State(monitor): State<Monitor>) -> Response {
     let (status, words) = if found.is_empty() {
         (StatusCode::OK, "ok\n".to_owned())
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, found.iter().map(|ailment| format!("{}\n", ailment.as_str())).collect())
+        let names: Vec<&str> = found.iter().map(|ailment| ailment.as_str()).collect();
+        (StatusCode::SERVICE_UNAVAILABLE, names.join("\n") + "\n")
     };
     answer(status, PLAIN, words)
 }

@@ -291,5 +291,9 @@ fn the_service_tells_monitoring_on_a_listener_of_its_own_and_the_page_tells_noth
     } else {
         assert!(said.status.success(), "{said:?}");
     }
+    site.write("config/sigtrail.toml", &format!("{settings}[metrics]\nlisten = \"127.0.0.1:9\"\n"));
+    daemon.reload();
+    assert!(daemon.log().contains("`listen` under [metrics] changed, which needs a restart"), "{}", daemon.log());
+    assert_eq!(ask(address, "GET", "/healthz", &[], "").body, "ok\n", "the old one stays");
     assert_eq!(daemon.stop().0, Some(0));
 }
