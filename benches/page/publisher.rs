@@ -82,10 +82,10 @@ fn item(text: &mut String, feed: usize, n: usize) {
         _ => format!("{} {feed}-{n}", words(1, 6)),
     };
     // Writing to a string cannot fail.
-    let _ = write!(
+    let _ = writeln!(
         text,
         "<item><title>{title}</title><link>https://publisher-{feed}.example/{n}</link>\
-         <guid isPermaLink=\"false\">{feed}-{n}</guid><description>{}. {}. {}.</description></item>\n",
+         <guid isPermaLink=\"false\">{feed}-{n}</guid><description>{}. {}. {}.</description></item>",
         words(3, 12),
         words(9, 20),
         words(4, 24)

@@ -38,12 +38,12 @@ impl Metrics {
             if let Some(rest) = line.strip_prefix("# HELP ") {
                 let (name, help) = rest.split_once(' ').unwrap();
                 assert!(is_name(name, ":") && !help.is_empty(), "{line}");
-                helped = name.to_owned();
+                name.clone_into(&mut helped);
             } else if let Some(rest) = line.strip_prefix("# TYPE ") {
                 let (name, kind) = rest.split_once(' ').unwrap();
                 assert!(name == helped && kind == "gauge", "{line}");
                 assert!(families.insert(name.to_owned()), "{name} begins twice");
-                family = name.to_owned();
+                name.clone_into(&mut family);
             } else {
                 let (series, value) = line.rsplit_once(' ').unwrap();
                 let (name, labels) = series.split_once('{').map_or((series, None), |(name, rest)| (name, Some(rest)));
