@@ -447,8 +447,8 @@ pub(crate) mod tests {
     use super::*;
     use crate::model::{
         settings::{
-            EvidenceSettings, FetchSettings, MailSettings, MailTransport, RemindSettings, RetentionSettings,
-            UrgentSettings, WebSettings,
+            ClientHeader, EvidenceSettings, FetchSettings, MailSettings, MailTransport, RemindSettings,
+            RetentionSettings, UrgentSettings, WebSettings,
         },
         stack::{Component, Field, Method, Topic},
     };
@@ -533,7 +533,10 @@ pub(crate) mod tests {
                 listen: "127.0.0.1:8090".parse().unwrap(),
                 base_url: "https://sigtrail.example.com".parse().unwrap(),
                 fast_answer: crate::model::settings::FastAnswer::Accept,
+                trusted_proxies: Vec::new(),
+                client_header: ClientHeader::XForwardedFor,
             },
+            metrics: None,
             fetch: FetchSettings {
                 contact: None,
                 every: SignedDuration::from_hours(1),

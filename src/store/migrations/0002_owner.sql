@@ -172,3 +172,9 @@ INSERT OR IGNORE INTO trail_state (about, no, record)
 SELECT 'delivery', fields ->> '$.delivery', idx FROM
     (SELECT idx, CAST(bytes AS TEXT) ->> '$.kind' AS kind, CAST(bytes AS TEXT) -> '$.fields' AS fields FROM record)
 WHERE kind <> 'delivery-started' AND json_type(fields, '$.delivery') = 'integer';
+
+-- Since when the service runs, if its lock is held by one that runs.
+CREATE TABLE service_state (
+    one        INTEGER PRIMARY KEY CHECK (one = 1),
+    started_at INTEGER
+) STRICT;

@@ -12,7 +12,7 @@ use sigtrail::{
         self, Context, Fault, TickReport,
         start::{self, Surroundings},
     },
-    model::{settings::Config, time::Time},
+    model::{id::StoryNo, settings::Config, time::Time},
     store::{Faults, StoryRow},
 };
 use tempfile::TempDir;
@@ -246,8 +246,8 @@ impl World {
         let context = self.context();
         let found = context.store.read(|read| {
             let mut rows = Vec::new();
-            for no in read.stories(None, None, 100_000)? {
-                rows.extend(read.story(no)?);
+            for no in (1..=read.newest_story()?.0).rev() {
+                rows.extend(read.story(StoryNo(no))?);
             }
             Ok(rows)
         });
