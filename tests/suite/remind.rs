@@ -7,7 +7,7 @@ use sigtrail::{
     jobs,
     model::{
         acknowledgement::{Answer, Disposition, Haste, Recorded, Via},
-        id::{DigestNo, OwnerId, StoryNo},
+        id::{AssignmentNo, DigestNo, OwnerId, StoryNo},
         time::Time,
     },
     store::OpenRow,
@@ -145,6 +145,8 @@ fn who_does_not_answer_is_reminded_once_then_the_deputy_is_asked_and_then_the_fa
     assert_eq!(open.len(), 1, "it stays overdue with the last");
     assert_eq!(open[0].owner.as_str(), "ines");
     assert!(open[0].asked().due_at(&world.config().remind) < world.clock.now());
+    let with = world.context().store.read(|read| read.now_with(AssignmentNo(1))).unwrap().unwrap();
+    assert_eq!((with.0.as_str(), with.1.to_string().as_str()), ("ines", "2026-11-26T08:30:00Z"));
     assert_eq!(world.mailbox("maria").len(), 3);
     let jon = &world.mailbox("jon")[0];
     assert!(jon.contains("Quillgate leaks names"), "{jon}");
