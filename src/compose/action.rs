@@ -145,12 +145,11 @@ pub(super) fn why(content: &DigestContent) -> Option<String> {
     }
     Some(match content.about.as_ref()? {
         About::Reminder { since: from, then, .. } => {
-            let mut words =
-                format!("With you since {}, and not answered.", weekday(*from, content.now, &content.timezone));
-            if let Some((at, name)) = then {
-                words.push_str(&format!(" On {} {} is asked.", since(*at, content), cut(name, MAX_NAME)));
-            }
-            words
+            let from = weekday(*from, content.now, &content.timezone);
+            let then = then
+                .as_ref()
+                .map(|(at, name)| format!(" On {} {} is asked.", since(*at, content), cut(name, MAX_NAME)));
+            format!("With you since {from}, and not answered.{}", then.unwrap_or_default())
         }
         About::Takeover { from, why } => {
             let from = cut(from, MAX_NAME);

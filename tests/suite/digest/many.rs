@@ -17,7 +17,7 @@ use sigtrail::{
 
 use super::{ANSWER_ALL, BREAKING, MARKUP, content, is_inert, kinds, links, not_seen, read_back, source, story, tag};
 
-/// Numbers that look random and are the same every time (SplitMix64).
+/// Numbers that look random and are the same every time (`SplitMix64`).
 struct Chance(u64);
 
 impl Chance {
