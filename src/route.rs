@@ -165,18 +165,24 @@ pub fn stand_in(config: &Config, meant: &OwnerId, tlp: Tlp, now: Time) -> Option
 /// Who gets what cannot be handed to this owner, although the owner lives and may see it: the first of the deputies
 /// who lives and may see it, the fallback, or any other owner who may; `None` when there is nobody else.
 pub fn next_in_line(config: &Config, meant: &OwnerId, tlp: Tlp, now: Time) -> Option<OwnerId> {
+    next_but(config, meant, &[], tlp, now)
+}
+
+/// The same without those who could not be reached with it either.
+pub fn next_but(config: &Config, meant: &OwnerId, out_of_reach: &[OwnerId], tlp: Tlp, now: Time) -> Option<OwnerId> {
     let desk = Desk { config, tlp, now, places: Vec::new(), restricted: Vec::new() };
     let mut asked = vec![meant];
     let mut next = config.owner(meant).and_then(|owner| owner.deputy.as_ref());
     while let Some(id) = next.filter(|id| !asked.contains(id)) {
-        if desk.can_get(id) {
+        if desk.can_get(id) && !out_of_reach.contains(id) {
             return Some(id.clone());
         }
         asked.push(id);
         next = config.owner(id).and_then(|owner| owner.deputy.as_ref());
     }
     let others = config.owners.iter().map(|owner| &owner.id);
-    std::iter::once(&config.fallback).chain(others).find(|id| *id != meant && desk.can_get(id)).cloned()
+    let mut left = std::iter::once(&config.fallback).chain(others);
+    left.find(|id| *id != meant && desk.can_get(id) && !out_of_reach.contains(id)).cloned()
 }
 
 /// The reason for one who gets what somebody else was meant to get for this reason.
@@ -439,6 +445,8 @@ pub(crate) mod tests {
             mail: MailSettings {
                 from_name: "sigtrail".into(),
                 from_address: "sigtrail@example.com".into(),
+                envelope_from: None,
+                per_minute: None,
                 transport: MailTransport::Directory,
             },
             web: WebSettings {

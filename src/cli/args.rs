@@ -72,13 +72,17 @@ pub enum Command {
         #[arg(long, value_name = "STORY")]
         before: Option<i64>,
     },
-    /// The mail that would go out to an owner now
+    /// The mail that would go out to an owner now, or the mails that wait
     Digest {
         /// The owner
-        owner: String,
+        #[arg(required_unless_present = "queue")]
+        owner: Option<String>,
         /// Write the HTML to a file and print its path
         #[arg(long)]
         preview: bool,
+        /// The mails that have not left yet, and why
+        #[arg(long, conflicts_with_all = ["owner", "preview"])]
+        queue: bool,
     },
     /// Acknowledge a story for an owner
     Ack(AckArgs),

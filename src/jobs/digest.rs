@@ -145,19 +145,30 @@ fn freeze(
             write.plan_digest(&owner.id, next_run(owner, now))?;
         }
         let no = write.next_digest()?;
-        let gathered = gather(context, &write.read(), owner, kind, no, now)?;
-        if gathered.is_full && kind == DigestKind::Scheduled {
-            write.plan_digest(&owner.id, Some(now))?;
-        }
-        if !gathered.has_news(owner, &write.read(), now)? {
-            return Ok(None);
-        }
-        match compose::compose(&gathered.content) {
-            Ok(composed) => commit(write, owner, &gathered, &composed, (no, planned), now).map(Some),
-            Err(error) => {
-                refused = Some(error.to_string());
-                Ok(None)
+        let size_limit = write.read().size_limit()?;
+        let mut most = MAX_STORIES;
+        loop {
+            let gathered = gather(context, &write.read(), owner, (kind, no, most), now)?;
+            if !gathered.has_news(owner, &write.read(), now)? {
+                return Ok(None);
             }
+            let composed = match compose::compose(&gathered.content) {
+                Ok(composed) => composed,
+                Err(error) => {
+                    refused = Some(error.to_string());
+                    return Ok(None);
+                }
+            };
+            let stories = gathered.stories.len();
+            if stories > 1 && size_limit.is_some_and(|limit| limit < composed.bytes.len() as u64) {
+                // The mail server takes no message of this size; the rest follows.
+                most = stories / 2;
+                continue;
+            }
+            if gathered.is_full && kind == DigestKind::Scheduled {
+                write.plan_digest(&owner.id, Some(now))?;
+            }
+            return commit(write, owner, &gathered, &composed, (no, planned), now).map(Some);
         }
     })?;
     refused.map_or(Ok(composed), |reason| Err(Fault::Compose(reason)))
@@ -231,7 +242,7 @@ impl Gathered {
 pub fn preview(context: &Context, owner: &Owner) -> Result<Option<Composed>, Fault> {
     let now = context.now();
     let gathered = context.store.read(|read| {
-        let gathered = gather(context, read, owner, DigestKind::Scheduled, DigestNo(0), now)?;
+        let gathered = gather(context, read, owner, (DigestKind::Scheduled, DigestNo(0), MAX_STORIES), now)?;
         Ok(gathered.has_news(owner, read, now)?.then_some(gathered))
     })?;
     let Some(gathered) = gathered else { return Ok(None) };
@@ -242,15 +253,14 @@ fn gather(
     context: &Context,
     read: &Read<'_>,
     owner: &Owner,
-    kind: DigestKind,
-    no: DigestNo,
+    (kind, no, most): (DigestKind, DigestNo, usize),
     now: Time,
 ) -> Result<Gathered, StoreError> {
     let config = &context.config;
     let urgent_only = kind == DigestKind::Urgent;
     let links = Links { key: &context.link_key, base: config.web.base_url.as_str().trim_end_matches('/'), no, now };
     let Waiting { stories: numbered, feeds: mut feeds_in_it, is_full } =
-        waiting_stories(config, read, owner, urgent_only, &links)?;
+        waiting_stories(config, read, owner, (urgent_only, most), &links)?;
     let (listed, lines) =
         if urgent_only { (Vec::new(), Vec::new()) } else { also_published(config, read, owner, now)? };
     let withheld = if urgent_only { Vec::new() } else { read.withheld(&owner.id)? };
@@ -288,8 +298,7 @@ fn gather(
         from_address: config.mail.from_address.clone(),
         stories: Vec::new(),
     };
-    feeds_in_it.extend(listed.iter().map(|row| row.feed_no));
-    feeds_in_it.extend(floods.iter().map(|row| row.feed_no));
+    feeds_in_it.extend(listed.iter().map(|row| row.feed_no).chain(floods.iter().map(|row| row.feed_no)));
     feeds_in_it.extend(&moves.named);
     feeds_in_it.sort_unstable();
     feeds_in_it.dedup();
@@ -328,13 +337,13 @@ fn waiting_stories(
     config: &Config,
     read: &Read<'_>,
     owner: &Owner,
-    urgent_only: bool,
+    (urgent_only, most): (bool, usize),
     links: &Links<'_>,
 ) -> Result<Waiting, StoreError> {
     let (mut stories, mut feeds) = (Vec::new(), Vec::new());
     let waiting = read.pending(&owner.id, urgent_only)?;
-    let is_full = waiting.len() > MAX_STORIES;
-    for pending in waiting.into_iter().take(MAX_STORIES) {
+    let is_full = waiting.len() > most;
+    for pending in waiting.into_iter().take(most) {
         // A preview may come before what is above the ceiling was handed over.
         if feed_label(config, read, &pending.feed)? > owner.tlp {
             continue;

@@ -341,17 +341,21 @@ impl Write<'_> {
     /// Takes an assignment back and gives its story to whom it belongs now; whoever has it already is not told of it
     /// twice.
     pub fn reassign(&mut self, moved: &Reassigned, config: ConfigVersion, now: Time) -> Result<(), StoreError> {
-        let (story, source, feed): (i64, (i64, u32), i64) = self
+        let (story, source, feed, owner): (i64, (i64, u32), i64, String) = self
             .tx
             .prepare_cached(
-                "SELECT assignment.story, assignment.entry, revision, feed FROM assignment JOIN entry ON entry.no = assignment.entry
-                 WHERE assignment.no = ?1",
+                "SELECT assignment.story, assignment.entry, revision, feed, owner
+                 FROM assignment JOIN entry ON entry.no = assignment.entry WHERE assignment.no = ?1",
             )?
             .query_row([moved.assignment.0], |row| {
-                Ok((row.get(0)?, (row.get(1)?, row.get(2)?), row.get(3)?))
+                Ok((row.get(0)?, (row.get(1)?, row.get(2)?), row.get(3)?, row.get(4)?))
             })?;
         let (story, source) = (StoryNo(story), (EntryNo(source.0), source.1));
-        self.take_back(moved, now)?;
+        if moved.to.as_ref().is_some_and(|to| to.owner.as_str() == owner) {
+            self.supersede(moved.assignment, now)?;
+        } else {
+            self.take_back(moved, now)?;
+        }
         if let Some(assigned) = &moved.to
             && !self.assign(story, source, Told { assigned, update: None }, config, now)?
         {

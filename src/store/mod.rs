@@ -18,6 +18,7 @@ pub mod log;
 mod migration;
 mod network;
 mod purge;
+mod relay;
 mod revision;
 mod story;
 
@@ -33,12 +34,13 @@ pub use self::{
     acknowledgement::AnswerRow,
     assignment::{AssignmentRow, ListedRow, PendingRow, Reassigned, WithheldRow},
     configuration::LoadedConfiguration,
-    delivery::{DueDelivery, UnfinishedAttempt},
+    delivery::{DueDelivery, QueuedRow},
     digest::{DigestRow, NewDigest, NoticeRow},
     entry::{AppliedPoll, EntryRow, PollCommit},
     faults::Faults,
     feed::BaselineRow,
     flood::{FloodRow, HeldEntry},
+    relay::RelayRow,
     story::{StoryRow, StorySourceRow, ToldRow},
 };
 use crate::{clock::Clock, evidence::event::Event, model::time::Time};
