@@ -32,6 +32,7 @@ mod poll;
 mod probe;
 mod register;
 mod regression;
+mod relay;
 mod reload;
 mod routing;
 mod rows;
