@@ -2,7 +2,7 @@
 //! attempt itself is made by `mail`, and the rows are written by the verb.
 
 use crate::model::{
-    delivery::{DeliveryState, SendOutcome},
+    delivery::{DeliveryState, RelayFault, SendOutcome},
     id::DeliveryNo,
     time::{Time, from_millis, millis},
 };
@@ -13,8 +13,11 @@ const HOUR: i64 = 60 * MINUTE;
 /// The waits after the first failed attempts; after them the wait is an hour, give or take a tenth.
 const FIRST_WAITS: [i64; 5] = [MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR];
 
-/// For how long a digest is tried, counted from its queueing (RFC 5321 section 4.5.4.1).
+/// For how long a recipient's server may fail a digest (RFC 5321 section 4.5.4.1).
 const LIFETIME: i64 = 5 * 24 * HOUR;
+
+/// After how long of it whoever stands in gets the stories: urgent ones, and all others.
+const STAND_IN: (i64, i64) = (4 * HOUR, 24 * HOUR);
 
 /// The shortest wait after a lost reply: a server that took the message has time to show it.
 const AFTER_UNCERTAIN: i64 = 15 * MINUTE;
@@ -32,30 +35,79 @@ pub enum Next {
     At(Time),
 }
 
-/// What follows from attempt number `attempt` (1 for the first) that ended at `now` with `outcome`.
+/// An attempt that ended, with what is known of the ones before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tried {
+    /// The delivery.
+    pub delivery: DeliveryNo,
+    /// 1 for the first attempt.
+    pub attempt: u32,
+    /// Whether its stories did not wait for the owner's hour.
+    pub is_urgent: bool,
+    /// Since when this message or its recipient is what fails; `None`: only the mail server itself ever did.
+    pub failing_since: Option<Time>,
+    /// When the attempt ended.
+    pub now: Time,
+}
+
+impl Tried {
+    /// When whoever stands in gets the stories; `None`: not as long as only the mail server itself fails, because it
+    /// would fail them as well.
+    pub fn stand_in_at(&self) -> Option<Time> {
+        let after = if self.is_urgent { STAND_IN.0 } else { STAND_IN.1 };
+        self.failing_since.map(|since| from_millis(millis(since).saturating_add(after)))
+    }
+
+    /// Whether that moment has come.
+    pub fn is_overdue(&self) -> bool {
+        self.stand_in_at().is_some_and(|at| at <= self.now)
+    }
+}
+
+/// What follows from an attempt that ended with `outcome`.
 ///
 /// Accepted, written and refused for good are final. Otherwise the waits are 1, 5, 15, 30 and 60 minutes, then an
-/// hour give or take a tenth that the delivery's number decides, with a last attempt five days after `queued_at`.
-/// After a lost reply the wait is at least 15 minutes; after an unreachable server the attempt falls on a multiple of
-/// ten minutes.
-pub fn next(outcome: &SendOutcome, attempt: u32, queued_at: Time, now: Time, delivery: DeliveryNo) -> Next {
+/// hour give or take a tenth that the delivery's number decides. There is an attempt at the moment when whoever stands
+/// in would get the stories, and a last one five days after the recipient's server failed first; a mail server that
+/// cannot be reached ends nothing. After a lost reply the wait is at least 15 minutes; after an unreachable server the
+/// attempt falls on a multiple of ten minutes.
+pub fn next(outcome: &SendOutcome, tried: &Tried) -> Next {
     let least = match outcome {
         SendOutcome::Accepted { .. } => return Next::Done(DeliveryState::Accepted),
         SendOutcome::Written { .. } => return Next::Done(DeliveryState::Written),
         SendOutcome::Rejected { .. } => return Next::Done(DeliveryState::Rejected),
         SendOutcome::Uncertain { .. } => AFTER_UNCERTAIN,
-        SendOutcome::Deferred { .. } | SendOutcome::Unreachable { .. } => MINUTE,
+        SendOutcome::Deferred { .. }
+        | SendOutcome::Unreachable { .. }
+        | SendOutcome::TooLarge { .. }
+        | SendOutcome::Unfit { .. } => MINUTE,
     };
-    let now = millis(now);
-    let end = millis(queued_at).saturating_add(LIFETIME);
+    let now = millis(tried.now);
+    let end = tried.failing_since.map_or(i64::MAX, |since| millis(since).saturating_add(LIFETIME));
     if now >= end {
         return Next::Done(DeliveryState::GivenUp);
     }
-    let mut due = now.saturating_add(wait(attempt, delivery).max(least));
+    let mut due = now.saturating_add(wait(tried.attempt, tried.delivery).max(least));
     if matches!(outcome, SendOutcome::Unreachable { .. }) {
         due = on_grid(due);
     }
-    Next::At(from_millis(due.min(end).max(now.saturating_add(least))))
+    let stand_in_at = tried.stand_in_at().map(millis).filter(|at| *at > now);
+    Next::At(from_millis(due.min(end).min(stand_in_at.unwrap_or(i64::MAX)).max(now.saturating_add(least))))
+}
+
+/// Until when a mail server in trouble is left alone after attempt number `attempt` of the oldest digest, whatever is due
+/// meanwhile: so all digests together are no burden to it, and lock no login out. It is never long, for what is urgent
+/// waits as well.
+pub fn hold_until(fault: RelayFault, attempt: u32, now: Time) -> Time {
+    let wait = wait(attempt, DeliveryNo(0)).min(UNREACHABLE_GRID);
+    let until = millis(now).saturating_add(if fault == RelayFault::Busy { wait } else { MINUTE });
+    from_millis(if fault == RelayFault::Busy { until } else { on_grid(until) })
+}
+
+/// Whether it is left alone now. A moment further away than any such pause was noted by a clock that was ahead.
+pub fn is_held(until: Time, now: Time) -> bool {
+    let left = millis(until).saturating_sub(millis(now));
+    (1..=UNREACHABLE_GRID + MINUTE).contains(&left)
 }
 
 /// The wait after this attempt, in milliseconds.
@@ -102,18 +154,27 @@ mod tests {
         SendOutcome::Uncertain { cause: "no reply".into() }
     }
 
-    /// Every attempt of a delivery whose outcome never changes, as offsets from its queueing, and how it ends.
-    fn life(outcome: &SendOutcome, delivery: i64) -> (Vec<i64>, DeliveryState) {
+    fn tried(delivery: i64, attempt: u32, since: Option<i64>, now: i64) -> Tried {
+        let delivery = DeliveryNo(delivery);
+        Tried { delivery, attempt, is_urgent: false, failing_since: since.map(at), now: at(now) }
+    }
+
+    /// Every attempt of a delivery whose outcome never changes, as offsets from its queueing, and how it ends; `None`:
+    /// it goes on beyond ten days.
+    fn life(outcome: &SendOutcome, delivery: i64, is_recipients: bool) -> (Vec<i64>, Option<DeliveryState>) {
         let mut attempts = vec![0];
         loop {
-            let now = at(*attempts.last().unwrap());
+            let now = *attempts.last().unwrap();
             let attempt = u32::try_from(attempts.len()).unwrap();
-            match next(outcome, attempt, at(0), now, DeliveryNo(delivery)) {
-                Next::Done(state) => return (attempts, state),
+            match next(outcome, &tried(delivery, attempt, is_recipients.then_some(0), now)) {
+                Next::Done(state) => return (attempts, Some(state)),
                 Next::At(due) => {
-                    assert!(due > now, "the next attempt lies in the future");
+                    assert!(millis(due) > START + now, "the next attempt lies in the future");
                     attempts.push(millis(due) - START);
                 }
+            }
+            if now > 2 * LIFETIME {
+                return (attempts, None);
             }
             assert!(attempts.len() < 1000, "a delivery ends");
         }
@@ -121,7 +182,7 @@ mod tests {
 
     #[test]
     fn what_the_server_took_or_refused_for_good_is_done() {
-        let done = |outcome: SendOutcome| next(&outcome, 1, at(0), at(0), DeliveryNo(1));
+        let done = |outcome: SendOutcome| next(&outcome, &tried(1, 1, None, 0));
         let reply = String::new();
         assert_eq!(
             done(SendOutcome::Accepted { code: 250, reply: reply.clone() }),
@@ -133,10 +194,12 @@ mod tests {
 
     #[test]
     fn m_15_a_deferred_digest_is_tried_after_1_5_15_30_60_minutes_and_then_hourly() {
-        let (attempts, _) = life(&deferred(), 7);
+        let (attempts, _) = life(&deferred(), 7, true);
         let waits: Vec<i64> = attempts.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert_eq!(waits[..5], [MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, 60 * MINUTE]);
-        for wait in &waits[5..waits.len() - 1] {
+        let stand_in_at =
+            attempts.iter().position(|attempt| *attempt == STAND_IN.1).expect("one when the deputy gets it");
+        for wait in waits[5..stand_in_at - 1].iter().chain(&waits[stand_in_at..waits.len() - 1]) {
             assert!((54 * MINUTE..=66 * MINUTE).contains(wait), "{wait} ms is an hour give or take a tenth");
         }
     }
@@ -152,7 +215,7 @@ mod tests {
     #[test]
     fn m_15_digests_that_wait_for_a_dead_relay_are_due_in_few_common_bursts() {
         let mut moments: Vec<i64> = (0..40)
-            .filter_map(|delivery| match next(&unreachable(), 9, at(0), at(delivery * 61_003), DeliveryNo(delivery)) {
+            .filter_map(|delivery| match next(&unreachable(), &tried(delivery, 9, None, delivery * 61_003)) {
                 Next::At(due) => Some(millis(due)),
                 Next::Done(_) => None,
             })
@@ -167,8 +230,8 @@ mod tests {
     #[test]
     fn m_16_after_five_days_of_failures_a_digest_is_given_up_with_a_last_attempt_at_the_end() {
         for outcome in [deferred(), unreachable(), uncertain()] {
-            let (attempts, state) = life(&outcome, 11);
-            assert_eq!(state, DeliveryState::GivenUp);
+            let (attempts, state) = life(&outcome, 11, true);
+            assert_eq!(state, Some(DeliveryState::GivenUp));
             let last = *attempts.last().unwrap();
             assert!((LIFETIME..=LIFETIME + AFTER_UNCERTAIN).contains(&last), "{outcome:?} ends at {last} ms");
             assert!((100..200).contains(&attempts.len()), "{} attempts", attempts.len());
@@ -178,13 +241,36 @@ mod tests {
     #[test]
     fn m_16_a_digest_that_is_refused_for_good_is_not_tried_for_five_days() {
         let refused = SendOutcome::Rejected { code: 550, reply: "no such user".into() };
-        assert_eq!(life(&refused, 1), (vec![0], DeliveryState::Rejected));
+        assert_eq!(life(&refused, 1, true), (vec![0], Some(DeliveryState::Rejected)));
+    }
+
+    #[test]
+    fn m_15_a_mail_server_that_cannot_be_reached_ends_nothing_and_hands_nothing_over() {
+        for outcome in [deferred(), unreachable()] {
+            let (attempts, state) = life(&outcome, 5, false);
+            assert_eq!(state, None);
+            assert!(attempts.len() > 200, "it is asked on: {} attempts", attempts.len());
+        }
+        assert!(!tried(1, 500, None, 9 * LIFETIME).is_overdue());
+        // A recipient that fails only after a long outage has its whole time from then on.
+        let after_an_outage = tried(1, 200, Some(2 * LIFETIME), 2 * LIFETIME);
+        assert!(matches!(next(&deferred(), &after_an_outage), Next::At(_)) && !after_an_outage.is_overdue());
+    }
+
+    #[test]
+    fn the_stand_in_is_due_after_4_hours_for_what_is_urgent_and_after_24_for_the_rest() {
+        for (is_urgent, hours) in [(true, 4), (false, 24)] {
+            let with = |now: i64| Tried { is_urgent, ..tried(1, 9, Some(0), now) };
+            assert!(!with(hours * HOUR - 1).is_overdue() && with(hours * HOUR).is_overdue());
+            let before = next(&deferred(), &with(hours * HOUR - 10 * MINUTE));
+            assert_eq!(before, Next::At(at(hours * HOUR)), "there is a try at that moment");
+        }
     }
 
     #[test]
     fn m_03_after_a_lost_reply_the_next_attempt_is_at_least_15_minutes_away() {
         for attempt in 1..20 {
-            let Next::At(due) = next(&uncertain(), attempt, at(0), at(0), DeliveryNo(3)) else {
+            let Next::At(due) = next(&uncertain(), &tried(3, attempt, Some(0), 0)) else {
                 panic!("an uncertain delivery is tried again")
             };
             assert!(millis(due) - START >= 15 * MINUTE);
@@ -194,7 +280,7 @@ mod tests {
     #[test]
     fn m_23_a_refused_login_is_tried_at_most_six_times_an_hour_by_all_digests_together() {
         let mut bursts: Vec<i64> = (0..30)
-            .flat_map(|delivery| life(&unreachable(), delivery).0.into_iter().skip(1))
+            .flat_map(|delivery| life(&unreachable(), delivery, false).0.into_iter().skip(1))
             .map(|offset| START + offset)
             .collect();
         bursts.sort_unstable();
@@ -209,7 +295,10 @@ mod tests {
         for now in [i64::MIN, -1, 0, i64::MAX] {
             for queued in [i64::MIN, 0, i64::MAX] {
                 for attempt in [0, 1, u32::MAX] {
-                    next(&unreachable(), attempt, from_millis(queued), from_millis(now), DeliveryNo(i64::MIN));
+                    let (delivery, failing_since) = (DeliveryNo(i64::MIN), Some(from_millis(queued)));
+                    let now = from_millis(now);
+                    next(&unreachable(), &Tried { delivery, attempt, is_urgent: true, failing_since, now });
+                    is_held(from_millis(queued), hold_until(RelayFault::Login, attempt, now));
                 }
             }
         }

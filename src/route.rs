@@ -527,6 +527,8 @@ pub(crate) mod tests {
             mail: MailSettings {
                 from_name: "sigtrail".into(),
                 from_address: "sigtrail@example.com".into(),
+                envelope_from: None,
+                per_minute: None,
                 transport: MailTransport::Directory,
             },
             web: WebSettings {

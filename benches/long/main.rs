@@ -7,6 +7,8 @@
 //! cargo bench --bench long -- soak     [--feeds 200] [--minutes 60] [--seed 1]
 //! cargo bench --bench long -- restarts [--restarts 1000] [--minutes 60] [--seed 1]
 //! cargo bench --bench long -- watched  (H-48)   cargo bench --bench long -- names  (H-31)
+//! cargo bench --bench long -- kills    [--points 10000] [--kills 1000] [--seed 1]
+//! cargo bench --bench long -- bodies   [--bodies 1000000] [--seed 1]
 //! ```
 #![expect(
     clippy::disallowed_methods,
@@ -15,8 +17,20 @@
     reason = "a bench starts what it watches and says what it found"
 )]
 
+mod bodies;
 mod damage;
 mod fuzz;
+#[path = "../../tests/suite/harness/mod.rs"]
+#[expect(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "the tests' harness, of which a long check uses a part"
+)]
+mod harness;
+mod kills;
 mod mutants;
 mod names;
 mod publisher;
@@ -63,8 +77,12 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         "restarts" => restarts::run(&options)?,
         "watched" => watched::run()?,
         "names" => names::run()?,
+        "kills" => kills::run(&options)?,
+        "bodies" => bodies::run(&options)?,
         _ => {
-            println!("which one: mutants, fuzz, soak, restarts, watched, names? `.ci/long` runs all of them");
+            println!(
+                "which one: mutants, fuzz, soak, restarts, watched, names, kills, bodies? `.ci/long` runs all of them"
+            );
             return Ok(ExitCode::SUCCESS);
         }
     };

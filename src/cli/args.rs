@@ -63,13 +63,17 @@ pub enum Command {
     Match(MatchArgs),
     /// What arrived, newest first
     Stories(StoriesArgs),
-    /// The mail that would go out to an owner now
+    /// The mail that would go out to an owner now, or the mails that wait
     Digest {
         /// The owner
-        owner: String,
+        #[arg(required_unless_present = "queue")]
+        owner: Option<String>,
         /// Write the mail and its HTML to files and print their paths
         #[arg(long)]
         preview: bool,
+        /// The mails that have not left yet, and why
+        #[arg(long, conflicts_with_all = ["owner", "preview"])]
+        queue: bool,
     },
     /// Acknowledge stories for an owner
     Ack(AckArgs),

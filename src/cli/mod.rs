@@ -14,6 +14,7 @@ pub mod matching;
 pub mod parse;
 mod place;
 pub mod poll;
+pub mod queue;
 mod reading;
 mod standing;
 pub mod status;
@@ -74,7 +75,8 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<u8, Failure> {
         Command::Parse { files } => reading::run(&place, files, args.json, out),
         Command::Match(matching) => asking::run(&place, matching, args.json, out),
         Command::Stories(wanted) => stories::run(&place, wanted, args.json, out),
-        Command::Digest { owner, preview } => digest::run(&place, owner, *preview, out),
+        Command::Digest { owner: Some(owner), preview, .. } => digest::run(&place, owner, *preview, out),
+        Command::Digest { owner: None, .. } => queue::run(&place, args.json, out),
         Command::Ack(ack) => ack::run(&place, ack, args.json, out),
         Command::Act(act) => ack::act(&place, act, args.json, out),
         Command::Evidence { command } => evidence::run(&place, command, args.json, out),

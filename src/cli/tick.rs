@@ -70,9 +70,12 @@ fn write_report(report: &TickReport, out: &mut dyn Write) -> Result<(), Failure>
     }
     for delivery in &report.deliveries.deliveries {
         match (&delivery.outcome, &delivery.reason) {
-            (Some(outcome), _) => {
+            (Some(outcome), reason) => {
                 let code = outcome.code().map_or_else(String::new, |code| format!("{code} "));
                 writeln!(out, "   mailed  {}: {}: {code}{}", delivery.owner, outcome.as_str(), outcome.text())?;
+                if let Some(reason) = reason {
+                    writeln!(out, "withdrawn  {}: {reason}", delivery.owner)?;
+                }
             }
             (None, reason) => {
                 let reason = reason.as_deref().unwrap_or_default();

@@ -21,7 +21,8 @@ use crate::model::settings::{MailSettings, MailTls, MailTransport};
 const CA_FILE_SIZE: u64 = 4 << 20;
 
 /// Keys that only mean something for a mail server.
-const SMTP_KEYS: [&str; 6] = ["host", "port", "tls", "username", "password_file", "ca_file"];
+const SMTP_KEYS: [&str; 8] =
+    ["host", "port", "tls", "username", "password_file", "ca_file", "envelope_from", "per_minute"];
 
 const IN_A_FILE: &str = "put the password in a file of its own and name it: password_file = \"...\"";
 
@@ -36,6 +37,8 @@ pub(super) const SHAPE: Shape = Shape {
         ("username", "\"sigtrail\""),
         ("password_file", "\"/run/credentials/sigtrail.service/smtp-password\""),
         ("ca_file", "\"/etc/ssl/example-ca.pem\""),
+        ("envelope_from", "\"sigtrail-bounces@example.com\""),
+        ("per_minute", "60"),
     ],
     elsewhere: &[
         ("password", IN_A_FILE),
@@ -69,7 +72,36 @@ pub(super) fn check(table: &Fields<'_>, root: &Path, report: &mut Report<'_>) ->
         }
     };
     let (from_name, from_address) = from?;
-    Some(MailSettings { from_name, from_address, transport: transport? })
+    let envelope_from = envelope_from(table, &from_address, report);
+    let per_minute = table.number("per_minute", (1, 10_000), report);
+    Some(MailSettings { from_name, from_address, envelope_from, per_minute, transport: transport? })
+}
+
+/// Another sender in the envelope, of the same organisation as the one that people see: what checks the one against
+/// the other (DMARC, RFC 7489 section 3.1) finds them aligned.
+fn envelope_from(table: &Fields<'_>, from: &str, report: &mut Report<'_>) -> Option<String> {
+    let text = table.text("envelope_from", report)?;
+    let address = match values::mail_address(text.text) {
+        Ok(address) => address,
+        Err(flaw) => {
+            text.flaw(flaw, report);
+            return None;
+        }
+    };
+    let (theirs, ours) = (organisation(&address), organisation(from));
+    if theirs != ours {
+        let hint = format!("name an address of {ours}, or remove the line: bounces go to {from}");
+        let message = format!("`envelope_from` is of {theirs}, and `from` of {ours}");
+        report.error(&text.at, message).label("mail that two organisations seem to send is refused").hint(hint);
+        return None;
+    }
+    Some(address)
+}
+
+/// The registrable domain of an address, in lower case.
+fn organisation(address: &str) -> String {
+    let domain = address.rsplit_once('@').map_or(address, |(_, domain)| domain).to_ascii_lowercase();
+    psl::domain_str(&domain).map_or(domain.clone(), str::to_owned)
 }
 
 fn without_server(table: &Fields<'_>, report: &mut Report<'_>) {

@@ -108,10 +108,16 @@ pub(super) fn delivered(report: &DeliverReport) {
             SendOutcome::Deferred { code, .. } | SendOutcome::Rejected { code, .. } => {
                 warn!(target: "deliver", { delivery.id = delivery, owner.id = %owner, code }, "{said} by the mail server");
             }
-            SendOutcome::Uncertain { cause } | SendOutcome::Unreachable { cause } => {
-                let cause = without_addresses(cause);
+            SendOutcome::Uncertain { .. }
+            | SendOutcome::Unreachable { .. }
+            | SendOutcome::TooLarge { .. }
+            | SendOutcome::Unfit { .. } => {
+                let cause = without_addresses(outcome.text());
                 warn!(target: "deliver", { delivery.id = delivery, owner.id = %owner }, "{said}: {cause}");
             }
+        }
+        if let Some(reason) = &one.reason {
+            info!(target: "deliver", { delivery.id = delivery, owner.id = %owner }, "withdrawn: {reason}");
         }
     }
 }

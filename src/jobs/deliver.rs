@@ -2,19 +2,22 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 use super::{
     Context, Fault,
     hand_over::all_in_their_place,
     story::{feed_label, moved},
 };
 use crate::{
-    delivery::{self, Next},
+    delivery::{self, Next, Tried},
+    mail::Outgoing,
     model::{
-        delivery::{DeliveryState, SendOutcome},
+        delivery::{Attempted, DeliveryState, RelayFault, SendOutcome},
         digest::{DigestKind, HandOver},
         feed::Tlp,
         id::{AssignmentNo, DeliveryNo, OwnerId},
-        settings::Config,
+        settings::{Config, MailTransport},
         time::Time,
     },
     route::{self, Assigned},
@@ -23,6 +26,7 @@ use crate::{
 
 /// The longest that one attempt takes: ten minutes for the reply to the final dot, and the dialogue around it.
 const LONGEST_SEND: Duration = Duration::from_mins(20);
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
 /// What one attempt came to, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,9 +35,9 @@ pub struct Delivered {
     pub delivery: DeliveryNo,
     /// Whose digest.
     pub owner: OwnerId,
-    /// What came of it; `None`: it was withdrawn.
+    /// What came of it; `None`: it was withdrawn before it was tried.
     pub outcome: Option<SendOutcome>,
-    /// Why it was withdrawn.
+    /// Why it was withdrawn, before or after.
     pub reason: Option<String>,
 }
 
@@ -42,27 +46,31 @@ pub struct Delivered {
 pub struct DeliverReport {
     /// Every delivery that was tried, withdrawn, or found open after a death.
     pub deliveries: Vec<Delivered>,
+    /// How many digests were withdrawn so that their stories are told anew at once.
+    pub to_compose_anew: usize,
 }
 
 /// Ends the attempts that a dead process left open, and says which: what became of their messages is not known.
 pub fn settle_unfinished(context: &Context) -> Result<DeliverReport, Fault> {
     let now = context.now();
     let mut report = DeliverReport::default();
-    for open in context.store.read(|read| read.unfinished_attempts())? {
+    for no in context.store.read(|read| read.unfinished_deliveries())? {
+        let due = context.store.read(|read| read.delivery(no))?;
         let outcome = SendOutcome::Uncertain { cause: "sigtrail stopped before the end was known".to_owned() };
-        let next = delivery::next(&outcome, open.attempt, open.queued_at, now, open.delivery);
-        finish(context, (open.delivery, open.attempt), &open.owner, &outcome, &next, now)?;
-        let (delivery, owner) = (open.delivery, open.owner);
-        report.deliveries.push(Delivered { delivery, owner, outcome: Some(outcome), reason: None });
+        let attempted = Attempted { outcome, trouble: None, size_limit: None };
+        finish(context, (&due, due.attempts), attempted, (false, now), &mut report)?;
     }
     Ok(report)
 }
 
 /// Tries every delivery whose time has come, oldest first, over one connection. None begins after a stop was asked
-/// for.
+/// for, while a mail server in trouble is left alone, or beyond the number that the server is given in a minute.
 pub fn deliver_due(context: &Context) -> Result<DeliverReport, Fault> {
     let mut report = DeliverReport::default();
     let due = context.store.read(|read| read.due_deliveries(context.now()))?;
+    if due.is_empty() || context.store.read(|read| is_held(context, read))? {
+        return Ok(report);
+    }
     let mut session = context.mailer.session();
     for no in due {
         if context.stop.is_asked() {
@@ -76,53 +84,165 @@ pub fn deliver_due(context: &Context) -> Result<DeliverReport, Fault> {
             report.deliveries.push(Delivered { delivery: no, owner: due.owner, outcome: None, reason });
             continue;
         }
-        let Some(attempt) = context.store.write(|write| write.start_attempt(&due, now))? else { continue };
+        if context.store.read(|read| is_minute_full(context, read, now))? {
+            break;
+        }
+        let Some(attempt) = begin(context, &due, now)? else { continue };
         let file = format!("{}-{}.eml", due.owner, due.digest);
         context.pulse.wait(LONGEST_SEND);
-        let outcome = session.send(&due.address, &due.bytes, &file);
+        let message = Outgoing { to: &due.address, message_id: &due.message_id, bytes: &due.bytes, file: &file };
+        let attempted = session.hand_over(&message);
         context.pulse.beat();
-        let now = context.now();
-        let next = delivery::next(&outcome, attempt, due.queued_at, now, no);
-        finish(context, (no, attempt), &due.owner, &outcome, &next, now)?;
-        report.deliveries.push(Delivered { delivery: no, owner: due.owner, outcome: Some(outcome), reason: None });
+        // A server that asks for a login only when it is given a message does not let us in either.
+        let asks_for_login = attempted.trouble.as_ref().is_some_and(|trouble| trouble.fault == RelayFault::Login);
+        let is_barred = session.is_barred() || asks_for_login;
+        finish(context, (&due, attempt), attempted, (is_barred, context.now()), &mut report)?;
+        if is_barred {
+            // The others wait, and nothing has happened to them.
+            break;
+        }
     }
     Ok(report)
 }
 
-/// Commits what came of an attempt. What will never arrive goes to whoever stands in, in the same transaction.
-fn finish(
-    context: &Context,
-    (delivery, attempt): (DeliveryNo, u32),
-    owner: &OwnerId,
-    outcome: &SendOutcome,
-    next: &Next,
-    now: Time,
-) -> Result<(), Fault> {
-    let is_lost = matches!(next, Next::Done(DeliveryState::Rejected | DeliveryState::GivenUp));
-    context
-        .store
-        .write(|write| {
-            write.finish_attempt((delivery, attempt), owner, outcome, next, now)?;
-            if is_lost {
-                let anew = in_their_place(context, &write.read(), (delivery, owner), now)?;
-                write.escalate(&anew, context.version, now)?;
-            }
-            Ok(())
-        })
-        .map_err(Fault::from)
+/// Whether a mail server in trouble is left alone for now.
+fn is_held(context: &Context, read: &Read<'_>) -> Result<bool, StoreError> {
+    let is_local = matches!(context.config.mail.transport, MailTransport::Directory);
+    let row = read.relay_trouble()?.filter(|_| !is_local);
+    Ok(row.is_some_and(|row| delivery::is_held(row.hold_until, context.now())))
 }
 
-/// Who gets the stories of a digest that cannot be handed over; what nobody else may get stays where it is.
-fn in_their_place(
+/// Whether the mail server has had as many messages within a minute as it is given.
+fn is_minute_full(context: &Context, read: &Read<'_>, now: Time) -> Result<bool, StoreError> {
+    let Some(most) = context.config.mail.per_minute.and_then(|most| usize::try_from(most).ok()) else {
+        return Ok(false);
+    };
+    Ok(read.attempts_between(now.saturating_sub(MINUTE).unwrap_or(now), now)? >= most)
+}
+
+/// Commits that an attempt begins; which one it is.
+fn begin(context: &Context, due: &DueDelivery, now: Time) -> Result<Option<u32>, Fault> {
+    let begun = context.store.write(|write| {
+        write.claim_relay(now)?;
+        write.start_attempt(due, now)
+    })?;
+    Ok(begun)
+}
+
+/// Commits what came of an attempt. A digest that will not arrive, or not soon, ends here, and its stories go on in the
+/// same transaction.
+fn finish(
+    context: &Context,
+    (due, attempt): (&DueDelivery, u32),
+    attempted: Attempted,
+    (is_barred, now): (bool, Time),
+    report: &mut DeliverReport,
+) -> Result<(), Fault> {
+    let is_taken = matches!(attempted.outcome, SendOutcome::Accepted { .. } | SendOutcome::Written { .. });
+    let fails = attempted.trouble.is_none() && !is_taken;
+    let tried = Tried {
+        delivery: due.no,
+        attempt,
+        is_urgent: due.is_urgent,
+        failing_since: due.failing_since.or(fails.then_some(now)),
+        now,
+    };
+    // A digest that meets a server in trouble stays the first in the queue.
+    let trouble = attempted.trouble.as_ref().filter(|_| is_barred);
+    let held_until = trouble.map(|trouble| delivery::hold_until(trouble.fault, attempt, now));
+    let next = held_until.map_or_else(|| delivery::next(&attempted.outcome, &tried), Next::At);
+    let ending = context.store.write(|write| {
+        write.finish_attempt(due, &attempted.outcome, &tried, &next)?;
+        write.see_relay(&attempted, held_until, now)?;
+        let ending = ending(context, &write.read(), due, &attempted, (&tried, &next))?;
+        if let Some(ending) = &ending {
+            if let Some(reason) = ending.reason {
+                write.withdraw(due, reason, now)?;
+            }
+            write.give_anew(due, &ending.anew, ending.is_due, context.version, now)?;
+        }
+        Ok(ending)
+    })?;
+    report.to_compose_anew += usize::from(ending.as_ref().is_some_and(|ending| ending.reason.is_some()));
+    report.deliveries.push(Delivered {
+        delivery: due.no,
+        owner: due.owner.clone(),
+        outcome: Some(attempted.outcome),
+        reason: ending.and_then(|ending| ending.reason).map(str::to_owned),
+    });
+    Ok(())
+}
+
+/// How a digest ends that was not handed over.
+struct Ending {
+    /// Why it is withdrawn; `None`: its delivery has ended by itself. It names nobody: it stands open in the log.
+    reason: Option<&'static str>,
+    /// Who gets its stories now.
+    anew: Vec<Reassigned>,
+    /// Whether its owner is told again at once.
+    is_due: bool,
+}
+
+const TOO_LARGE: &str = "the mail server takes no message of this size: its stories are composed anew in smaller parts";
+const UNDELIVERED: &str = "no attempt succeeded in time: its stories went to whoever stands in";
+const UNCONFIRMED: &str =
+    "nothing confirmed it in time: it may have arrived, and its stories went to whoever stands in";
+
+/// Whether a digest ends with this attempt although it was not handed over, and how.
+fn ending(
     context: &Context,
     read: &Read<'_>,
-    (delivery, owner): (DeliveryNo, &OwnerId),
-    now: Time,
-) -> Result<Vec<Reassigned>, StoreError> {
-    let due = read.delivery(delivery)?;
-    let stories = read.digest(due.digest)?.map(|digest| digest.stories).unwrap_or_default();
-    let assignments: Vec<AssignmentNo> = stories.into_iter().map(|(_, assignment)| assignment).collect();
-    all_in_their_place(&context.config, read, (owner, &assignments), HandOver::Undelivered, now)
+    due: &DueDelivery,
+    attempted: &Attempted,
+    (tried, next): (&Tried, &Next),
+) -> Result<Option<Ending>, StoreError> {
+    let mut open = Vec::new();
+    for (_, assignment) in read.digest(due.digest)?.map(|digest| digest.stories).unwrap_or_default() {
+        if read.is_open(assignment)? {
+            open.push(assignment);
+        }
+    }
+    let is_due = due.kind != DigestKind::Urgent;
+    let is_too_large = matches!(attempted.outcome, SendOutcome::TooLarge { .. });
+    if is_too_large && open.len() > 1 && !read.cannot_shrink(due.digest)? {
+        let again = open.iter().map(|assignment| told_again(read, &due.owner, *assignment, true));
+        let anew = again.collect::<Result<_, _>>()?;
+        return Ok(Some(Ending { reason: Some(TOO_LARGE), anew, is_due }));
+    }
+    let is_over = matches!(next, Next::Done(DeliveryState::Rejected | DeliveryState::GivenUp));
+    let is_overdue = matches!(next, Next::At(_)) && attempted.trouble.is_none() && tried.is_overdue();
+    if !(is_over || is_overdue) {
+        return Ok(None);
+    }
+    let mut anew = Vec::new();
+    for assignment in open {
+        let why = HandOver::Undelivered;
+        let elsewhere = all_in_their_place(&context.config, read, (&due.owner, &[assignment]), why, tried.now)?;
+        anew.push(match elsewhere.into_iter().next() {
+            Some(moved) => moved,
+            // What nobody else can take waits for its owner; where it was refused, until the owner's hour.
+            None => told_again(read, &due.owner, assignment, is_overdue)?,
+        });
+    }
+    if is_over {
+        return Ok(Some(Ending { reason: None, anew, is_due: false }));
+    }
+    let is_taken = anew.iter().any(|moved| moved.to.as_ref().is_some_and(|to| to.owner != due.owner));
+    let is_uncertain = matches!(attempted.outcome, SendOutcome::Uncertain { .. });
+    let reason = Some(if is_uncertain { UNCONFIRMED } else { UNDELIVERED });
+    Ok(is_taken.then_some(Ending { reason, anew, is_due }))
+}
+
+/// The same owner is told again, as urgently as before where `keeps_urgency`.
+fn told_again(
+    read: &Read<'_>,
+    owner: &OwnerId,
+    assignment: AssignmentNo,
+    keeps_urgency: bool,
+) -> Result<Reassigned, StoreError> {
+    let (_, _, reason, urgent) = read.assignment(assignment)?;
+    let to = Some(Assigned { owner: owner.clone(), reason, urgent: urgent && keeps_urgency });
+    Ok(Reassigned { assignment, why: HandOver::Undelivered, to, withheld: None })
 }
 
 /// Why a digest may not leave any more, and who gets its stories now. The reason names nobody: it stands open in the
@@ -178,8 +298,10 @@ fn away(config: &Config, read: &Read<'_>, digest: DigestRow, now: Time) -> Resul
 }
 
 fn withdraw(context: &Context, due: &DueDelivery, refusal: &Refusal, now: Time) -> Result<(), Fault> {
-    context
-        .store
-        .write(|write| write.withdraw(due, &refusal.reason, &refusal.anew, context.version, now))
-        .map_err(Fault::from)
+    context.store.write(|write| {
+        write.withdraw(due, &refusal.reason, now)?;
+        // What was due is due still, and does not wait for another hour.
+        write.give_anew(due, &refusal.anew, due.kind != DigestKind::Urgent, context.version, now)
+    })?;
+    Ok(())
 }

@@ -119,6 +119,10 @@ pub struct TickReport {
     pub deliveries: deliver::DeliverReport,
 }
 
+/// How often one turn composes and sends: again only where stories of a digest that did not leave are told anew at once.
+/// What is left then goes in the next turn.
+const MAIL_ROUNDS: usize = 8;
+
 /// Does everything that is due now, once: what the daemon does in a loop.
 pub fn tick(context: &Context, progress: &mut dyn FnMut(poll::Progress<'_>)) -> Result<TickReport, Fault> {
     let poll = poll::poll(context, None, progress)?;
@@ -137,8 +141,17 @@ pub fn mail_due(context: &Context) -> Result<(digest::DigestReport, deliver::Del
     checkpoint::checkpoint(context)?;
     context.pulse.beat();
     flood::release_due(context)?;
-    let digests = digest::digest_due(context)?;
-    deliveries.deliveries.extend(deliver::deliver_due(context)?.deliveries);
+    let mut digests = digest::DigestReport::default();
+    for _ in 0..MAIL_ROUNDS {
+        let composed = digest::digest_due(context)?;
+        digests.digests.extend(composed.digests);
+        digests.failed = composed.failed;
+        let sent = deliver::deliver_due(context)?;
+        deliveries.deliveries.extend(sent.deliveries);
+        if sent.to_compose_anew == 0 {
+            break;
+        }
+    }
     if !context.stop.is_asked() {
         context.pulse.beat();
         purge::purge_due(context)?;

@@ -8,19 +8,22 @@ use crate::{
     compose::words::{count, cut},
     health,
     model::{
+        delivery::RelayFault,
         feed::{FeedState, FeedStatus},
         settings::Config,
         stack::OwnedKind,
         time::Time,
     },
     moves,
-    store::{Read, StoreError, Unanswered},
+    store::{QueuedRow, Read, RelayRow, StoreError, Unanswered},
 };
 
 /// For how long feeds may be overdue before nobody is held to be at work.
 const OVERDUE: SignedDuration = SignedDuration::from_hours(2);
 /// For how long a mail may wait.
 const WAITING: SignedDuration = SignedDuration::from_hours(4);
+/// For how long the mail server may be out of reach: it may be restarted.
+const SERVER_DOWN: SignedDuration = SignedDuration::from_mins(30);
 /// For how long a record may wait for its signature.
 const UNSIGNED: SignedDuration = SignedDuration::from_hours(2);
 
@@ -51,8 +54,16 @@ pub enum Reason {
     Held,
     /// A feed moves, and nobody has said yet whether that is right.
     MoveAsked,
+    /// The mail server does not let us in.
+    MailLoginRefused,
+    /// The line to the mail server cannot be protected as the configuration asks.
+    MailServerUntrusted,
+    /// The mail server gives no connection, or turns everybody away.
+    MailServerDown,
     /// A mail waits for longer than it should.
     DeliveryWaiting,
+    /// A mail cannot go to this mail server as it is: too large, or an address that it does not take.
+    DeliveryImpossible,
     /// An owner's newest mail was refused for good, or given up.
     DeliveryGivenUp,
     /// An owner said that something the configuration gives them is not theirs.
@@ -65,7 +76,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason with its name.
-    pub const ALL: [(&'static str, Reason); 17] = [
+    pub const ALL: [(&'static str, Reason); 21] = [
         ("nothing-polled", Reason::NothingPolled),
         ("no-network", Reason::NoNetwork),
         ("configuration-not-in-force", Reason::ConfigurationNotInForce),
@@ -78,7 +89,11 @@ impl Reason {
         ("feed-stale", Reason::FeedStale),
         ("held", Reason::Held),
         ("move-asked", Reason::MoveAsked),
+        ("mail-login-refused", Reason::MailLoginRefused),
+        ("mail-server-untrusted", Reason::MailServerUntrusted),
+        ("mail-server-down", Reason::MailServerDown),
         ("delivery-waiting", Reason::DeliveryWaiting),
+        ("delivery-impossible", Reason::DeliveryImpossible),
         ("delivery-given-up", Reason::DeliveryGivenUp),
         ("not-theirs", Reason::NotTheirs),
         ("answer-overdue", Reason::AnswerOverdue),
@@ -234,23 +249,85 @@ fn no_network(lost_at: Option<Time>, feeds: &[FeedStatus]) -> Option<Attention> 
 }
 
 fn deliveries(read: &Read<'_>, now: Time) -> Result<Vec<Attention>, StoreError> {
+    let queue = read.queue()?;
     let before = now.saturating_sub(WAITING).unwrap_or(now);
-    let waiting = read.deliveries_waiting_since(before)?.into_iter().map(|(owner, since, mails)| Attention {
-        reason: Reason::DeliveryWaiting,
-        subject: owner.to_string(),
-        since,
-        text: format!(
-            "{mails} {} for the mail server. Look at it, and at `[mail]` in config/sigtrail.toml.",
-            if mails == 1 { "mail waits" } else { "mails wait" }
-        ),
-    });
-    let lost = read.owners_out_of_reach()?.into_iter().map(|(owner, since, reply)| Attention {
+    let mut found: Vec<Attention> =
+        read.relay_trouble()?.and_then(|row| mail_server(&row, queue.len(), now)).into_iter().collect();
+    found.extend(waiting(&queue, before));
+    found.extend(queue.iter().filter_map(impossible));
+    found.extend(read.owners_out_of_reach()?.into_iter().map(|(owner, since, reply)| Attention {
         reason: Reason::DeliveryGivenUp,
         subject: owner.to_string(),
         since,
         text: format!("The newest mail could not be delivered ({reply}). Correct the address in config/owners.toml."),
+    }));
+    Ok(found)
+}
+
+/// The mail server is in trouble: nobody's mail leaves.
+fn mail_server(row: &RelayRow, waiting: usize, now: Time) -> Option<Attention> {
+    let (reason, advice) = match row.trouble.fault {
+        RelayFault::Login => (
+            Reason::MailLoginRefused,
+            "Put the right password into the file that `password_file` names; it is read again at the next try",
+        ),
+        RelayFault::Tls => {
+            (Reason::MailServerUntrusted, "Look at its certificate, and at `tls` and `ca_file` in config/sigtrail.toml")
+        }
+        RelayFault::Down | RelayFault::Busy => {
+            (Reason::MailServerDown, "Look at it, and at `host` and `port` in config/sigtrail.toml")
+        }
+    };
+    let is_short = reason == Reason::MailServerDown && now.duration_since(row.since) < SERVER_DOWN;
+    let cause = row.trouble.cause.trim_end_matches('.');
+    (!is_short).then(|| Attention {
+        reason,
+        subject: "sigtrail".to_owned(),
+        since: row.since,
+        text: format!(
+            "{cause}. {}. {advice}.",
+            count(waiting, "mail waits and is not lost", "mails wait and none is lost")
+        ),
+    })
+}
+
+/// The mails of each owner that wait for too long, with what was said of the oldest.
+fn waiting(queue: &[QueuedRow], before: Time) -> Vec<Attention> {
+    let mut found: Vec<(&QueuedRow, usize)> = Vec::new();
+    for row in queue.iter().filter(|row| row.queued_at < before) {
+        match found.iter_mut().find(|(oldest, _)| oldest.owner == row.owner) {
+            Some((_, mails)) => *mails += 1,
+            None => found.push((row, 1)),
+        }
+    }
+    let told = found.into_iter().map(|(oldest, mails)| Attention {
+        reason: Reason::DeliveryWaiting,
+        subject: oldest.owner.to_string(),
+        since: oldest.queued_at,
+        text: format!(
+            "{} for the mail server{}. `sigtrail digest --queue` shows each; look at the server, and at `[mail]` in \
+             config/sigtrail.toml.",
+            count(mails, "mail waits", "mails wait"),
+            oldest.last.as_ref().map(|(_, _, reply)| format!(" ({reply})")).unwrap_or_default()
+        ),
     });
-    Ok(waiting.chain(lost).collect())
+    told.collect()
+}
+
+/// A mail that no waiting helps.
+fn impossible(row: &QueuedRow) -> Option<Attention> {
+    let (outcome, _, reply) = row.last.as_ref()?;
+    let advice = match outcome.as_str() {
+        "too-large" => "No part of it can be made smaller. Raise the size that the server takes",
+        "unfit" => "Correct the address in config/owners.toml, or use a server that takes it",
+        _ => return None,
+    };
+    Some(Attention {
+        reason: Reason::DeliveryImpossible,
+        subject: row.owner.to_string(),
+        since: row.queued_at,
+        text: format!("{}. {advice}; the mail is tried again every hour.", reply.trim_end_matches('.')),
+    })
 }
 
 /// What owners say is not theirs, as long as the configuration says that it is.

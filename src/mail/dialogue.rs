@@ -9,7 +9,7 @@ use lettre::{
     transport::smtp::{
         authentication::Mechanism,
         commands::{Data, Ehlo, Mail, Quit, Rcpt, Rset, Starttls},
-        extension::{ClientId, MailBodyParameter, MailParameter},
+        extension::{ClientId, MailBodyParameter, MailParameter, RcptParameter},
     },
 };
 
@@ -18,35 +18,30 @@ use super::{
     message,
     relay::{self, Relay},
     reply::{Offers, Reply, clean},
+    trouble::{Step, Trouble, What},
 };
-use crate::model::{delivery::SendOutcome, settings::MailTls};
+use crate::model::{
+    delivery::{RelayFault, SendOutcome},
+    settings::MailTls,
+};
 
 /// For how long a last word of the server is waited for when a message cannot be written to the end, and for its
 /// goodbye.
 const LAST_WORD: Duration = Duration::from_secs(5);
 
-/// Why a stage did not succeed. Nothing of the message can have been taken.
-#[derive(Debug)]
-pub(super) enum Trouble {
-    /// The server said no, for now or for good.
-    Refused(Reply),
-    /// The line broke, or the server does not do what the configuration asks for.
-    Lost(String),
+/// A message with its envelope.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Letter<'l> {
+    pub(super) from: &'l Address,
+    pub(super) to: &'l Address,
+    /// What the server names when it reports on this message (ENVID, RFC 3461 section 4.4).
+    pub(super) id: Option<&'l str>,
+    pub(super) bytes: &'l [u8],
 }
 
-impl Trouble {
-    /// Whether the connection is of no use any more (421: RFC 5321 section 3.8).
-    pub(super) fn ends_connection(&self) -> bool {
-        !matches!(self, Trouble::Refused(reply) if reply.code != 421)
-    }
-
-    /// What it means for the message that was to be sent.
-    pub(super) fn outcome(self) -> SendOutcome {
-        match self {
-            Trouble::Refused(reply) if reply.never() => SendOutcome::Rejected { code: reply.code, reply: reply.text() },
-            Trouble::Refused(reply) => SendOutcome::Deferred { code: reply.code, reply: reply.text() },
-            Trouble::Lost(cause) => SendOutcome::Unreachable { cause: clean(&cause) },
-        }
+impl Letter<'_> {
+    fn is_ascii_envelope(&self) -> bool {
+        is_ascii(self.from) && is_ascii(self.to)
     }
 }
 
@@ -64,7 +59,7 @@ impl Connection {
     /// login says nothing about the message and counts as a server that cannot be reached.
     pub(super) async fn open(relay: &Relay) -> Result<Connection, Trouble> {
         let peer = relay.peer();
-        let broken = |error: io::Error| Trouble::Lost(format!("no connection to {peer}: {error}"));
+        let broken = |error: io::Error| Trouble::lost(RelayFault::Down, format!("no connection to {peer}: {error}"));
         let mut line = Line::connect(&relay.host, relay.port, relay.patience.clone()).await.map_err(broken)?;
         if relay.tls == MailTls::Tls {
             line = line
@@ -80,7 +75,7 @@ impl Connection {
             connection = connection.starttls(relay, &hello).await?;
         }
         if let Some((user, _)) = &relay.login {
-            let password = relay.password().map_err(Trouble::Lost)?;
+            let password = relay.password().map_err(|cause| Trouble::lost(RelayFault::Login, cause))?;
             connection.log_in(user, &password).await?;
         }
         Ok(connection)
@@ -89,10 +84,11 @@ impl Connection {
     async fn greeting(&mut self, relay: &Relay) -> Result<(), Trouble> {
         let greeting = self.line.reply(relay.patience.limits.command).await;
         let silent = greeting.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::TimedOut);
-        match self.expect(greeting, "the greeting", Reply::done, false) {
-            Err(Trouble::Lost(cause)) if silent && relay.tls != MailTls::Tls => Err(Trouble::Lost(format!(
-                "{cause}; a port that speaks TLS from the first byte, such as 465, needs tls = \"tls\""
-            ))),
+        match self.expect(greeting, Step::Greeting, Reply::done) {
+            Err(Trouble { what: What::Lost(cause), fault }) if silent && relay.tls != MailTls::Tls => {
+                let hint = "a port that speaks TLS from the first byte, such as 465, needs tls = \"tls\"";
+                Err(Trouble { what: What::Lost(format!("{cause}; {hint}")), fault })
+            }
             other => other.map(|_| ()),
         }
     }
@@ -100,17 +96,17 @@ impl Connection {
     /// EHLO; a server that does not know the word gets HELO where nothing that it could offer is asked for.
     async fn hello(&mut self, hello: &ClientId, plain_will_do: bool) -> Result<(), Trouble> {
         self.offers = Offers::default();
-        match self.ask(&Ehlo::new(hello.clone()).to_string(), "EHLO").await {
+        match self.ask(&Ehlo::new(hello.clone()).to_string(), Step::Ehlo).await {
             Ok(reply) => {
                 self.offers = Offers::of(&reply);
                 Ok(())
             }
-            Err(Trouble::Refused(reply)) if matches!(reply.code, 500 | 502 | 504) => {
+            Err(Trouble { what: What::Refused(reply), .. }) if matches!(reply.code, 500 | 502 | 504) => {
                 if plain_will_do {
-                    return self.ask(&format!("HELO {hello}\r\n"), "HELO").await.map(|_| ());
+                    return self.ask(&format!("HELO {hello}\r\n"), Step::Helo).await.map(|_| ());
                 }
-                let peer = &self.peer;
-                Err(Trouble::Lost(format!("{peer} does not know EHLO ({reply}), which TLS and a login need")))
+                let cause = format!("{} does not know EHLO ({reply}), which TLS and a login need", self.peer);
+                Err(Trouble::lost(RelayFault::Tls, cause))
             }
             Err(trouble) => Err(trouble),
         }
@@ -118,11 +114,11 @@ impl Connection {
 
     async fn starttls(mut self, relay: &Relay, hello: &ClientId) -> Result<Connection, Trouble> {
         if !self.offers.starttls {
-            let peer = &self.peer;
-            return Err(Trouble::Lost(format!("{peer} does not offer STARTTLS, and the configuration asks for it")));
+            let cause = format!("{} does not offer STARTTLS, and the configuration asks for it", self.peer);
+            return Err(Trouble::lost(RelayFault::Tls, cause));
         }
         let reply = self.line.command(&Starttls.to_string()).await;
-        self.expect(reply, "STARTTLS", |reply| reply.code == 220, false)?;
+        self.expect(reply, Step::Starttls, |reply| reply.code == 220)?;
         let line = self.line.secure(&relay.connector, relay.name.clone()).await;
         let line = line.map_err(|error| no_tls(&self.peer, relay.tls, &error))?;
         // What was offered before the handshake could come from somebody in between: it is asked for again.
@@ -140,10 +136,10 @@ impl Connection {
         } else if offered(Mechanism::Login) {
             self.log_in_by_steps(user, password).await
         } else {
-            let peer = &self.peer;
-            return Err(Trouble::Lost(format!("{peer} offers no login by PLAIN or LOGIN, and a login is configured")));
+            let cause = format!("{} offers no login by PLAIN or LOGIN, and a login is configured", self.peer);
+            return Err(Trouble::lost(RelayFault::Login, cause));
         };
-        self.expect(reply, "the login", Reply::done, false).map(|_| ())
+        self.expect(reply, Step::Login, Reply::done).map(|_| ())
     }
 
     async fn log_in_by_steps(&mut self, user: &str, password: &str) -> io::Result<Reply> {
@@ -157,45 +153,74 @@ impl Connection {
         Ok(reply)
     }
 
-    /// Why this message cannot go to this server at all, if so: the code and words that RFC 1870, 6152 and 6531 have
-    /// for it. Nothing is sent.
-    pub(super) fn unfit(&self, from: &Address, to: &Address, bytes: &[u8]) -> Option<SendOutcome> {
-        let peer = &self.peer;
-        let size = bytes.len() as u64;
-        if let Some(limit) = self.offers.size.filter(|limit| (1..size).contains(limit)) {
-            let reply = format!("not sent: {peer} takes at most {limit} bytes, and the message has {size}");
-            return Some(SendOutcome::Rejected { code: 552, reply });
-        }
-        if !(self.offers.utf8 || is_ascii(from) && is_ascii(to)) {
-            let reply = format!("not sent: {peer} does not take addresses with characters beyond ASCII");
-            return Some(SendOutcome::Rejected { code: 553, reply });
-        }
-        (!self.offers.eight_bit && !bytes.is_ascii()).then(|| SendOutcome::Unreachable {
-            cause: format!("not sent: the message has bytes beyond ASCII, and {peer} does not offer 8BITMIME"),
-        })
+    /// The largest message that the server says it takes; `None`: it states no limit.
+    pub(super) fn size_limit(&self) -> Option<u64> {
+        self.offers.size.filter(|limit| *limit > 0)
     }
 
-    /// MAIL: begins a transaction.
-    pub(super) async fn begin(&mut self, from: &Address, to: &Address, bytes: &[u8]) -> Result<(), Trouble> {
+    /// Why this message cannot go to this server at all, if so (RFC 1870, 6152 and 6531). Nothing is sent.
+    pub(super) fn unfit(&self, letter: Letter<'_>) -> Option<SendOutcome> {
+        let peer = &self.peer;
+        let size = letter.bytes.len() as u64;
+        if let Some(limit) = self.size_limit().filter(|limit| *limit < size) {
+            let reply = format!("not sent: {peer} takes at most {limit} bytes, and the message has {size}");
+            return Some(SendOutcome::TooLarge { limit: Some(limit), code: None, reply });
+        }
+        let unfit = |cause: String| Some(SendOutcome::Unfit { cause });
+        if !(self.offers.utf8 || letter.is_ascii_envelope()) {
+            return unfit(format!(
+                "not sent: the address has characters beyond ASCII, and {peer} does not offer SMTPUTF8"
+            ));
+        }
+        if !(self.offers.eight_bit || letter.bytes.is_ascii()) {
+            return unfit(format!("not sent: the message has bytes beyond ASCII, and {peer} does not offer 8BITMIME"));
+        }
+        None
+    }
+
+    /// MAIL: begins a transaction. Where the server sends reports (RFC 3461), it is asked to name the message in them
+    /// and to send back no more than its header.
+    pub(super) async fn begin(&mut self, letter: Letter<'_>) -> Result<(), Trouble> {
         let mut parameters = Vec::new();
         if self.offers.size.is_some() {
-            parameters.push(MailParameter::Size(bytes.len()));
+            parameters.push(MailParameter::Size(letter.bytes.len()));
         }
-        if !bytes.is_ascii() {
+        if !letter.bytes.is_ascii() {
             parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
         }
-        if !(is_ascii(from) && is_ascii(to)) {
+        if !letter.is_ascii_envelope() {
             parameters.push(MailParameter::SmtpUtfEight);
         }
-        self.ask(&Mail::new(Some(from.clone()), parameters).to_string(), "MAIL").await.map(|_| ())
+        if self.offers.dsn {
+            parameters.push(MailParameter::Other { keyword: "RET".into(), value: Some("HDRS".into()) });
+            // lettre writes values as xtext.
+            let id = letter.id.filter(|id| is_envelope_id(id)).map(str::to_owned);
+            parameters.extend(id.map(|id| MailParameter::Other { keyword: "ENVID".into(), value: Some(id) }));
+        }
+        self.ask(&Mail::new(Some(letter.from.clone()), parameters).to_string(), Step::Mail).await.map(|_| ())
+    }
+
+    /// What is asked of a server that sends reports: of failures and delays, naming the address as it was given. An
+    /// address beyond ASCII has no such form (RFC 6533 section 3).
+    fn reports(&self, to: &Address) -> Vec<RcptParameter> {
+        if !self.offers.dsn {
+            return Vec::new();
+        }
+        let with = |keyword: &str, value: String| RcptParameter::Other { keyword: keyword.into(), value: Some(value) };
+        let mut parameters = vec![with("NOTIFY", "FAILURE,DELAY".to_owned())];
+        if is_ascii(to) {
+            parameters.push(with("ORCPT", format!("rfc822;{to}")));
+        }
+        parameters
     }
 
     /// RCPT, DATA and the message. `Err` as long as the server cannot have taken it.
-    pub(super) async fn deliver(&mut self, to: &Address, bytes: &[u8], dot: Duration) -> Result<SendOutcome, Trouble> {
-        self.ask(&Rcpt::new(to.clone(), Vec::new()).to_string(), "RCPT").await?;
+    pub(super) async fn deliver(&mut self, letter: Letter<'_>, dot: Duration) -> Result<SendOutcome, Trouble> {
+        let reports = self.reports(letter.to);
+        self.ask(&Rcpt::new(letter.to.clone(), reports).to_string(), Step::Rcpt).await?;
         let reply = self.line.command(&Data.to_string()).await;
-        self.expect(reply, "DATA", |reply| reply.code == 354, true)?;
-        if let Err(error) = self.line.write_message(&message::stuffed(bytes)).await {
+        self.expect(reply, Step::Data, |reply| reply.code == 354)?;
+        if let Err(error) = self.line.write_message(&message::stuffed(letter.bytes)).await {
             return Err(self.cut_short(&error).await);
         }
         if let Err(error) = self.line.write(b".\r\n", dot).await {
@@ -204,7 +229,7 @@ impl Connection {
         }
         Ok(match self.line.reply(dot).await {
             Ok(reply) if reply.done() => SendOutcome::Accepted { code: reply.code, reply: reply.text() },
-            Ok(reply) if reply.never() || reply.later() => Trouble::Refused(reply).outcome(),
+            Ok(reply) if reply.never() || reply.later() => return Err(Trouble::refused(Step::Dot, reply)),
             Ok(reply) => SendOutcome::Uncertain {
                 cause: clean(&format!("{} answered {reply} to the whole message, which means nothing", self.peer)),
             },
@@ -217,8 +242,11 @@ impl Connection {
     /// A message that could not be written to the end: the server may have said why before it hung up.
     async fn cut_short(&mut self, error: &io::Error) -> Trouble {
         match self.line.reply(LAST_WORD).await {
-            Ok(reply) if reply.later() || reply.never() => Trouble::Refused(reply),
-            _ => Trouble::Lost(format!("{} broke off inside the message: {}", self.peer, words(error))),
+            Ok(reply) if reply.later() || reply.never() => Trouble::refused(Step::Dot, reply),
+            _ => {
+                let cause = format!("{} broke off inside the message: {}", self.peer, words(error));
+                Trouble { what: What::Lost(cause), fault: None }
+            }
         }
     }
 
@@ -235,28 +263,37 @@ impl Connection {
     }
 
     /// A command that 2xx answers.
-    async fn ask(&mut self, command: &str, stage: &str) -> Result<Reply, Trouble> {
+    async fn ask(&mut self, command: &str, step: Step) -> Result<Reply, Trouble> {
         let reply = self.line.command(command).await;
-        self.expect(reply, stage, Reply::done, true)
+        self.expect(reply, step, Reply::done)
     }
 
-    /// The reply if it is the good one of this stage. A 5xx is a refusal of the message only where `about_message`.
-    fn expect(
-        &self,
-        reply: io::Result<Reply>,
-        stage: &str,
-        good: impl Fn(&Reply) -> bool,
-        about_message: bool,
-    ) -> Result<Reply, Trouble> {
-        let peer = &self.peer;
+    /// The reply if it is the good one of this step.
+    fn expect(&self, reply: io::Result<Reply>, step: Step, good: impl Fn(&Reply) -> bool) -> Result<Reply, Trouble> {
+        let (peer, name) = (&self.peer, step.name());
+        let lost = |cause: String| Trouble {
+            what: What::Lost(cause),
+            fault: step.is_before_recipient().then_some(step.fault()),
+        };
         match reply {
             Ok(reply) if good(&reply) => Ok(reply),
-            Ok(reply) if reply.later() || (reply.never() && about_message) => Err(Trouble::Refused(reply)),
-            Ok(reply) if reply.never() => Err(Trouble::Lost(format!("{peer} refused {stage}: {reply}"))),
-            Ok(reply) => Err(Trouble::Lost(format!("{peer} answered {reply} to {stage}, which means nothing"))),
-            Err(error) => Err(Trouble::Lost(format!("{peer} broke off at {stage}: {}", words(&error)))),
+            Ok(reply) if reply.wants_login() => {
+                Err(Trouble::lost(RelayFault::Login, format!("{peer} refused {name}: {reply}")))
+            }
+            Ok(reply) if reply.later() || (reply.never() && step.is_about_message()) => {
+                Err(Trouble::refused(step, reply))
+            }
+            Ok(reply) if reply.never() => Err(lost(format!("{peer} refused {name}: {reply}"))),
+            Ok(reply) => Err(lost(format!("{peer} answered {reply} to {name}, which means nothing"))),
+            Err(error) => Err(lost(format!("{peer} broke off at {name}: {}", words(&error)))),
         }
     }
+}
+
+/// Whether a text can be an ENVID: printable ASCII, at most 100 characters as xtext (RFC 3461 section 4.4).
+fn is_envelope_id(id: &str) -> bool {
+    let as_xtext = id.len() + 2 * id.bytes().filter(|byte| matches!(byte, b'+' | b'=')).count();
+    (1..=100).contains(&as_xtext) && id.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn no_tls(peer: &str, tls: MailTls, error: &io::Error) -> Trouble {
@@ -267,7 +304,7 @@ fn no_tls(peer: &str, tls: MailTls, error: &io::Error) -> Trouble {
         }
         _ => words(error),
     };
-    Trouble::Lost(format!("no TLS with {peer}: {cause}"))
+    Trouble::lost(RelayFault::Tls, format!("no TLS with {peer}: {cause}"))
 }
 
 /// What the system says, with a plain word for a connection that simply ended.

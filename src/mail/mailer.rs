@@ -16,15 +16,16 @@ use tokio::{
 };
 
 use super::{
-    dialogue::{Connection, Trouble},
+    dialogue::{Connection, Letter},
     line::{Limits, Patience},
     message,
     outbox::Outbox,
     relay::{Relay, connector, envelope_address},
     reply::clean,
+    trouble::Trouble,
 };
 use crate::model::{
-    delivery::SendOutcome,
+    delivery::{Attempted, RelayTrouble, SendOutcome},
     settings::{MailSettings, MailTransport},
 };
 
@@ -94,8 +95,8 @@ impl Mailer {
 
     /// A mailer that waits as long as these limits say.
     pub fn with_limits(settings: &MailSettings, outbox: &Path, limits: Limits) -> Result<Mailer, MailError> {
-        let from =
-            envelope_address(&settings.from_address).ok_or_else(|| MailError::From(settings.from_address.clone()))?;
+        let sender = settings.envelope_sender();
+        let from = envelope_address(sender).ok_or_else(|| MailError::From(sender.to_owned()))?;
         let (over, waits) = watch::channel(false);
         let way = match &settings.transport {
             MailTransport::Directory => {
@@ -138,6 +139,19 @@ impl Mailer {
     }
 }
 
+/// One message on its way out.
+#[derive(Debug, Clone, Copy)]
+pub struct Outgoing<'m> {
+    /// The recipient's address.
+    pub to: &'m str,
+    /// The Message-ID without angle brackets; what stands before its `@` names the message in a server's reports.
+    pub message_id: &'m str,
+    /// The message: CR LF only, lines of at most 998 bytes, no NUL. Another one never leaves.
+    pub bytes: &'m [u8],
+    /// The file that it is written to where mails go to a folder.
+    pub file: &'m str,
+}
+
 /// One burst of messages. Its connection is used for one message after the other and made anew when it died between
 /// two. Dropping the session says goodbye to the server.
 pub struct Session<'a> {
@@ -145,52 +159,69 @@ pub struct Session<'a> {
     connection: Option<Connection>,
     /// Why no connection can be had for now. It is not tried again in this burst, so that a server that is down or
     /// refuses the login is bothered once.
-    barred: Option<String>,
+    barred: Option<RelayTrouble>,
 }
 
 impl Session<'_> {
-    /// Hands one message to one recipient's server, or writes it to the file `file` of the outbox. The envelope's
-    /// sender is the configured one. `bytes` must be canonical (CR LF only, lines of at most 998 bytes, no NUL);
-    /// others never leave and are reported as unreachable.
-    pub fn send(&mut self, to: &str, bytes: &[u8], file: &str) -> SendOutcome {
-        if let Some(flaw) = message::flaw(bytes) {
-            return SendOutcome::Unreachable { cause: format!("not sent: the message is not canonical: {flaw}") };
+    /// Hands one message to one recipient's server, or writes it to a file of the outbox. The envelope's sender is the
+    /// configured one.
+    pub fn hand_over(&mut self, message: &Outgoing<'_>) -> Attempted {
+        let here = |outcome| Attempted { outcome, trouble: None, size_limit: None };
+        if let Some(flaw) = message::flaw(message.bytes) {
+            return here(SendOutcome::Unfit { cause: format!("not sent: the message is not canonical: {flaw}") });
         }
         let smtp = match &self.mailer.way {
-            Way::Directory(outbox) => return outbox.write(file, bytes),
+            Way::Directory(outbox) => return here(outbox.write(message.file, message.bytes)),
             Way::Smtp(smtp) => smtp,
         };
+        let to = message.to;
         let Some(to) = envelope_address(to) else {
-            return SendOutcome::Rejected { code: 553, reply: clean(&format!("not sent: {to:?} is no mail address")) };
+            let reply = clean(&format!("not sent: {to:?} is no mail address"));
+            return here(SendOutcome::Rejected { code: 553, reply });
         };
+        let id = message.message_id.split('@').next().filter(|id| !id.is_empty());
+        let letter = Letter { from: &self.mailer.from, to: &to, id, bytes: message.bytes };
         smtp.waiting
-            .run(self.transact(&smtp.relay, &to, bytes))
-            .unwrap_or_else(|error| SendOutcome::Unreachable { cause: clean(&format!("not sent: {error}")) })
+            .run(self.transact(&smtp.relay, letter))
+            .unwrap_or_else(|error| here(SendOutcome::Unreachable { cause: clean(&format!("not sent: {error}")) }))
     }
 
-    async fn transact(&mut self, relay: &Relay, to: &Address, bytes: &[u8]) -> SendOutcome {
-        let from = &self.mailer.from;
+    /// The same for a message without a Message-ID, and only what came of it.
+    pub fn send(&mut self, to: &str, bytes: &[u8], file: &str) -> SendOutcome {
+        self.hand_over(&Outgoing { to, message_id: "", bytes, file }).outcome
+    }
+
+    /// Whether no connection can be had in this burst any more.
+    pub fn is_barred(&self) -> bool {
+        self.barred.is_some()
+    }
+
+    async fn transact(&mut self, relay: &Relay, letter: Letter<'_>) -> Attempted {
         let mut used = self.connection.is_some();
         loop {
             let mut connection = match self.connection.take() {
                 Some(connection) => connection,
                 None => match self.connect(relay).await {
                     Ok(connection) => connection,
-                    Err(trouble) => return trouble.outcome(),
+                    Err(trouble) => {
+                        let of_server = trouble.bars().or_else(|| trouble.of_server());
+                        return Attempted { outcome: trouble.outcome(None), trouble: of_server, size_limit: None };
+                    }
                 },
             };
-            if let Some(outcome) = connection.unfit(from, to, bytes) {
+            if let Some(outcome) = connection.unfit(letter) {
+                let size_limit = Some(connection.size_limit());
                 self.connection = Some(connection);
-                return outcome;
+                return Attempted { outcome, trouble: None, size_limit };
             }
-            let begun = connection.begin(from, to, bytes).await;
+            let begun = connection.begin(letter).await;
             if used && begun.as_ref().is_err_and(Trouble::ends_connection) {
                 // It died of old age between two messages; this one has not begun.
                 used = false;
                 continue;
             }
             let ended = match begun {
-                Ok(()) => connection.deliver(to, bytes, relay.patience.limits.dot).await,
+                Ok(()) => connection.deliver(letter, relay.patience.limits.dot).await,
                 Err(trouble) => Err(trouble),
             };
             return self.conclude(connection, ended).await;
@@ -198,37 +229,32 @@ impl Session<'_> {
     }
 
     async fn connect(&mut self, relay: &Relay) -> Result<Connection, Trouble> {
-        if let Some(cause) = &self.barred {
-            return Err(Trouble::Lost(format!("not tried again in this burst: {cause}")));
+        if let Some(trouble) = &self.barred {
+            return Err(Trouble::lost(trouble.fault, format!("not tried again in this burst: {}", trouble.cause)));
         }
         let opened = Connection::open(relay).await;
-        self.barred = match &opened {
-            Err(Trouble::Lost(cause)) => Some(cause.clone()),
-            Err(Trouble::Refused(reply)) if reply.later() => Some(format!("{} said {reply}", relay.peer())),
-            _ => None,
-        };
+        self.barred = opened.as_ref().err().and_then(Trouble::bars);
         opened
     }
 
     /// Keeps the connection for the next message where it can still be used.
-    async fn conclude(&mut self, mut connection: Connection, ended: Result<SendOutcome, Trouble>) -> SendOutcome {
-        match ended {
+    async fn conclude(&mut self, mut connection: Connection, ended: Result<SendOutcome, Trouble>) -> Attempted {
+        let told = connection.size_limit();
+        let (outcome, trouble) = match ended {
             Ok(outcome) => {
-                let alive = match &outcome {
-                    SendOutcome::Accepted { .. } | SendOutcome::Rejected { .. } => true,
-                    SendOutcome::Deferred { code, .. } => *code != 421,
-                    _ => false,
-                };
-                self.connection = alive.then_some(connection);
-                outcome
+                let is_taken = matches!(outcome, SendOutcome::Accepted { .. });
+                self.connection = is_taken.then_some(connection);
+                (outcome, None)
             }
             Err(trouble) => {
                 if !trouble.ends_connection() && connection.reset().await {
                     self.connection = Some(connection);
                 }
-                trouble.outcome()
+                let of_server = trouble.of_server();
+                (trouble.outcome(told), of_server)
             }
-        }
+        };
+        Attempted { outcome, trouble, size_limit: Some(told) }
     }
 }
 

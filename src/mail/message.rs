@@ -7,7 +7,7 @@ const MAX_LINE: usize = 998;
 ///
 /// A bare CR or LF is read differently by different servers and lets a second message be smuggled into the first; a
 /// NUL or a longer line is changed on the way, so that what arrives is not what was logged.
-pub(super) fn flaw(bytes: &[u8]) -> Option<&'static str> {
+pub fn flaw(bytes: &[u8]) -> Option<&'static str> {
     let mut before = 0_u8;
     let mut length = 0_usize;
     for &byte in bytes {
@@ -31,7 +31,7 @@ pub(super) fn flaw(bytes: &[u8]) -> Option<&'static str> {
 }
 
 /// The message with a dot before every line that starts with one, ending in CR LF, without the final dot.
-pub(super) fn stuffed(bytes: &[u8]) -> Vec<u8> {
+pub fn stuffed(bytes: &[u8]) -> Vec<u8> {
     let mut wire = Vec::with_capacity(bytes.len() + bytes.len() / 50 + 2);
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {
         if line.first() == Some(&b'.') {

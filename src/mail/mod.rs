@@ -8,6 +8,8 @@ mod message;
 mod outbox;
 mod relay;
 mod reply;
+mod trouble;
 
 pub use line::Limits;
-pub use mailer::{MailError, Mailer, Session};
+pub use mailer::{MailError, Mailer, Outgoing, Session};
+pub use message::{flaw, stuffed};

@@ -58,6 +58,22 @@ impl Reply {
         (500..600).contains(&self.code)
     }
 
+    /// Whether it asks for a login, or for a better one, at any stage (RFC 4954 sections 4 and 6).
+    pub(super) fn wants_login(&self) -> bool {
+        matches!(self.code, 530 | 534 | 535 | 538)
+    }
+
+    /// Whether it says that the message is too large: by code, or by the extended one (RFC 3463: 5.2.3, 5.3.4). A bare
+    /// 552 says so only `of_message`; to a recipient it says that a mailbox is full, which 5.2.2 always does.
+    pub(super) fn is_size(&self, of_message: bool) -> bool {
+        let extended = self.lines.first().and_then(|line| line.split(' ').next()).unwrap_or_default();
+        match extended {
+            "5.2.3" | "5.3.4" => self.never(),
+            "5.2.2" => false,
+            _ => self.code == 523 || (self.code == 552 && of_message),
+        }
+    }
+
     /// The text of all lines, joined and cleaned: the receipt.
     pub(super) fn text(&self) -> String {
         clean(&self.lines.join(" "))
@@ -114,6 +130,7 @@ fn hidden(c: char) -> bool {
 
 /// What a server offers in its reply to EHLO (RFC 5321 section 4.1.1.1); keywords in any case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word of the reply that stands there or not")]
 pub(super) struct Offers {
     /// STARTTLS (RFC 3207).
     pub(super) starttls: bool,
@@ -123,6 +140,8 @@ pub(super) struct Offers {
     pub(super) utf8: bool,
     /// SIZE (RFC 1870): the largest message in bytes, 0 where none is stated.
     pub(super) size: Option<u64>,
+    /// DSN (RFC 3461): reports can be asked for.
+    pub(super) dsn: bool,
     /// The offered ways to log in (RFC 4954) that we know.
     pub(super) logins: Vec<Mechanism>,
 }
@@ -139,6 +158,7 @@ impl Offers {
                 Some("STARTTLS") => offers.starttls = true,
                 Some("8BITMIME") => offers.eight_bit = true,
                 Some("SMTPUTF8") => offers.utf8 = true,
+                Some("DSN") => offers.dsn = true,
                 Some("SIZE") => offers.size = Some(words.next().and_then(|size| size.parse().ok()).unwrap_or(0)),
                 Some("AUTH") => offers.logins.extend(words.filter_map(login)),
                 _ => {}
@@ -202,6 +222,22 @@ mod tests {
     }
 
     #[test]
+    fn m_18_a_reply_about_size_is_told_from_a_full_mailbox() {
+        for (bytes, of_message, is_size) in [
+            (b"552 message size exceeds fixed limit\r\n".as_slice(), true, true),
+            (b"552 5.3.4 message too big\r\n", false, true),
+            (b"554 5.2.3 too long for this mailbox\r\n", false, true),
+            (b"523 too long\r\n", false, true),
+            (b"552 5.2.2 mailbox full\r\n", true, false),
+            (b"552 storage allocation exceeded\r\n", false, false),
+            (b"452 4.3.4 not now\r\n", true, false),
+            (b"550 5.1.1 unknown\r\n", true, false),
+        ] {
+            assert_eq!(read(bytes).unwrap().is_size(of_message), is_size, "{:?}", String::from_utf8_lossy(bytes));
+        }
+    }
+
+    #[test]
     fn offers_are_read_in_any_case() {
         let reply = read(b"250-mx.example.com\r\n250-size 50000\r\n250-StartTLS\r\n250-8BITMIME\r\n250-AUTH=LOGIN\r\n250 AUTH CRAM-MD5 plain\r\n").unwrap();
         let offers = Offers::of(&reply);
@@ -209,6 +245,7 @@ mod tests {
         assert_eq!(offers.size, Some(50_000));
         assert_eq!(offers.logins, [Mechanism::Login, Mechanism::Plain]);
         assert_eq!(Offers::of(&read(b"250-STARTTLS\r\n250 SIZE\r\n").unwrap()).size, Some(0));
+        assert!(Offers::of(&read(b"250-mx\r\n250 dsn\r\n").unwrap()).dsn && !offers.dsn);
         assert!(!Offers::of(&read(b"250 STARTTLS\r\n").unwrap()).starttls, "the first line is a greeting");
     }
 }

@@ -39,6 +39,75 @@ pub enum SendOutcome {
         /// What happened.
         cause: String,
     },
+    /// The message is larger than the server takes: it said so before (SIZE, RFC 1870) or when it was offered the message.
+    TooLarge {
+        /// The most bytes that it takes; `None`: it did not say.
+        limit: Option<u64>,
+        /// The reply code, where the server refused this message; `None`: nothing was sent.
+        code: Option<u16>,
+        /// The reply's text, or why nothing was sent.
+        reply: String,
+    },
+    /// Not sent: the server cannot take such a message, or such an address, as long as it is as it is.
+    Unfit {
+        /// Why, and what would help.
+        cause: String,
+    },
+}
+
+/// What is wrong with the mail server itself, whoever a message is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RelayFault {
+    /// It gives no connection, or breaks it.
+    Down,
+    /// The line to it cannot be protected as the configuration asks.
+    Tls,
+    /// It does not let us in.
+    Login,
+    /// It says "not now" before it knows whom a message is for.
+    Busy,
+}
+
+impl RelayFault {
+    /// Every fault with its word.
+    pub const ALL: [(&'static str, RelayFault); 4] = [
+        ("down", RelayFault::Down),
+        ("tls", RelayFault::Tls),
+        ("login", RelayFault::Login),
+        ("busy", RelayFault::Busy),
+    ];
+
+    /// The fault's word in the store.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.into_iter().find_map(|(word, fault)| (fault == self).then_some(word)).unwrap_or("down")
+    }
+
+    /// The fault that a word stands for.
+    pub fn parse(word: &str) -> Option<RelayFault> {
+        Self::ALL.into_iter().find_map(|(known, fault)| (known == word).then_some(fault))
+    }
+}
+
+/// A fault of the mail server, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelayTrouble {
+    /// What is wrong.
+    pub fault: RelayFault,
+    /// What happened.
+    pub cause: String,
+}
+
+/// One attempt, and what it showed of the mail server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempted {
+    /// What came of it.
+    pub outcome: SendOutcome,
+    /// The server failed before it knew whom the message is for; `None`: what failed, if anything did, lies with this
+    /// message or its recipient.
+    pub trouble: Option<RelayTrouble>,
+    /// The largest message that the server takes, in bytes, `Some(None)` where it states no limit; `None`: it was not
+    /// asked.
+    pub size_limit: Option<Option<u64>>,
 }
 
 impl SendOutcome {
@@ -51,6 +120,8 @@ impl SendOutcome {
             SendOutcome::Rejected { .. } => "rejected",
             SendOutcome::Uncertain { .. } => "uncertain",
             SendOutcome::Unreachable { .. } => "unreachable",
+            SendOutcome::TooLarge { .. } => "too-large",
+            SendOutcome::Unfit { .. } => "unfit",
         }
     }
 
@@ -60,6 +131,7 @@ impl SendOutcome {
             SendOutcome::Accepted { code, .. }
             | SendOutcome::Deferred { code, .. }
             | SendOutcome::Rejected { code, .. } => Some(*code),
+            SendOutcome::TooLarge { code, .. } => *code,
             _ => None,
         }
     }
@@ -69,9 +141,12 @@ impl SendOutcome {
         match self {
             SendOutcome::Accepted { reply, .. }
             | SendOutcome::Deferred { reply, .. }
-            | SendOutcome::Rejected { reply, .. } => reply,
+            | SendOutcome::Rejected { reply, .. }
+            | SendOutcome::TooLarge { reply, .. } => reply,
             SendOutcome::Written { file } => file,
-            SendOutcome::Uncertain { cause } | SendOutcome::Unreachable { cause } => cause,
+            SendOutcome::Uncertain { cause } | SendOutcome::Unreachable { cause } | SendOutcome::Unfit { cause } => {
+                cause
+            }
         }
     }
 }

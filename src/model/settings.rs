@@ -80,10 +80,21 @@ pub enum MailTransport {
 pub struct MailSettings {
     /// The display name of the sender.
     pub from_name: String,
-    /// The address of the sender, also the envelope sender.
+    /// The address of the sender.
     pub from_address: String,
+    /// Where a mail server sends what it has to say of a digest; `None`: to the sender.
+    pub envelope_from: Option<String>,
+    /// The most messages that the mail server is given in a minute; `None`: as many as there are.
+    pub per_minute: Option<u32>,
     /// How digests leave.
     pub transport: MailTransport,
+}
+
+impl MailSettings {
+    /// The sender of the envelope: where bounces go.
+    pub fn envelope_sender(&self) -> &str {
+        self.envelope_from.as_deref().unwrap_or(&self.from_address)
+    }
 }
 
 /// `[web]` of `config/sigtrail.toml`.

@@ -273,10 +273,13 @@ impl Write<'_> {
     }
 
     /// Takes an assignment back; whether it still stood.
-    fn take_back(&mut self, moved: &Reassigned, now: Time) -> Result<bool, StoreError> {
+    /// Takes an assignment of this owner back; whether that was new. Whoever gets it back is simply told again.
+    fn take_back(&mut self, moved: &Reassigned, from: &OwnerId, now: Time) -> Result<bool, StoreError> {
+        let is_told_again = moved.to.as_ref().is_some_and(|to| to.owner == *from);
+        let why = if is_told_again { "" } else { moved.why.as_str() };
         let taken = self.tx.execute(
             "INSERT INTO reassigned (assignment, at, why) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
-            params![moved.assignment.0, millis(now), moved.why.as_str()],
+            params![moved.assignment.0, millis(now), why],
         )?;
         Ok(taken > 0)
     }
@@ -363,7 +366,7 @@ impl Write<'_> {
                 Ok((row.get(0)?, (row.get(1)?, row.get(2)?), row.get(3)?, row.get(4)?))
             })?;
         let (story, source, from) = (StoryNo(story), (EntryNo(source.0), source.1), OwnerId::new(from));
-        if self.read().is_answered(moved.assignment)? || self.goes_in_a_circle(moved)? || !self.take_back(moved, now)? {
+        if self.read().is_answered(moved.assignment)? || self.goes_in_a_circle(moved)? || !self.take_back(moved, &from, now)? {
             return Ok(());
         }
         if let Some(assigned) = &moved.to {
@@ -401,7 +404,7 @@ impl Write<'_> {
         self.assign_again(story, source, meant, config, now)?;
         let Some(assignment) = self.read().standing(story, &meant.owner)? else { return Ok(()) };
         let moved = Reassigned { assignment, why: HandOver::Away, to: None, withheld: None };
-        self.take_back(&moved, now)?;
+        self.take_back(&moved, &meant.owner, now)?;
         self.hand_over(&moved, (story, &meant.owner, by), (config, true), now)
     }
 

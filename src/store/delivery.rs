@@ -4,12 +4,12 @@ use rusqlite::params;
 
 use super::{Read, Reassigned, StoreError, Write, signed};
 use crate::{
-    delivery::Next,
+    delivery::{Next, Tried},
     evidence::event::{Event, Personal},
     model::{
         delivery::{DeliveryState, SendOutcome},
         digest::DigestKind,
-        id::{AssignmentNo, ConfigVersion, DeliveryNo, DigestNo, EntryNo, FeedId, OwnerId},
+        id::{AssignmentNo, ConfigVersion, DeliveryNo, DigestNo, EntryNo, FeedId, OwnerId, StoryNo},
         time::{Time, from_millis, millis},
     },
 };
@@ -26,27 +26,41 @@ pub struct DueDelivery {
     pub digest: DigestNo,
     /// Whose digest.
     pub owner: OwnerId,
+    /// Why the digest was composed.
+    pub kind: DigestKind,
+    /// Whether a story in it did not wait for the owner's hour.
+    pub is_urgent: bool,
     /// Where it goes.
     pub address: String,
+    /// Its Message-ID, without angle brackets.
+    pub message_id: String,
     /// The frozen message.
     pub bytes: Vec<u8>,
     /// How many attempts there were.
     pub attempts: u32,
-    /// When it was queued.
-    pub queued_at: Time,
+    /// Since when it fails for a reason of its own, not the mail server's.
+    pub failing_since: Option<Time>,
 }
 
-/// An attempt whose end is not known: the process died in it.
+/// A delivery that waits, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnfinishedAttempt {
+pub struct QueuedRow {
     /// The delivery.
-    pub delivery: DeliveryNo,
+    pub no: DeliveryNo,
+    /// Its digest.
+    pub digest: DigestNo,
     /// Whose digest.
     pub owner: OwnerId,
-    /// Which attempt.
-    pub attempt: u32,
-    /// When the delivery was queued.
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// When it was queued.
     pub queued_at: Time,
+    /// How many attempts there were.
+    pub attempts: u32,
+    /// When the next one is due; `None`: one is under way.
+    pub next_attempt_at: Option<Time>,
+    /// What came of the last one: the outcome's word, the reply code, and what was said.
+    pub last: Option<(String, Option<u16>, String)>,
 }
 
 /// Where a delivery stands, for people.
@@ -76,7 +90,10 @@ impl Read<'_> {
         let row = self
             .tx
             .prepare_cached(
-                "SELECT digest.no, owner, address, bytes, attempts, queued_at FROM delivery
+                "SELECT digest.no, owner, kind, address, message_id, bytes, attempts, failing_since,
+                     EXISTS (SELECT 1 FROM digest_story JOIN assignment ON assignment.no = digest_story.assignment
+                         WHERE digest_story.digest = digest.no AND urgent)
+                 FROM delivery
                  JOIN delivery_state ON delivery_state.delivery = delivery.no
                  JOIN digest ON digest.no = delivery.digest WHERE delivery.no = ?1",
             )?
@@ -85,10 +102,13 @@ impl Read<'_> {
                     no: delivery,
                     digest: DigestNo(row.get(0)?),
                     owner: OwnerId::new(row.get::<_, String>(1)?),
-                    address: row.get(2)?,
-                    bytes: row.get(3)?,
-                    attempts: row.get(4)?,
-                    queued_at: from_millis(row.get(5)?),
+                    kind: DigestKind::parse(&row.get::<_, String>(2)?).unwrap_or(DigestKind::Scheduled),
+                    address: row.get(3)?,
+                    message_id: row.get(4)?,
+                    bytes: row.get(5)?,
+                    attempts: row.get(6)?,
+                    failing_since: row.get::<_, Option<i64>>(7)?.map(from_millis),
+                    is_urgent: row.get(8)?,
                 })
             })?;
         Ok(row)
@@ -101,48 +121,101 @@ impl Read<'_> {
         Ok(next.map(from_millis))
     }
 
-    /// Attempts that began and never ended.
-    pub fn unfinished_attempts(&self) -> Result<Vec<UnfinishedAttempt>, StoreError> {
+    /// The deliveries whose last attempt began and never ended: the process died in it.
+    pub fn unfinished_deliveries(&self) -> Result<Vec<DeliveryNo>, StoreError> {
+        let mut query =
+            self.tx.prepare_cached("SELECT delivery FROM delivery_state WHERE state = 'started' ORDER BY delivery")?;
+        let rows = query.query_map([], |row| Ok(DeliveryNo(row.get(0)?)))?.collect::<Result<_, _>>()?;
+        Ok(rows)
+    }
+
+    /// How many attempts began after this moment and not after now.
+    pub fn attempts_between(&self, after: Time, now: Time) -> Result<usize, StoreError> {
+        let mut query =
+            self.tx.prepare_cached("SELECT count(*) FROM attempt WHERE started_at > ?1 AND started_at <= ?2")?;
+        Ok(query.query_row([millis(after), millis(now)], |row| row.get(0))?)
+    }
+
+    /// Everything that has not left yet, oldest first.
+    pub fn queue(&self) -> Result<Vec<QueuedRow>, StoreError> {
         let mut query = self.tx.prepare_cached(
-            "SELECT delivery.no, owner, attempts, queued_at FROM delivery_state
-             JOIN delivery ON delivery.no = delivery_state.delivery JOIN digest ON digest.no = delivery.digest
-             WHERE state = 'started' ORDER BY delivery.no",
+            "SELECT delivery.no, delivery.digest, owner, state, queued_at, attempts, next_attempt_at, outcome, code, reply
+             FROM delivery_state JOIN delivery ON delivery.no = delivery_state.delivery
+             JOIN digest ON digest.no = delivery.digest
+             LEFT JOIN receipt ON receipt.delivery = delivery.no
+                 AND receipt.n = (SELECT max(n) FROM receipt AS newest WHERE newest.delivery = delivery.no)
+             WHERE state IN ('queued', 'started') ORDER BY delivery.no",
         )?;
         let rows = query
             .query_map([], |row| {
-                Ok(UnfinishedAttempt {
-                    delivery: DeliveryNo(row.get(0)?),
-                    owner: OwnerId::new(row.get::<_, String>(1)?),
-                    attempt: row.get(2)?,
-                    queued_at: from_millis(row.get(3)?),
+                let outcome: Option<String> = row.get(7)?;
+                let (code, reply): (Option<u16>, Option<String>) = (row.get(8)?, row.get(9)?);
+                Ok(QueuedRow {
+                    no: DeliveryNo(row.get(0)?),
+                    digest: DigestNo(row.get(1)?),
+                    owner: OwnerId::new(row.get::<_, String>(2)?),
+                    state: DeliveryState::parse(&row.get::<_, String>(3)?).unwrap_or(DeliveryState::Queued),
+                    queued_at: from_millis(row.get(4)?),
+                    attempts: row.get(5)?,
+                    next_attempt_at: row.get::<_, Option<i64>>(6)?.map(from_millis),
+                    last: outcome.map(|outcome| (outcome, code, reply.unwrap_or_default())),
                 })
             })?
             .collect::<Result<_, _>>()?;
         Ok(rows)
     }
 
-    /// The owners for whom mails wait that were queued before this moment: since when, and how many.
-    pub fn deliveries_waiting_since(&self, before: Time) -> Result<Vec<(OwnerId, Time, usize)>, StoreError> {
+    /// Whether a digest with stories of this one was found too large before and was hardly larger: composing it anew
+    /// makes it no smaller.
+    pub fn cannot_shrink(&self, digest: DigestNo) -> Result<bool, StoreError> {
         let mut query = self.tx.prepare_cached(
-            "SELECT owner, min(queued_at), count(*) FROM delivery_state
-             JOIN delivery ON delivery.no = delivery_state.delivery JOIN digest ON digest.no = delivery.digest
-             WHERE state IN ('queued', 'started') AND queued_at < ?1 GROUP BY owner ORDER BY owner",
+            "SELECT EXISTS (
+                 SELECT 1 FROM digest_story AS this JOIN digest_story AS earlier USING (story)
+                 JOIN delivery ON delivery.digest = earlier.digest
+                 JOIN receipt ON receipt.delivery = delivery.no AND outcome = 'too-large'
+                 JOIN digest AS before ON before.no = earlier.digest
+                 JOIN digest AS now ON now.no = this.digest AND now.owner = before.owner
+                 WHERE this.digest = ?1 AND earlier.digest < ?1
+                     AND length(before.bytes) * 9 <= length(now.bytes) * 10)",
         )?;
-        let rows = query
-            .query_map([millis(before)], |row| {
-                Ok((OwnerId::new(row.get::<_, String>(0)?), from_millis(row.get(1)?), row.get(2)?))
-            })?
-            .collect::<Result<_, _>>()?;
+        Ok(query.query_row([digest.0], |row| row.get(0))?)
+    }
+
+    /// Those from whom a story went to somebody else because no mail reached them.
+    pub fn out_of_reach_for(&self, story: StoryNo) -> Result<Vec<OwnerId>, StoreError> {
+        let mut query = self.tx.prepare_cached(
+            "SELECT DISTINCT owner FROM assignment JOIN reassigned ON reassigned.assignment = assignment.no
+             WHERE story = ?1 AND why IN ('undelivered', 'bounced')",
+        )?;
+        let rows =
+            query.query_map([story.0], |row| Ok(OwnerId::new(row.get::<_, String>(0)?)))?.collect::<Result<_, _>>()?;
         Ok(rows)
     }
 
-    /// The owners whose newest mail was refused for good or given up: when, and what the server said.
+    /// Whether an assignment stands and its owner has not answered the story: an answer shows that its mail has
+    /// arrived, whatever a server said.
+    pub fn is_open(&self, assignment: AssignmentNo) -> Result<bool, StoreError> {
+        let mut query = self.tx.prepare_cached(
+            "SELECT NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = assignment.no)
+                 AND NOT EXISTS (SELECT 1 FROM acknowledgement_story JOIN acknowledgement
+                     ON acknowledgement.no = acknowledgement_story.acknowledgement
+                     WHERE acknowledgement_story.story = assignment.story AND acknowledgement.owner = assignment.owner)
+             FROM assignment WHERE no = ?1",
+        )?;
+        Ok(query.query_row([assignment.0], |row| row.get(0))?)
+    }
+
+    /// The owners whose newest mail was refused for good, given up, or handed over to somebody else because it could not be
+    /// delivered: when, and what the server said.
     pub fn owners_out_of_reach(&self) -> Result<Vec<(OwnerId, Time, String)>, StoreError> {
         let mut query = self.tx.prepare_cached(
             "SELECT owner, coalesce(finished_at, queued_at), coalesce(reply, '') FROM digest
              JOIN delivery ON delivery.digest = digest.no JOIN delivery_state ON delivery_state.delivery = delivery.no
              LEFT JOIN receipt ON receipt.delivery = delivery.no AND receipt.n = delivery_state.attempts
-             WHERE state IN ('rejected', 'given-up')
+             WHERE (state IN ('rejected', 'given-up')
+                 OR state = 'withdrawn' AND EXISTS (SELECT 1 FROM digest_story
+                     JOIN reassigned ON reassigned.assignment = digest_story.assignment
+                     WHERE digest_story.digest = digest.no AND why = 'undelivered'))
                  AND digest.no = (SELECT max(no) FROM digest AS newest WHERE newest.owner = digest.owner)
              ORDER BY owner",
         )?;
@@ -212,24 +285,28 @@ impl Write<'_> {
     /// Commits what came of an attempt and what follows from it.
     pub fn finish_attempt(
         &mut self,
-        (delivery, attempt): (DeliveryNo, u32),
-        owner: &OwnerId,
+        due: &DueDelivery,
         outcome: &SendOutcome,
+        tried: &Tried,
         next: &Next,
-        now: Time,
     ) -> Result<(), StoreError> {
+        let (delivery, attempt, now) = (due.no, tried.attempt, tried.now);
         let event = Event::DeliveryFinished {
             delivery,
             attempt,
             outcome: outcome.as_str().to_owned(),
             code: outcome.code(),
-            reply: Personal::of(owner, outcome.text()),
+            reply: Personal::of(&due.owner, outcome.text()),
         };
         let record = self.record(event, now)?;
         self.tx.execute(
             "INSERT INTO receipt (delivery, n, finished_at, outcome, code, reply, record)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             params![delivery.0, attempt, millis(now), outcome.as_str(), outcome.code(), outcome.text(), signed(record)],
+        )?;
+        self.tx.execute(
+            "UPDATE delivery_state SET failing_since = ?2 WHERE delivery = ?1",
+            params![delivery.0, tried.failing_since.map(millis)],
         )?;
         let (state, at) = match next {
             Next::At(at) => (DeliveryState::Queued, Some(*at)),
@@ -247,32 +324,28 @@ impl Write<'_> {
         Ok(())
     }
 
-    /// Gives the stories of a digest that could not be handed over to those who stand in.
-    pub fn escalate(&mut self, anew: &[Reassigned], config: ConfigVersion, now: Time) -> Result<(), StoreError> {
-        for moved in anew {
-            self.reassign(moved, config, now)?;
-        }
-        Ok(())
-    }
-
-    /// Takes back a delivery that has not left, and gives its stories to whom they belong now.
-    pub fn withdraw(
-        &mut self,
-        due: &DueDelivery,
-        reason: &str,
-        anew: &[Reassigned],
-        config: ConfigVersion,
-        now: Time,
-    ) -> Result<(), StoreError> {
+    /// Takes back a delivery that has not left, or not as far as anybody knows, and says why.
+    pub fn withdraw(&mut self, due: &DueDelivery, reason: &str, now: Time) -> Result<(), StoreError> {
         self.set_delivery_state(due.no, DeliveryState::Withdrawn, None)?;
         let state = DeliveryState::Withdrawn.as_str().to_owned();
         self.record(Event::DeliveryEnded { delivery: due.no, state, reason: reason.to_owned() }, now)?;
+        Ok(())
+    }
+
+    /// Gives the stories of a digest that will not arrive to whom they belong now. Somebody else is told at once; the
+    /// same owner with the next digest, and at once where `is_due`.
+    pub fn give_anew(
+        &mut self,
+        due: &DueDelivery,
+        anew: &[Reassigned],
+        is_due: bool,
+        config: ConfigVersion,
+        now: Time,
+    ) -> Result<(), StoreError> {
         for moved in anew {
             self.reassign(moved, config, now)?;
         }
-        let was_scheduled = self.read().digest(due.digest)?.is_some_and(|row| row.kind == DigestKind::Scheduled);
-        if was_scheduled {
-            // What was due is due still, and does not wait for another hour; who gets it from somebody else gets it at once.
+        if is_due {
             self.plan_digest(&due.owner, Some(now))?;
         }
         Ok(())

@@ -7,10 +7,10 @@ use std::{
 
 use jiff::SignedDuration;
 use sigtrail::{
-    delivery::{Next, next},
-    mail::{Limits, MailError, Mailer},
+    delivery::{Next, Tried, next},
+    mail::{Limits, MailError, Mailer, Outgoing},
     model::{
-        delivery::{DeliveryState, SendOutcome},
+        delivery::{DeliveryState, RelayFault, SendOutcome},
         id::DeliveryNo,
         settings::{MailSettings, MailTls, MailTransport},
         time::from_millis,
@@ -67,6 +67,14 @@ fn unreachable(outcome: &SendOutcome, words: &str) {
     match outcome {
         SendOutcome::Unreachable { cause } if cause.contains(words) => {}
         other => panic!("expected unreachable with {words:?}, got {other:?}"),
+    }
+}
+
+#[track_caller]
+fn unfit(outcome: &SendOutcome, words: &str) {
+    match outcome {
+        SendOutcome::Unfit { cause } if cause.contains(words) => {}
+        other => panic!("expected unfit with {words:?}, got {other:?}"),
     }
 }
 
@@ -322,7 +330,7 @@ fn m_18_a_message_that_is_too_large_for_the_server_is_not_sent() {
     let mut session = mailer.session();
     let large = b"A line of thirty bytes, nearly.\r\n".repeat(2000);
     let outcome = session.send(MARIA, &large, "");
-    let SendOutcome::Rejected { code: 552, reply } = outcome else { panic!("{outcome:?}") };
+    let SendOutcome::TooLarge { limit: Some(50_000), code: None, reply } = outcome else { panic!("{outcome:?}") };
     assert!(reply.contains("at most 50000 bytes") && reply.contains("66000"), "{reply}");
     assert_eq!(server.count("MAIL"), 0);
     accepted(&session.send(MARIA, BODY, ""));
@@ -538,7 +546,7 @@ fn m_09_bytes_that_are_not_canonical_never_reach_the_wire() {
     let mut session = mailer.session();
     let long = [b'a'; 999];
     for bad in [b"a\n.\nMAIL FROM:<x@example.com>\r\n".as_slice(), b"a\rb\r\n", b"a\0\r\n", &long, b""] {
-        unreachable(&session.send(MARIA, bad, ""), "not canonical");
+        unfit(&session.send(MARIA, bad, ""), "not canonical");
     }
     assert_eq!((server.connections(), server.commands().len()), (0, 0));
 }
@@ -551,7 +559,7 @@ fn m_09_bytes_beyond_ascii_go_only_where_8bitmime_is_offered() {
     assert_eq!(server.mails()[0].raw, body);
     assert_eq!(server.count("MAIL FROM:<SIGTRAIL@EXAMPLE.COM> BODY=8BITMIME"), 1);
     server.offer(|offers| offers.wide = false);
-    unreachable(&plain(&server).session().send(MARIA, body, ""), "does not offer 8BITMIME");
+    unfit(&plain(&server).session().send(MARIA, body, ""), "does not offer 8BITMIME");
 }
 
 #[test]
@@ -575,7 +583,8 @@ fn m_13_a_greylisted_digest_arrives_at_the_first_try_after_the_wait() {
             server.behave();
         }
         attempt += 1;
-        match next(&send(&mailer), attempt, queued, now, DeliveryNo(1)) {
+        let tried = Tried { delivery: DeliveryNo(1), attempt, is_urgent: false, failing_since: Some(queued), now };
+        match next(&send(&mailer), &tried) {
             Next::At(due) => now = due,
             Next::Done(state) => {
                 assert_eq!(state, DeliveryState::Accepted);
@@ -623,9 +632,93 @@ fn m_28_an_address_beyond_ascii_goes_only_where_smtputf8_is_offered() {
     assert_eq!(server.mailbox("maria@xn--bcher-kva.example").len(), 1);
     server.offer(|offers| offers.wide = false);
     let outcome = mailer.session().send("maría@example.com", BODY, "");
-    let SendOutcome::Rejected { code: 553, reply } = outcome else { panic!("{outcome:?}") };
-    assert!(reply.contains("beyond ASCII"), "{reply}");
+    let SendOutcome::Unfit { cause } = outcome else { panic!("{outcome:?}") };
+    assert!(cause.contains("beyond ASCII") && cause.contains("SMTPUTF8"), "{cause}");
     assert_eq!(server.mails().len(), 2);
+}
+
+#[test]
+fn m_18_a_refusal_for_size_is_told_from_a_full_mailbox_at_any_stage() {
+    let server = SmtpServer::start();
+    let mailer = plain(&server);
+    for (stage, reply) in [
+        (Stage::Mail, "552 5.3.4 message size exceeds fixed limit"),
+        (Stage::Mail, "552 too big"),
+        (Stage::Rcpt, "552 5.2.3 too long for this mailbox"),
+        (Stage::Dot, "552 5.3.4 too big"),
+        (Stage::Dot, "523 too long"),
+    ] {
+        server.script(stage, Act::Reply(reply.into()));
+        let outcome = send(&mailer);
+        assert!(
+            matches!(outcome, SendOutcome::TooLarge { limit: None, code: Some(552 | 523), .. }),
+            "{reply}: {outcome:?}"
+        );
+    }
+    for (stage, reply) in [(Stage::Rcpt, "552 mailbox full"), (Stage::Dot, "552 5.2.2 mailbox full")] {
+        server.script(stage, Act::Reply(reply.into()));
+        assert!(matches!(send(&mailer), SendOutcome::Rejected { code: 552, .. }), "{reply}");
+    }
+    accepted(&send(&mailer));
+}
+
+/// A session's attempt with a message that has a Message-ID.
+fn with_id(mailer: &Mailer, to: &str, message_id: &str) -> sigtrail::model::delivery::Attempted {
+    mailer.session().hand_over(&Outgoing { to, message_id, bytes: BODY, file: "" })
+}
+
+#[test]
+fn reports_are_asked_for_where_the_server_sends_them_and_name_the_message_and_the_address() {
+    let server = SmtpServer::offering(Offers { dsn: true, ..Offers::default() });
+    let mut settings = server.settings(MailTls::None);
+    settings.envelope_from = Some("bounces@example.com".into());
+    let mailer = mailer_for(&settings);
+    accepted(&with_id(&mailer, "maria+alerts=x@example.com", "d41.a+b=c@example.com").outcome);
+    let commands = server.commands();
+    assert_eq!(
+        commands[1..3],
+        [
+            "MAIL FROM:<bounces@example.com> RET=HDRS ENVID=d41.a+2Bb+3Dc",
+            "RCPT TO:<maria+alerts=x@example.com> NOTIFY=FAILURE,DELAY ORCPT=rfc822;maria+2Balerts+3Dx@example.com",
+        ]
+    );
+    assert_eq!(server.mails()[0].from, "bounces@example.com");
+    accepted(&with_id(&mailer, "maría@example.com", "").outcome);
+    let commands = server.commands();
+    assert!(commands.contains(&"RCPT TO:<maría@example.com> NOTIFY=FAILURE,DELAY".to_owned()), "{commands:?}");
+    server.offer(|offers| offers.dsn = false);
+    accepted(&with_id(&mailer, MARIA, "d41@example.com").outcome);
+    let commands = server.commands();
+    assert!(commands.contains(&format!("RCPT TO:<{MARIA}>")), "{commands:?}");
+    assert!(commands.contains(&"MAIL FROM:<bounces@example.com>".to_owned()), "{commands:?}");
+}
+
+#[test]
+fn whose_failure_it_is_is_told_by_whether_the_server_knew_the_recipient() {
+    let server = SmtpServer::offering(Offers { size: Some(70_000), ..Offers::default() });
+    let mailer = plain(&server);
+    let fault = || with_id(&mailer, MARIA, "").trouble.map(|trouble| trouble.fault);
+    for (stage, reply, expected) in [
+        (Stage::Greeting, "421 go away", Some(RelayFault::Busy)),
+        (Stage::Greeting, "554 go away", Some(RelayFault::Down)),
+        (Stage::Ehlo, "451 later", Some(RelayFault::Busy)),
+        (Stage::Mail, "452 4.3.1 no space", Some(RelayFault::Busy)),
+        (Stage::Mail, "530 5.7.0 authentication required", Some(RelayFault::Login)),
+        (Stage::Rcpt, "450 4.2.0 greylisted", None),
+        (Stage::Rcpt, "550 5.1.1 unknown", None),
+        (Stage::Data, "451 later", None),
+        (Stage::Dot, "451 later", None),
+        (Stage::Dot, "421 shutting down", Some(RelayFault::Busy)),
+    ] {
+        server.script(stage, Act::Reply(reply.into()));
+        assert_eq!(fault(), expected, "{stage:?}: {reply}");
+    }
+    server.script(Stage::Data, Act::Drop);
+    assert_eq!(fault(), None, "the message may be what breaks it");
+    server.down();
+    assert_eq!(fault(), Some(RelayFault::Down));
+    server.up();
+    assert_eq!(with_id(&mailer, MARIA, "").size_limit, Some(Some(70_000)));
 }
 
 #[test]
@@ -702,6 +795,8 @@ fn the_directory_transport_writes_one_file_for_one_message() {
     let settings = MailSettings {
         from_name: "sigtrail".into(),
         from_address: "sigtrail@example.com".into(),
+        envelope_from: None,
+        per_minute: None,
         transport: MailTransport::Directory,
     };
     let outbox = folder.path().join("outbox");
@@ -711,7 +806,7 @@ fn the_directory_transport_writes_one_file_for_one_message() {
         assert_eq!(session.send(MARIA, BODY, "7-maria.eml"), SendOutcome::Written { file: "7-maria.eml".into() });
     }
     assert_eq!(std::fs::read(outbox.join("7-maria.eml")).unwrap(), BODY);
-    unreachable(&session.send(MARIA, b"bare\nline", "8.eml"), "not canonical");
+    unfit(&session.send(MARIA, b"bare\nline", "8.eml"), "not canonical");
     assert_eq!(std::fs::read_dir(&outbox).unwrap().count(), 1);
 }
 

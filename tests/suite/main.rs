@@ -34,6 +34,7 @@ mod poll;
 mod probe;
 mod register;
 mod regression;
+mod relay;
 mod reload;
 mod remind;
 mod routing;

@@ -633,6 +633,27 @@ pub const ERRORS: &[Fault] = &[
     ),
     fault(
         SETTINGS,
+        "tls = \"starttls\"",
+        "tls = \"starttls\"\nenvelope_from = «\"bounces@other.example\"»",
+        "`envelope_from` is of other.example, and `from` of example.com",
+        "name an address of example.com",
+    ),
+    fault(
+        SETTINGS,
+        "tls = \"starttls\"",
+        "tls = \"starttls\"\nenvelope_from = «\"bounces\"»",
+        "invalid mail address `bounces`",
+        "maria@example.com",
+    ),
+    fault(
+        SETTINGS,
+        "tls = \"starttls\"",
+        "tls = \"starttls\"\nper_minute = «0»",
+        "`per_minute` must be a whole number from 1 to 10000",
+        "write per_minute = 60",
+    ),
+    fault(
+        SETTINGS,
         "host = \"smtp.example.com\"",
         "host = «\"smtp.example.com:587\"»",
         "invalid host `smtp.example.com:587`",

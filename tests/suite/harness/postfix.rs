@@ -1,9 +1,10 @@
 //! A real mail server: a private Postfix on loopback with a configuration, queue and mailboxes of its own in a
-//! temporary folder. It needs the Debian package `postfix` and root, and no init; elsewhere the test says that it is
-//! skipped.
+//! temporary folder. It needs the Debian package `postfix` and root, and no init; a login needs `sasl2-bin` and
+//! `libsasl2-modules` as well. Elsewhere the test says that it is skipped.
 
 use std::{
     fs,
+    io::Write as _,
     net::{Ipv4Addr, TcpListener, TcpStream},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -16,13 +17,29 @@ use std::{
 use sigtrail::model::settings::{MailSettings, MailTls, MailTransport};
 use tempfile::TempDir;
 
-use super::smtp_server::{Certificate, certificate};
+use super::{
+    smtp_server::{Certificate, certificate},
+    world::World,
+};
 
 /// Nobody waits longer for a mail, or for the server itself.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(50);
 /// The server ends by itself after this, in seconds, should a test be killed before it can stop it.
 const LIFE: &str = "300";
+
+/// How the server is to be; by default it takes mail for everybody at `example.com` from anybody.
+#[derive(Debug, Clone, Default)]
+pub struct Wishes {
+    /// User and password that it wants, under TLS only, before it takes anything.
+    pub login: Option<(&'static str, &'static str)>,
+    /// The largest message that it takes, which its EHLO says.
+    pub size_limit: Option<usize>,
+    /// The addresses that it knows; it refuses all others.
+    pub known: Option<Vec<&'static str>>,
+    /// Addresses whose mail it takes and returns to the sender afterwards: it does not know them after all.
+    pub returned: Vec<&'static str>,
+}
 
 /// A running Postfix; stops when it is dropped. Mail to any address at `example.com` is delivered to one
 /// maildir, mail to any other is refused.
@@ -35,6 +52,11 @@ pub struct Postfix {
 impl Postfix {
     /// Starts one, or says aloud why not.
     pub fn start() -> Option<Postfix> {
+        Self::start_as(&Wishes::default())
+    }
+
+    /// Starts one that is like this, or says aloud why not.
+    pub fn start_as(wishes: &Wishes) -> Option<Postfix> {
         let (Some(daemons), Some(owner)) = (daemon_directory(), user_id("postfix")) else {
             println!("skipped: postfix is not installed");
             return None;
@@ -43,11 +65,15 @@ impl Postfix {
             println!("skipped: postfix runs only as root");
             return None;
         }
+        if wishes.login.is_some() && run("saslpasswd2", &["-h"]).is_err_and(|said| said.contains("os error 2")) {
+            println!("skipped: a login at postfix: sasl2-bin is not installed");
+            return None;
+        }
         let folder = tempfile::tempdir().unwrap();
         // Postfix drops its rights and must still find its files.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let port = free_port();
-        configure(folder.path(), port, owner);
+        configure(folder.path(), port, owner, wishes);
         let checked = run("postfix", &["-c", &config(folder.path()), "check"]);
         assert!(checked.is_ok(), "postfix cannot make its folders: {checked:?}{}", log(folder.path()));
         let master = start_master(&daemons, folder.path());
@@ -61,6 +87,8 @@ impl Postfix {
         MailSettings {
             from_name: "sigtrail".into(),
             from_address: "sigtrail@example.com".into(),
+            envelope_from: None,
+            per_minute: None,
             transport: MailTransport::Smtp {
                 host: "127.0.0.1".into(),
                 port: self.port,
@@ -69,6 +97,14 @@ impl Postfix {
                 ca_file: (tls != MailTls::None).then(|| self.ca_file()),
             },
         }
+    }
+
+    /// Makes a world mail through this server under STARTTLS; `more` are lines for `[mail]`.
+    pub fn serve(&self, world: World, more: &str) -> World {
+        let old = format!("port = {}\ntls = \"none\"", world.smtp.port());
+        let ca = self.ca_file();
+        let new = format!("port = {}\ntls = \"starttls\"\nca_file = \"{}\"\n{more}", self.port, ca.display());
+        world.replace_setting(&old, &new)
     }
 
     /// A PEM file with the certificate that a client must trust.
@@ -90,6 +126,11 @@ impl Postfix {
     /// The mailbox as soon as it holds this many messages.
     pub fn wait_for(&self, address: &str, messages: usize) -> Vec<Vec<u8>> {
         self.wait(|| Some(self.mailbox(address)).filter(|mailbox| mailbox.len() >= messages), address)
+    }
+
+    /// What it wrote into its log so far.
+    pub fn log(&self) -> String {
+        log(self.folder.path())
     }
 
     fn wait_until_it_answers(&self) {
@@ -134,11 +175,22 @@ fn free_port() -> u16 {
 }
 
 /// The output of a program that succeeded, else what it complained of.
-#[expect(clippy::disallowed_methods, reason = "a real mail server is another program; only the tests start it")]
 fn run(program: &str, arguments: &[&str]) -> Result<String, String> {
+    run_with(program, arguments, "")
+}
+
+/// The same with this as its input.
+#[expect(clippy::disallowed_methods, reason = "a real mail server is another program; only the tests start it")]
+fn run_with(program: &str, arguments: &[&str], input: &str) -> Result<String, String> {
     let path = format!("/usr/sbin:/sbin:{}", std::env::var("PATH").unwrap_or_default());
-    let output = Command::new(program).args(arguments).env("PATH", path).stdin(Stdio::null()).output();
-    let output = output.map_err(|error| error.to_string())?;
+    let mut command = Command::new(program);
+    command.args(arguments).env("PATH", path).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| error.to_string())?;
+    if let Some(mut pipe) = child.stdin.take() {
+        // A program that reads nothing may be over before.
+        let _ = pipe.write_all(input.as_bytes());
+    }
+    let output = child.wait_with_output().map_err(|error| error.to_string())?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
 }
@@ -165,7 +217,7 @@ fn user_id(name: &str) -> Option<u32> {
     run("id", &arguments).ok()?.parse().ok()
 }
 
-fn configure(folder: &Path, port: u16, owner: u32) {
+fn configure(folder: &Path, port: u16, owner: u32, wishes: &Wishes) {
     let config = folder.join("config");
     fs::create_dir(&config).unwrap();
     fs::create_dir(folder.join("queue")).unwrap();
@@ -173,7 +225,11 @@ fn configure(folder: &Path, port: u16, owner: u32) {
     fs::create_dir(&mail).unwrap();
     std::os::unix::fs::chown(&mail, Some(owner), None).unwrap();
     certificate(folder, Certificate::For("127.0.0.1"));
-    fs::write(config.join("main.cf"), main_cf(folder.to_str().unwrap(), owner)).unwrap();
+    let place = folder.to_str().unwrap();
+    fs::write(config.join("main.cf"), main_cf(place, owner) + &wished(place, wishes)).unwrap();
+    if let Some((user, password)) = wishes.login {
+        give_login(folder, owner, user, password);
+    }
     fs::write(config.join("master.cf"), master_cf(port)).unwrap();
 }
 
@@ -208,6 +264,47 @@ fn main_cf(folder: &str, owner: u32) -> String {
     )
 }
 
+/// The settings for what is wished; a later line replaces an earlier one.
+fn wished(folder: &str, wishes: &Wishes) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    if wishes.login.is_some() {
+        lines.push(format!(
+            "smtpd_sasl_auth_enable = yes\nsmtpd_sasl_type = cyrus\nsmtpd_sasl_path = smtpd\n\
+             cyrus_sasl_config_path = {folder}/config/sasl\nsmtpd_sasl_local_domain = example.com\nsmtpd_tls_auth_only = yes\n\
+             smtpd_sasl_security_options = noanonymous\nsmtpd_client_restrictions = permit_sasl_authenticated, reject\n"
+        ));
+    }
+    if let Some(limit) = wishes.size_limit {
+        lines.push(format!("message_size_limit = {limit}\n"));
+    }
+    if let Some(known) = &wishes.known {
+        let known: Vec<String> = known.iter().map(|address| format!("{{ {address} = mail/ }}")).collect();
+        lines.push(format!("virtual_mailbox_maps = inline:{{ {} }}\n", known.join(", ")));
+    }
+    if !wishes.returned.is_empty() {
+        let returned: Vec<String> =
+            wishes.returned.iter().map(|address| format!("{{ {address} = returner: }}")).collect();
+        lines.push(format!("transport_maps = inline:{{ {} }}\n", returned.join(", ")));
+    }
+    lines.concat()
+}
+
+/// A password that Cyrus SASL finds in a file of this server's own.
+fn give_login(folder: &Path, owner: u32, user: &str, password: &str) {
+    // Debian's Postfix looks for it there.
+    let sasl = folder.join("config/sasl");
+    fs::create_dir(&sasl).unwrap();
+    let file = sasl.join("sasldb2");
+    let place = file.to_str().unwrap();
+    let conf =
+        format!("pwcheck_method: auxprop\nauxprop_plugin: sasldb\nmech_list: PLAIN LOGIN\nsasldb_path: {place}\n");
+    fs::write(sasl.join("smtpd.conf"), conf).unwrap();
+    let arguments = ["-p", "-c", "-f", place, "-u", "example.com", user];
+    let given = run_with("saslpasswd2", &arguments, password);
+    assert!(given.is_ok(), "no login could be made: {given:?}");
+    std::os::unix::fs::chown(&file, Some(owner), None).unwrap();
+}
+
 fn master_cf(port: u16) -> String {
     let mut services = format!("127.0.0.1:{port} inet n - n - - smtpd\n");
     for service in [
@@ -223,6 +320,8 @@ fn master_cf(port: u16) -> String {
         "showq unix n - n - - showq",
         "error unix - - n - - error",
         "retry unix - - n - - error",
+        // Delivers, but knows nobody.
+        "returner unix - n n - - virtual -o virtual_mailbox_maps=inline:{nobody@example.com=mail/}",
         "virtual unix - n n - - virtual",
         "anvil unix - - n - 1 anvil",
         "postlog unix-dgram n - n - 1 postlogd",

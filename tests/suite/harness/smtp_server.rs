@@ -105,6 +105,7 @@ pub enum Certificate {
 
 /// What the server offers.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is something that a server offers or not")]
 pub struct Offers {
     /// Whether it offers STARTTLS.
     pub starttls: bool,
@@ -120,6 +121,10 @@ pub struct Offers {
     pub size: Option<u64>,
     /// Whether it offers 8BITMIME and SMTPUTF8.
     pub wide: bool,
+    /// Whether it offers DSN.
+    pub dsn: bool,
+    /// What it refuses at the final dot when it is larger, without having said so.
+    pub silent_size: Option<usize>,
 }
 
 impl Default for Offers {
@@ -132,6 +137,8 @@ impl Default for Offers {
             mechanisms: "PLAIN LOGIN",
             size: None,
             wide: true,
+            dsn: false,
+            silent_size: None,
         }
     }
 }
@@ -152,6 +159,7 @@ struct Inner {
     offers: Offers,
     script: Vec<(Stage, VecDeque<Act>)>,
     forever: Vec<(Stage, Act)>,
+    recipients: Vec<(String, Act)>,
     mails: Vec<Mail>,
     commands: Vec<String>,
     lines: Vec<TcpStream>,
@@ -212,6 +220,8 @@ impl SmtpServer {
         MailSettings {
             from_name: "sigtrail".into(),
             from_address: "sigtrail@example.com".into(),
+            envelope_from: None,
+            per_minute: None,
             transport: MailTransport::Smtp {
                 host: "127.0.0.1".into(),
                 port: self.port(),
@@ -242,11 +252,25 @@ impl SmtpServer {
         self.shared.lock().forever.push((stage, act));
     }
 
+    /// What happens at RCPT whenever it names this address.
+    pub fn always_for(&self, address: &str, act: Act) {
+        self.shared.lock().recipients.push((address.to_owned(), act));
+    }
+
     /// Forgets all faults.
     pub fn behave(&self) {
         let mut inner = self.shared.lock();
+        inner.recipients.clear();
         inner.script.clear();
         inner.forever.clear();
+    }
+
+    /// Forgets all faults and everything that came.
+    pub fn forget(&self) {
+        self.behave();
+        let mut inner = self.shared.lock();
+        inner.mails.clear();
+        inner.commands.clear();
     }
 
     /// From now on every connection ends at once, the open ones too, until [`Self::up`].
@@ -314,6 +338,7 @@ impl Inner {
             offers,
             script: Vec::new(),
             forever: Vec::new(),
+            recipients: Vec::new(),
             mails: Vec::new(),
             commands: Vec::new(),
             lines: Vec::new(),
@@ -327,6 +352,10 @@ impl Inner {
         for line in self.lines.drain(..) {
             let _ = line.shutdown(Shutdown::Both);
         }
+    }
+
+    fn recipient(&self, address: &str) -> Option<Act> {
+        self.recipients.iter().rev().find(|(known, _)| known == address).map(|(_, act)| act.clone())
     }
 
     fn act(&mut self, stage: Stage) -> Act {

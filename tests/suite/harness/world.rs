@@ -191,10 +191,15 @@ impl World {
 
     /// Starts anew with failures on purpose.
     pub fn restart_with(&mut self, faults: Faults) -> Result<&Context, Fault> {
-        self.context = None;
+        self.stop();
         let around = Surroundings { clock: self.clock.clone(), resolver: Resolver::default(), faults };
         let (context, _) = start::start(self.config(), &self.state(), around)?;
         Ok(self.context.insert(context))
+    }
+
+    /// Lets go of the state, as a process that has ended.
+    pub fn stop(&mut self) {
+        self.context = None;
     }
 
     /// What the verbs work with; starts when nothing has been started yet.

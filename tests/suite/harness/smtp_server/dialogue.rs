@@ -130,6 +130,7 @@ impl Dialogue {
         if offers.wide {
             lines.extend(["8BITMIME".into(), "SMTPUTF8".into()]);
         }
+        lines.extend(offers.dsn.then(|| "DSN".into()));
         let last = format!("250 {}", lines.pop().unwrap_or_default());
         lines.iter().map(|line| format!("250-{line}\r\n")).chain([last]).collect::<Vec<_>>().concat()
     }
@@ -182,7 +183,11 @@ impl Dialogue {
     }
 
     fn rcpt(&mut self, line: &str) -> io::Result<Went> {
-        let went = self.stage(Stage::Rcpt, "250 2.1.5 ok")?;
+        let of_address = self.shared.lock().recipient(&path(line));
+        let went = match of_address {
+            Some(act) => self.play(act, "250 2.1.5 ok")?,
+            None => self.stage(Stage::Rcpt, "250 2.1.5 ok")?,
+        };
         if went == Went::Well {
             self.to.push(path(line));
         }
@@ -202,8 +207,11 @@ impl Dialogue {
             return Ok(went);
         }
         let raw = self.read_message()?;
+        let raw_len = raw.len();
         let mail = Mail { from: self.from.take().unwrap_or_default(), to: std::mem::take(&mut self.to), raw };
-        let act = self.shared.lock().act(Stage::Dot);
+        let too_large = self.shared.lock().offers.silent_size.is_some_and(|most| most < raw_len);
+        let act =
+            if too_large { Act::Reply("552 5.3.4 message too big".into()) } else { self.shared.lock().act(Stage::Dot) };
         let kept = match &act {
             Act::Good | Act::LoseReply | Act::ReplyThenDrop | Act::Delay(_) | Act::Inject(_) => true,
             Act::Reply(reply) => reply.starts_with('2'),
