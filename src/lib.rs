@@ -43,6 +43,7 @@ pub mod token;
 pub mod clock;
 pub mod config;
 pub mod fetch;
+pub mod inbound;
 pub mod key;
 pub mod lock;
 pub mod mail;

@@ -165,18 +165,23 @@ pub fn stand_in(config: &Config, meant: &OwnerId, tlp: Tlp, now: Time) -> Option
 /// Who gets what cannot be handed to this owner, although the owner lives and may see it: the first of the deputies
 /// who lives and may see it, the fallback, or any other owner who may; `None` when there is nobody else.
 pub fn next_in_line(config: &Config, meant: &OwnerId, tlp: Tlp, now: Time) -> Option<OwnerId> {
+    next_untried(config, meant, &[], tlp, now)
+}
+
+/// The same, without those who were tried in vain before.
+pub fn next_untried(config: &Config, meant: &OwnerId, tried: &[OwnerId], tlp: Tlp, now: Time) -> Option<OwnerId> {
     let desk = Desk { config, tlp, now, places: Vec::new(), restricted: Vec::new() };
     let mut asked = vec![meant];
     let mut next = config.owner(meant).and_then(|owner| owner.deputy.as_ref());
     while let Some(id) = next.filter(|id| !asked.contains(id)) {
-        if desk.can_get(id) {
+        if desk.can_get(id) && !tried.contains(id) {
             return Some(id.clone());
         }
         asked.push(id);
         next = config.owner(id).and_then(|owner| owner.deputy.as_ref());
     }
-    let others = config.owners.iter().map(|owner| &owner.id);
-    std::iter::once(&config.fallback).chain(others).find(|id| *id != meant && desk.can_get(id)).cloned()
+    let mut others = std::iter::once(&config.fallback).chain(config.owners.iter().map(|owner| &owner.id));
+    others.find(|id| *id != meant && desk.can_get(id) && !tried.contains(id)).cloned()
 }
 
 /// The reason for one who gets what somebody else was meant to get for this reason.
@@ -441,6 +446,7 @@ pub(crate) mod tests {
                 from_address: "sigtrail@example.com".into(),
                 transport: MailTransport::Directory,
             },
+            inbound: None,
             web: WebSettings {
                 listen: "127.0.0.1:8090".parse().unwrap(),
                 base_url: "https://sigtrail.example.com".parse().unwrap(),

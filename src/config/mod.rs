@@ -20,6 +20,7 @@ use crate::{
 
 mod feeds;
 mod fields;
+mod inbound;
 mod init;
 mod mail;
 mod moved;
@@ -182,6 +183,7 @@ fn check(root: &Path, files: &[SourceFile], now: Time, report: &mut Report<'_>) 
         routes,
         state: settings.state,
         mail: settings.mail?,
+        inbound: settings.inbound,
         web: settings.web?,
         fetch: settings.fetch,
         evidence: settings.evidence?,

@@ -1,4 +1,5 @@
-//! `config/sigtrail.toml`: the state folder, the page, fetching, the log's name and retention. Mail is `mail`'s business.
+//! `config/sigtrail.toml`: the state folder, the page, fetching, the log's name and retention. Mail is
+//! `mail`'s business, what comes back is `inbound`'s.
 
 use std::{
     net::SocketAddr,
@@ -11,12 +12,12 @@ use url::Url;
 
 use super::{
     fields::{Fields, RESERVED, Shape, number_in},
-    mail,
+    inbound, mail,
     problem::{At, Report},
     values::{self, Flaw},
 };
 use crate::model::settings::{
-    AddressRange, EvidenceSettings, FetchSettings, MailSettings, RetentionSettings, WebSettings,
+    AddressRange, EvidenceSettings, FetchSettings, InboundSettings, MailSettings, RetentionSettings, WebSettings,
 };
 
 const TOP: Shape = Shape {
@@ -24,12 +25,18 @@ const TOP: Shape = Shape {
     keys: &[
         ("state", "\"var\""),
         ("mail", "[mail]"),
+        ("inbound", "[inbound]"),
         ("web", "[web]"),
         ("fetch", "[fetch]"),
         ("evidence", "[evidence]"),
         ("retention", "[retention]"),
     ],
-    elsewhere: &[("remind", RESERVED), ("smtp", "mail servers are set in [mail]")],
+    elsewhere: &[
+        ("remind", RESERVED),
+        ("smtp", "mail servers are set in [mail]"),
+        ("imap", "the mailbox that bounces come to is set in [inbound]"),
+        ("bounces", "the mailbox that bounces come to is set in [inbound]"),
+    ],
 };
 const WEB: Shape = Shape {
     title: "[web]",
@@ -59,6 +66,7 @@ const RETENTION: Shape = Shape { title: "[retention]", keys: &[("entries", "\"4y
 pub(super) struct Settings {
     pub state: PathBuf,
     pub mail: Option<MailSettings>,
+    pub inbound: Option<InboundSettings>,
     pub web: Option<WebSettings>,
     pub fetch: FetchSettings,
     pub evidence: Option<EvidenceSettings>,
@@ -78,6 +86,7 @@ pub(super) fn check<'t>(file: usize, tree: &'t DeTable<'t>, root: &Path, report:
             None
         }
     };
+    let inbound = top.table("inbound", &inbound::SHAPE, report).and_then(|table| inbound::check(&table, root, report));
     let web = match top.table("web", &WEB, report) {
         Some(table) => web(&table, report),
         None => default_web(),
@@ -98,6 +107,7 @@ pub(super) fn check<'t>(file: usize, tree: &'t DeTable<'t>, root: &Path, report:
     Settings {
         state: below(root, state),
         mail,
+        inbound,
         web,
         fetch,
         evidence: origin.map(|origin| EvidenceSettings { origin }),

@@ -7,6 +7,7 @@ pub mod deliver;
 pub mod digest;
 pub mod drop;
 pub mod flood;
+pub mod inbound;
 mod notice;
 pub mod poll;
 pub mod probe;
@@ -107,6 +108,8 @@ pub enum Fault {
 pub struct TickReport {
     /// Polling.
     pub poll: poll::PollReport,
+    /// What came back.
+    pub inbound: inbound::InboundReport,
     /// Digests composed.
     pub digests: digest::DigestReport,
     /// Deliveries.
@@ -116,8 +119,9 @@ pub struct TickReport {
 /// Does everything that is due now, once: what the daemon does in a loop.
 pub fn tick(context: &Context, progress: &mut dyn FnMut(poll::Progress<'_>)) -> Result<TickReport, Fault> {
     let poll = poll::poll(context, None, progress)?;
+    let inbound = inbound::look_due(context)?;
     let (digests, deliveries) = mail_due(context)?;
-    Ok(TickReport { poll, digests, deliveries })
+    Ok(TickReport { poll, inbound, digests, deliveries })
 }
 
 /// The half of a tick that needs no feed: digests, deliveries, retention, the day's summary and the checkpoint.

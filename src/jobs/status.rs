@@ -53,13 +53,17 @@ pub enum Reason {
     DeliveryWaiting,
     /// An owner's newest mail was refused for good, or given up.
     DeliveryGivenUp,
+    /// An owner's newest mail came back.
+    DeliveryBounced,
+    /// The mailbox that mails come back to cannot be read.
+    InboundUnreachable,
     /// Records wait for a signed checkpoint.
     LogCheckpointOld,
 }
 
 impl Reason {
     /// Every reason with its name.
-    pub const ALL: [(&'static str, Reason); 15] = [
+    pub const ALL: [(&'static str, Reason); 17] = [
         ("nothing-polled", Reason::NothingPolled),
         ("no-network", Reason::NoNetwork),
         ("configuration-not-in-force", Reason::ConfigurationNotInForce),
@@ -74,6 +78,8 @@ impl Reason {
         ("move-asked", Reason::MoveAsked),
         ("delivery-waiting", Reason::DeliveryWaiting),
         ("delivery-given-up", Reason::DeliveryGivenUp),
+        ("delivery-bounced", Reason::DeliveryBounced),
+        ("inbound-unreachable", Reason::InboundUnreachable),
         ("log-checkpoint-old", Reason::LogCheckpointOld),
     ];
 
@@ -141,6 +147,8 @@ pub fn status(read: &Read<'_>, config: &Config, now: Time) -> Result<Status, Sto
     attention.extend(no_network(read.network_lost_at()?, &feeds));
     attention.extend(held(read)?);
     attention.extend(deliveries(read, now)?);
+    attention.extend(bounced(read, now)?);
+    attention.extend(inbound(read, config)?);
     attention.extend(checkpoint(read, now)?);
     attention.sort_by(|a, b| (a.reason, &a.subject).cmp(&(b.reason, &b.subject)));
     let seen = feeds.iter().filter(|feed| feed.is_seen()).count();
@@ -226,6 +234,30 @@ fn deliveries(read: &Read<'_>, now: Time) -> Result<Vec<Attention>, StoreError> 
         text: format!("The newest mail could not be delivered ({reply}). Correct the address in config/owners.toml."),
     });
     Ok(waiting.chain(lost).collect())
+}
+
+fn bounced(read: &Read<'_>, now: Time) -> Result<Vec<Attention>, StoreError> {
+    let bounced = read.owners_who_bounce(now)?.into_iter().map(|(owner, since, said)| Attention {
+        reason: Reason::DeliveryBounced,
+        subject: owner.to_string(),
+        since,
+        text: format!("The newest mail came back ({said}). Correct the address in config/owners.toml."),
+    });
+    Ok(bounced.collect())
+}
+
+/// The mailbox that cannot be read: what comes back is not known for as long.
+fn inbound(read: &Read<'_>, config: &Config) -> Result<Option<Attention>, StoreError> {
+    let Some(settings) = &config.inbound else { return Ok(None) };
+    let failing = read.inbound(&settings.source.name())?.and_then(|row| Some((row.failing_since?, row.trouble)));
+    Ok(failing.map(|(since, trouble)| Attention {
+        reason: Reason::InboundUnreachable,
+        subject: "sigtrail".to_owned(),
+        since,
+        text: format!(
+            "Bounces cannot be read: {trouble}. Look at `[inbound]` in config/sigtrail.toml, and at that mailbox."
+        ),
+    }))
 }
 
 fn checkpoint(read: &Read<'_>, now: Time) -> Result<Option<Attention>, StoreError> {

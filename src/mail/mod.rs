@@ -10,4 +10,6 @@ mod relay;
 mod reply;
 
 pub use line::Limits;
+pub(crate) use mailer::Waiting;
 pub use mailer::{MailError, Mailer, Session};
+pub(crate) use relay::connector as tls_connector;

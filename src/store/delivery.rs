@@ -281,7 +281,7 @@ impl Write<'_> {
         Ok(())
     }
 
-    fn set_delivery_state(
+    pub(super) fn set_delivery_state(
         &mut self,
         delivery: DeliveryNo,
         state: DeliveryState,

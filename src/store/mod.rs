@@ -4,6 +4,7 @@
 mod acknowledgement;
 mod align;
 mod assignment;
+mod bounce;
 pub mod clock;
 mod configuration;
 mod delivery;
@@ -14,6 +15,7 @@ mod feed;
 mod flood;
 mod heard;
 mod held;
+mod inbound;
 pub mod log;
 mod migration;
 mod network;
@@ -32,6 +34,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::
 pub use self::{
     acknowledgement::AnswerRow,
     assignment::{AssignmentRow, ListedRow, PendingRow, Reassigned, WithheldRow},
+    bounce::{NewReport, SentDigest},
     configuration::LoadedConfiguration,
     delivery::{DueDelivery, UnfinishedAttempt},
     digest::{DigestRow, NewDigest, NoticeRow},
@@ -39,6 +42,7 @@ pub use self::{
     faults::Faults,
     feed::BaselineRow,
     flood::{FloodRow, HeldEntry},
+    inbound::{InboundRow, Looked, Sorted},
     story::{StoryRow, StorySourceRow, ToldRow},
 };
 use crate::{clock::Clock, evidence::event::Event, model::time::Time};

@@ -5,5 +5,6 @@ pub mod daemon;
 pub mod feed_server;
 pub mod page;
 pub mod postfix;
+pub mod returned;
 pub mod smtp_server;
 pub mod world;
