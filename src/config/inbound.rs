@@ -53,9 +53,9 @@ pub(super) fn check(table: &Fields<'_>, root: &Path, report: &mut Report<'_>) ->
             if has_host {
                 let hint = "remove one of the two: a mailbox is a folder, or on a server";
                 report.error(&table.key_at("host"), "both `maildir` and `host`").label("a second mailbox").hint(hint);
-            } else {
-                without_server(table, report);
+                return None;
             }
+            without_server(table, report);
             maildir(table, root, report).map(InboundSource::Maildir)
         }
         (false, true) => imap(table, root, report),

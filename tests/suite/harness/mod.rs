@@ -2,7 +2,9 @@
 //! its page.
 
 pub mod daemon;
+pub mod dovecot;
 pub mod feed_server;
+pub mod imap_server;
 pub mod page;
 pub mod postfix;
 pub mod returned;

@@ -35,6 +35,20 @@ pub struct Postfix {
 impl Postfix {
     /// Starts one, or says aloud why not.
     pub fn start() -> Option<Postfix> {
+        Self::start_with("")
+    }
+
+    /// Starts one that takes mail for this address, finds out later that it cannot be delivered, and returns it to the
+    /// envelope's sender, whose mails lie in a maildir of their own.
+    pub fn start_returning(address: &str, sender: &str) -> Option<Postfix> {
+        Self::start_with(&format!(
+            "virtual_alias_maps = inline:{{ {{ {address} = nobody@gone.example }} }}\n\
+             default_transport = error:5.1.1 there is no such mailbox any more\n\
+             virtual_mailbox_maps = inline:{{ {{ {sender} = returned/ }} }} static:mail/\n"
+        ))
+    }
+
+    fn start_with(more: &str) -> Option<Postfix> {
         let (Some(daemons), Some(owner)) = (daemon_directory(), user_id("postfix")) else {
             println!("skipped: postfix is not installed");
             return None;
@@ -47,13 +61,30 @@ impl Postfix {
         // Postfix drops its rights and must still find its files.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let port = free_port();
-        configure(folder.path(), port, owner);
+        configure(folder.path(), port, owner, more);
         let checked = run("postfix", &["-c", &config(folder.path()), "check"]);
         assert!(checked.is_ok(), "postfix cannot make its folders: {checked:?}{}", log(folder.path()));
         let master = start_master(&daemons, folder.path());
         let server = Postfix { folder, port, master };
         server.wait_until_it_answers();
         Some(server)
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The maildir with what was returned to the sender, and who owns it.
+    pub fn returned(&self) -> (PathBuf, u32) {
+        (self.folder.path().join("returned"), user_id("postfix").unwrap())
+    }
+
+    /// Waits until so many mails were returned.
+    pub fn wait_for_returned(&self, messages: usize) {
+        let (folder, _) = self.returned();
+        let count = |part: &str| fs::read_dir(folder.join(part)).unwrap().count();
+        self.wait(|| (count("new") + count("cur") >= messages).then_some(()), "a returned mail");
     }
 
     /// Settings that reach this server.
@@ -124,7 +155,7 @@ fn log(folder: &Path) -> String {
 }
 
 /// A port below those that the system gives away, so that no test beside this one is given it in the meantime.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 20_000 + u16::try_from(std::process::id() % 9_000).unwrap();
     std::iter::repeat_with(|| first + NEXT.fetch_add(1, Ordering::Relaxed))
@@ -135,7 +166,7 @@ fn free_port() -> u16 {
 
 /// The output of a program that succeeded, else what it complained of.
 #[expect(clippy::disallowed_methods, reason = "a real mail server is another program; only the tests start it")]
-fn run(program: &str, arguments: &[&str]) -> Result<String, String> {
+pub(super) fn run(program: &str, arguments: &[&str]) -> Result<String, String> {
     let path = format!("/usr/sbin:/sbin:{}", std::env::var("PATH").unwrap_or_default());
     let output = Command::new(program).args(arguments).env("PATH", path).stdin(Stdio::null()).output();
     let output = output.map_err(|error| error.to_string())?;
@@ -160,20 +191,26 @@ fn daemon_directory() -> Option<PathBuf> {
 }
 
 /// The number of a user; of the one who runs the tests for the empty name.
-fn user_id(name: &str) -> Option<u32> {
+pub(super) fn user_id(name: &str) -> Option<u32> {
     let arguments = if name.is_empty() { vec!["-u"] } else { vec!["-u", name] };
     run("id", &arguments).ok()?.parse().ok()
 }
 
-fn configure(folder: &Path, port: u16, owner: u32) {
+fn configure(folder: &Path, port: u16, owner: u32, more: &str) {
     let config = folder.join("config");
     fs::create_dir(&config).unwrap();
     fs::create_dir(folder.join("queue")).unwrap();
-    let mail = folder.join("mail");
-    fs::create_dir(&mail).unwrap();
-    std::os::unix::fs::chown(&mail, Some(owner), None).unwrap();
+    for maildir in ["mail", "returned"] {
+        let mail = folder.join(maildir);
+        fs::create_dir(&mail).unwrap();
+        for part in ["new", "cur", "tmp"] {
+            fs::create_dir(mail.join(part)).unwrap();
+            std::os::unix::fs::chown(mail.join(part), Some(owner), Some(owner)).unwrap();
+        }
+        std::os::unix::fs::chown(&mail, Some(owner), Some(owner)).unwrap();
+    }
     certificate(folder, Certificate::For("127.0.0.1"));
-    fs::write(config.join("main.cf"), main_cf(folder.to_str().unwrap(), owner)).unwrap();
+    fs::write(config.join("main.cf"), main_cf(folder.to_str().unwrap(), owner) + more).unwrap();
     fs::write(config.join("master.cf"), master_cf(port)).unwrap();
 }
 
