@@ -151,15 +151,12 @@ fn un_xtext(text: &str) -> String {
     while let Some((before, after)) = rest.split_once('+') {
         plain.push_str(before);
         let byte = after.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match byte.filter(u8::is_ascii_graphic) {
-            Some(byte) => {
-                plain.push(char::from(byte));
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => {
-                plain.push('+');
-                rest = after;
-            }
+        if let Some(byte) = byte.filter(u8::is_ascii_graphic) {
+            plain.push(char::from(byte));
+            rest = after.get(2..).unwrap_or_default();
+        } else {
+            plain.push('+');
+            rest = after;
         }
     }
     plain + rest

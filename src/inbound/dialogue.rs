@@ -68,17 +68,18 @@ impl Dialogue {
             out.push(' ');
             match word {
                 Word::Plain(word) => out.push_str(word),
-                Word::Text(text) => match quoted(text) {
-                    Some(quoted) => out.push_str(&quoted),
-                    None => {
-                        out.push_str(&format!("{{{}}}\r\n", text.len()));
-                        self.line.write(out.as_bytes()).await?;
-                        if let Some(end) = self.hear(tag, &mut heard, true).await? {
-                            return Ok((heard, end));
-                        }
-                        out = (*text).to_owned();
+                Word::Text(text) => {
+                    if let Some(quoted) = quoted(text) {
+                        out.push_str(&quoted);
+                        continue;
                     }
-                },
+                    let head = format!("{out}{{{}}}\r\n", text.len());
+                    self.line.write(head.as_bytes()).await?;
+                    if let Some(end) = self.hear(tag, &mut heard, true).await? {
+                        return Ok((heard, end));
+                    }
+                    out = (*text).to_owned();
+                }
             }
         }
         out.push_str("\r\n");

@@ -7,6 +7,7 @@ mod real;
 use std::{fs, os::unix::fs::symlink, path::Path};
 
 use jiff::SignedDuration;
+use sha2::{Digest as _, Sha256};
 use sigtrail::{
     hex::hex,
     jobs::{
@@ -20,8 +21,8 @@ use sigtrail::{
 use crate::harness::{
     page::{Page, nonce_of},
     returned::{Maildir, bomb, sample},
-    smtp_server::Mail,
-    world::{World, rss},
+    smtp_server::{Act, Mail, Stage},
+    world::{World, rss, text_of},
 };
 
 const FRIDAY: &str = "2026-11-20T09:00:00Z";
@@ -68,6 +69,12 @@ fn newest_id(world: &World, owner: &str) -> String {
     message_id(world.smtp.mailbox(&format!("{owner}@example.com")).last().unwrap())
 }
 
+/// The Message-ID of an owner's first mail that says this.
+fn first_id(world: &World, owner: &str, words: &str) -> String {
+    let mails = world.smtp.mailbox(&format!("{owner}@example.com"));
+    mails.iter().find(|mail| text_of(mail).contains(words)).map(message_id).unwrap()
+}
+
 /// Looks into the mailbox when it is time again.
 fn look(world: &mut World) -> InboundReport {
     world.wait(SignedDuration::from_mins(5));
@@ -92,7 +99,7 @@ fn states(world: &mut World) -> Vec<&'static str> {
 fn holders(world: &mut World, title: &str) -> Vec<String> {
     let stories = world.stories();
     let context = world.context();
-    let found = stories.iter().filter(|story| story.title().as_deref().is_some_and(|known| known.contains(title)));
+    let found = stories.iter().filter(|story| story.title().is_some_and(|known| known.contains(title)));
     let mut owners: Vec<String> = found
         .flat_map(|story| context.store.read(|read| read.assignments(story.no)).unwrap())
         .map(|assignment| assignment.owner.to_string())
@@ -131,7 +138,6 @@ fn m_24_reports_of_five_kinds_of_servers_move_exactly_the_delivery_that_they_nam
         assert_eq!(holders(&mut world, "Quillgate"), ["maria"], "{name}");
         let records = world.records_of("bounced");
         assert_eq!(records.len(), 1);
-        use sha2::{Digest as _, Sha256};
         assert_eq!(records[0]["fields"]["message"], hex(&Sha256::digest(&text)));
         assert_eq!(records[0]["fields"]["bytes"], text.len());
         assert_eq!(records[0]["fields"]["answered"], false);
@@ -182,7 +188,11 @@ fn m_24_forged_reports_move_nothing() {
     }
     maildir.deliver(sample("exim", &format!("{local}@example.net"), "jon@example.com"));
     maildir.deliver(sample("exim", &format!("{local}@example.com.example.net"), "jon@example.com"));
-    maildir.deliver(sample("exim", &format!("{}@example.com", &local[..31]), "jon@example.com"));
+    maildir.deliver(sample(
+        "exim",
+        &format!("{}@example.com", local.trim_end_matches(local.chars().last().unwrap())),
+        "jon@example.com",
+    ));
     maildir.deliver(sample("exim", "%@example.com", "jon@example.com"));
     maildir.deliver(sample("envelope-id-only", &local.to_uppercase(), "jon@example.com"));
     maildir.deliver(sample("postfix", &jon, "jon@example.com").replace(&format!("<{jon}>"), &format!("<{maria}>")));
@@ -285,24 +295,39 @@ fn a_digest_of_whoever_stands_in_that_comes_back_too_goes_on_and_never_in_a_circ
     let maildir = Maildir::make();
     let mut world = delivered(&maildir);
     for (owner, next) in [("jon", "ines"), ("ines", "maria")] {
-        maildir.deliver(sample("postfix", &newest_id(&world, owner), &format!("{owner}@example.com")));
+        maildir.deliver(sample(
+            "postfix",
+            &first_id(&world, owner, "libmarrow crash"),
+            &format!("{owner}@example.com"),
+        ));
         assert!(look(&mut world).reports[0].has_moved, "{owner}");
         assert_eq!(holders(&mut world, "libmarrow"), [next, next]);
         next_morning(&mut world);
         assert!(world.mailbox(next).concat().contains("libmarrow crash"), "{next}");
     }
-    let id = world
-        .smtp
-        .mailbox("maria@example.com")
-        .iter()
-        .rev()
-        .find(|mail| crate::harness::world::text_of(mail).contains("libmarrow crash"))
-        .map(message_id)
-        .unwrap();
-    maildir.deliver(sample("postfix", &id, "maria@example.com"));
+    maildir.deliver(sample("postfix", &first_id(&world, "maria", "libmarrow crash"), "maria@example.com"));
     assert!(look(&mut world).reports[0].has_moved);
     assert_eq!(holders(&mut world, "libmarrow"), ["maria", "maria"], "nobody is left, and nobody gets it back");
     assert!(reasons(&mut world).iter().any(|(reason, who)| *reason == Reason::DeliveryBounced && who == "maria"));
+}
+
+#[test]
+fn an_owner_is_named_until_a_later_mail_has_stayed_where_it_went() {
+    let maildir = Maildir::make();
+    let mut world = delivered(&maildir);
+    let is_named = |world: &mut World| reasons(world).contains(&(Reason::DeliveryBounced, "jon".to_owned()));
+    maildir.deliver(sample("postfix", &newest_id(&world, "jon"), "jon@example.com"));
+    look(&mut world);
+    world.wait_until("2026-11-23T07:55:00Z");
+    assert!(is_named(&mut world));
+    world.publish("cert", &rss(&[("libmarrow again", "a9", "Longer names.")]));
+    world.tick();
+    world.wait_until("2026-11-23T08:00:00Z");
+    world.tick();
+    assert!(world.mailbox("jon").last().unwrap().contains("libmarrow again"));
+    assert!(is_named(&mut world), "it may come back yet");
+    world.wait(hours(2));
+    assert!(!is_named(&mut world));
 }
 
 #[test]
@@ -421,7 +446,6 @@ fn failing_before_and_after_every_commit_of_a_look_bounces_once_and_loses_no_sto
 
 #[test]
 fn an_attempt_whose_end_is_not_known_can_come_back_and_is_not_tried_again() {
-    use crate::harness::smtp_server::{Act, Stage};
     let maildir = Maildir::make();
     let mut world = office(maildir.path(), "");
     world.publish("cert", &rss(&[("libmarrow crash", "a1", "Long names.")]));

@@ -308,3 +308,12 @@ fn a_server_that_says_nothing_holds_up_no_stop_of_the_service() {
     again.wait_for_line("inbound: read, and nothing moves strange=1 automatic=1");
     assert!(!again.log().contains("jon@"), "{}", again.log());
 }
+
+#[test]
+fn a_password_that_cannot_stand_in_quotes_is_sent_as_a_literal() {
+    let scripted = Scripted::start();
+    fs::write(scripted.folder.path().join("password"), "p\u{e4}ss \"word\"\r\n").unwrap();
+    scripted.server.deliver("Subject: hello\r\n\r\n");
+    assert_eq!(scripted.look(1000, SHORT).unwrap().len(), 1);
+    assert_eq!(scripted.server.commands()[0], "LOGIN \"sigtrail\" p\u{e4}ss \"word\"");
+}
