@@ -4,7 +4,12 @@
 mod imap;
 mod real;
 
-use std::{fs, os::unix::fs::symlink, path::Path};
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::Path,
+    process::{Command, Output},
+};
 
 use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
@@ -115,10 +120,20 @@ fn reasons(world: &mut World) -> Vec<(Reason, String)> {
     status.attention.into_iter().map(|one| (one.reason, one.subject)).collect()
 }
 
-/// Lets the owners' hour come and sends what is due then.
+/// The program itself.
+#[expect(clippy::disallowed_methods, reason = "the program does not start others; its tests start it")]
+fn sigtrail(root: &Path, words: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sigtrail"));
+    for variable in ["STATE_DIRECTORY", "SIGTRAIL_ROOT", "SIGTRAIL_LOG"] {
+        command.env_remove(variable);
+    }
+    command.arg("--root").arg(root).args(words).current_dir(root).output().unwrap()
+}
+
+/// Lets the owners' hour come, on a working day, and sends what is due then.
 fn next_morning(world: &mut World) {
-    for _ in 0..24 {
-        world.wait(hours(3));
+    for _ in 0..3 {
+        world.wait(hours(24));
         world.tick();
     }
 }
@@ -288,6 +303,21 @@ fn what_its_owner_answered_stays_with_the_owner_when_a_report_comes_after_it() {
     assert_eq!(holders(&mut world, "libmarrow"), ["jon", "jon"], "the digest was plainly read");
     assert_eq!(states(&mut world), ["accepted", "accepted"]);
     assert_eq!(reasons(&mut world), []);
+}
+
+#[test]
+fn of_a_digest_that_came_back_only_those_stories_move_that_the_owner_has_not_answered_by_the_shell() {
+    let maildir = Maildir::make();
+    let mut world = delivered(&maildir);
+    let leak =
+        world.stories().iter().find(|story| story.title().is_some_and(|title| title.contains("leak"))).unwrap().no;
+    let root = world.root.path().to_owned();
+    let said = sigtrail(&root, &["ack", &leak.to_string(), "--owner", "jon", "--as", "acted"]);
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    maildir.deliver(sample("postfix", &newest_id(&world, "jon"), "jon@example.com"));
+    assert!(look(&mut world).reports[0].has_moved);
+    assert_eq!(holders(&mut world, "libmarrow leak"), ["jon"]);
+    assert_eq!(holders(&mut world, "libmarrow crash"), ["ines"]);
 }
 
 #[test]

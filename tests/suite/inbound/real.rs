@@ -1,17 +1,13 @@
 //! Real servers at both ends: postfix takes the digests, delivers one and returns another; dovecot serves the mailbox that
 //! it comes back to.
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Output},
-};
+use std::{fs, path::Path};
 
 use jiff::SignedDuration;
 use serde_json::Value;
 use sigtrail::jobs::inbound::look_due;
 
-use super::{FRIDAY, holders, reasons, states};
+use super::{FRIDAY, holders, reasons, sigtrail, states};
 use crate::harness::{
     dovecot::Dovecot,
     page::{Page, nonce_of},
@@ -78,15 +74,6 @@ fn digest_with(world: &mut World, postfix: &Postfix, owner: &str, title: &str) -
         world.tick();
     }
     panic!("{owner} gets no mail");
-}
-
-#[expect(clippy::disallowed_methods, reason = "the program does not start others; its tests start it")]
-fn sigtrail(root: &Path, words: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sigtrail"));
-    for variable in ["STATE_DIRECTORY", "SIGTRAIL_ROOT", "SIGTRAIL_LOG"] {
-        command.env_remove(variable);
-    }
-    command.arg("--root").arg(root).args(words).current_dir(root).output().unwrap()
 }
 
 /// The records of a pack, in order.
