@@ -1,5 +1,5 @@
-//! `config/sigtrail.toml`: the state folder, the page, fetching, the log's name and retention. Mail is
-//! `mail`'s business, what comes back is `inbound`'s.
+//! `config/sigtrail.toml`: the state folder, the page, fetching, the log's name and retention. Mail is `mail`'s business,
+//! what comes back is `inbound`'s, what happens when nobody answers is `remind`'s.
 
 use std::{
     net::SocketAddr,
@@ -11,13 +11,15 @@ use toml::de::{DeTable, DeValue};
 use url::Url;
 
 use super::{
-    fields::{Fields, RESERVED, Shape, number_in},
+    fields::{Fields, Shape, number_in},
     inbound, mail,
     problem::{At, Report},
+    remind,
     values::{self, Flaw},
 };
 use crate::model::settings::{
-    AddressRange, EvidenceSettings, FetchSettings, InboundSettings, MailSettings, RetentionSettings, WebSettings,
+    AddressRange, EvidenceSettings, FetchSettings, InboundSettings, MailSettings, RemindSettings, RetentionSettings,
+    UrgentSettings, WebSettings,
 };
 
 const TOP: Shape = Shape {
@@ -28,11 +30,12 @@ const TOP: Shape = Shape {
         ("inbound", "[inbound]"),
         ("web", "[web]"),
         ("fetch", "[fetch]"),
+        ("remind", "[remind]"),
+        ("urgent", "[urgent]"),
         ("evidence", "[evidence]"),
         ("retention", "[retention]"),
     ],
     elsewhere: &[
-        ("remind", RESERVED),
         ("smtp", "mail servers are set in [mail]"),
         ("imap", "the mailbox that bounces come to is set in [inbound]"),
         ("bounces", "the mailbox that bounces come to is set in [inbound]"),
@@ -69,6 +72,8 @@ pub(super) struct Settings {
     pub inbound: Option<InboundSettings>,
     pub web: Option<WebSettings>,
     pub fetch: FetchSettings,
+    pub remind: RemindSettings,
+    pub urgent: UrgentSettings,
     pub evidence: Option<EvidenceSettings>,
     pub retention: RetentionSettings,
 }
@@ -97,6 +102,8 @@ pub(super) fn check<'t>(file: usize, tree: &'t DeTable<'t>, root: &Path, report:
         fetch.allow_ports.clear();
         fetch.min_interval = SignedDuration::ZERO;
     }
+    let remind = top.table("remind", &remind::REMIND, report).map(|table| remind::check(&table, report));
+    let urgent = top.table("urgent", &remind::URGENT, report).map(|table| remind::urgent(&table, report));
     let evidence = top.table("evidence", &EVIDENCE, report);
     let origin = match evidence.filter(|table| table.has("origin")) {
         Some(table) => table.read("origin", report, values::origin),
@@ -110,6 +117,8 @@ pub(super) fn check<'t>(file: usize, tree: &'t DeTable<'t>, root: &Path, report:
         inbound,
         web,
         fetch,
+        remind: remind.unwrap_or_default(),
+        urgent: urgent.unwrap_or_default(),
         evidence: origin.map(|origin| EvidenceSettings { origin }),
         retention: RetentionSettings { entries: entries.unwrap_or_else(|| Span::new().years(4)) },
     }

@@ -97,7 +97,7 @@ impl Read<'_> {
     pub fn tried_owners(&self, story: StoryNo) -> Result<Vec<OwnerId>, StoreError> {
         let mut query = self.tx.prepare_cached(
             "SELECT DISTINCT owner FROM assignment JOIN reassigned ON reassigned.assignment = assignment.no
-             WHERE story = ?1 AND why IN ('no-answer', 'away', 'undelivered', 'bounced') ORDER BY owner",
+             WHERE story = ?1 AND why IN ('no-answer', 'undelivered', 'bounced') ORDER BY owner",
         )?;
         let rows =
             query.query_map([story.0], |row| Ok(OwnerId::new(row.get::<_, String>(0)?)))?.collect::<Result<_, _>>()?;

@@ -13,13 +13,16 @@ mod entry;
 mod faults;
 mod feed;
 mod flood;
+mod handed_over;
 mod heard;
 mod held;
 mod inbound;
 pub mod log;
 mod migration;
 mod network;
+mod open;
 mod purge;
+mod relay;
 mod revision;
 mod story;
 
@@ -42,7 +45,9 @@ pub use self::{
     faults::Faults,
     feed::BaselineRow,
     flood::{FloodRow, HeldEntry},
+    handed_over::{Passed, TakenOver},
     inbound::{InboundRow, Looked, Sorted},
+    open::{OpenRow, ToldAgain},
     story::{StoryRow, StorySourceRow, ToldRow},
 };
 use crate::{clock::Clock, evidence::event::Event, model::time::Time};
