@@ -13,6 +13,7 @@ pub mod advisory;
 pub mod bounce;
 pub mod cadence;
 pub mod catalogue;
+pub mod chain;
 pub mod change;
 pub mod compose;
 pub mod date;

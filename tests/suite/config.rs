@@ -494,7 +494,7 @@ fn every_key_there_is_stands_in_the_shipped_files() {
         (SETTINGS, "state from transport host port tls username password_file ca_file listen base_url contact every"),
         (
             SETTINGS,
-            "maildir mailbox min_interval per_host_gap timeout max_wire max_decoded allow_addresses allow_ports origin entries",
+            "maildir mailbox fast_answer min_interval per_host_gap timeout max_wire max_decoded allow_addresses allow_ports origin entries",
         ),
     ];
     for (name, keys) in keys {

@@ -498,7 +498,7 @@ fn status_names_each_reason_and_is_well_when_nothing_wants_attention() {
         assert!(names.contains(&name), "{name}: {names:?}");
     }
     // Those of the mailbox that mails come back to are shown in `inbound.rs`.
-    assert_eq!(Reason::ALL.len(), 17);
+    assert_eq!(Reason::ALL.len(), 18);
 }
 
 /// Texts that want out of an error message: markup, control sequences, forged lines, turned text.

@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use sigtrail::{
-    jobs::{self, acknowledge, poll},
+    jobs::{
+        self,
+        acknowledge::{self, Shown},
+        poll,
+    },
     model::id::{DigestNo, FeedId},
 };
 
@@ -47,7 +51,8 @@ fn a_label_binds_after_its_feed_left_the_configuration() {
     world.restart();
     let context = world.context();
     for digest in [1, 2] {
-        let Some(page) = acknowledge::page(&context.store, &context.config, DigestNo(digest), None).unwrap() else {
+        let Some(page) = acknowledge::page(&context.store, &context.config, DigestNo(digest), Shown::From(1)).unwrap()
+        else {
             continue;
         };
         if page.owner.as_str() == "maria" {
@@ -352,5 +357,7 @@ fn an_owner_who_never_had_a_digest_learns_that_their_feeds_are_blind() {
     assert!(mails.len() == 2 && mails[1].contains("Please act"), "after three days they are asked to act: {mails:?}");
     world.wait(HOUR * 24 * 7);
     world.tick();
-    assert_eq!(world.mailbox("maria").len(), 2, "and is not told every day");
+    assert_eq!(world.news("maria").len(), 2, "and is not told every day");
+    let weekly = world.mailbox("maria").pop().unwrap();
+    assert!(weekly.starts_with("Subject: Blind in week 49: 1 of 1 feeds not seen\n"), "but once a week: {weekly}");
 }

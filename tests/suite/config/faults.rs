@@ -722,6 +722,13 @@ pub const ERRORS: &[Fault] = &[
     ),
     fault(
         SETTINGS,
+        "listen = \"127.0.0.1:8090\"",
+        "listen = \"127.0.0.1:8090\"\nfast_answer = «\"confrm\"»",
+        "unknown fast_answer `confrm`",
+        "did you mean \"confirm\"?",
+    ),
+    fault(
+        SETTINGS,
         "listen = \"127.0.0.1:8090\"\nbase_url = \"https://sigtrail.example.com\"",
         "«listen» = \"0.0.0.0:8090\"",
         "missing key `base_url` in [web]",
