@@ -10,6 +10,7 @@ pub mod model;
 // Floor 1: arithmetic.
 pub mod address;
 pub mod advisory;
+pub mod bounce;
 pub mod cadence;
 pub mod catalogue;
 pub mod chain;
@@ -44,6 +45,7 @@ pub mod token;
 pub mod clock;
 pub mod config;
 pub mod fetch;
+pub mod inbound;
 pub mod key;
 pub mod lock;
 pub mod mail;

@@ -228,14 +228,6 @@ pub fn stand_in_now(config: &Config, meant: &OwnerId, tlp: Tlp, now: Time) -> Op
     desk.receiver_now(meant).map(|(owner, _)| owner)
 }
 
-/// Who gets what cannot be handed to this owner, although the owner lives and may see it: the first of the deputies
-/// who lives, is not away and may see it, the fallback, or any other owner who may; `None` when there is nobody else.
-pub fn next_in_line(config: &Config, meant: &OwnerId, tlp: Tlp, now: Time) -> Option<OwnerId> {
-    let others = config.owners.iter().map(|owner| &owner.id);
-    let line = deputies(config, meant).into_iter().chain([&config.fallback]).chain(others);
-    line.filter(|id| *id != meant && can_get(config, id, tlp, now)).min_by_key(|id| !is_here(config, id, now)).cloned()
-}
-
 /// The reason for one who gets what somebody else was meant to get for this reason.
 pub fn passed_on(config: &Config, meant: &OwnerId, reason: &str) -> String {
     let name = config.owner(meant).map_or(meant.as_str(), |owner| &owner.name);
@@ -531,6 +523,7 @@ pub(crate) mod tests {
                 per_minute: None,
                 transport: MailTransport::Directory,
             },
+            inbound: None,
             web: WebSettings {
                 listen: "127.0.0.1:8090".parse().unwrap(),
                 base_url: "https://sigtrail.example.com".parse().unwrap(),

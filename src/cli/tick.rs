@@ -65,6 +65,13 @@ fn write_report(report: &TickReport, out: &mut dyn Write) -> Result<(), Failure>
     if held > 0 {
         writeln!(out, "     held  {}, many more than usual, until somebody decides", count(held, "entry", "entries"))?;
     }
+    for one in &report.inbound.reports {
+        let moved = if one.has_moved { "; whoever stands in gets its stories" } else { "; nothing moves" };
+        writeln!(out, " returned  {}: delivery {} {}{moved}", one.owner, one.delivery, one.action.as_str())?;
+    }
+    if let Some(trouble) = &report.inbound.trouble {
+        writeln!(out, " returned  not known: {trouble}")?;
+    }
     for digest in &report.digests.digests {
         writeln!(out, " composed  digest {} for {}: {}", digest.no, digest.owner, digest.subject)?;
     }
@@ -89,6 +96,12 @@ fn write_report(report: &TickReport, out: &mut dyn Write) -> Result<(), Failure>
 fn write_json(report: &TickReport, out: &mut dyn Write) -> Result<(), Failure> {
     for feed in &report.poll.feeds {
         writeln!(out, "{}", poll::json_line(feed))?;
+    }
+    for one in &report.inbound.reports {
+        let line = json!({
+            "delivery": one.delivery, "owner": one.owner, "report": one.action.as_str(), "bounced": one.has_moved,
+        });
+        writeln!(out, "{line}")?;
     }
     for digest in &report.digests.digests {
         let line = json!({

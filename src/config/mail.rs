@@ -121,21 +121,8 @@ fn smtp(table: &Fields<'_>, root: &Path, report: &mut Report<'_>) -> Option<Mail
     let tls = table.word("tls", &words, report).unwrap_or(MailTls::Starttls);
     let port = table.number("port", (1, 65_535), report).and_then(|port| u16::try_from(port).ok());
     let login = login(table, root, report);
-    let ca_file = table.text("ca_file", report).map(|text| {
-        let path = below(root, text.text);
-        if let Err(flaw) = certificates(text.text, &path) {
-            text.flaw(flaw, report);
-        }
-        path
-    });
+    let ca_file = ca_file(table, root, tls, report);
     let local = host.as_deref().is_some_and(is_local);
-    if tls == MailTls::None && ca_file.is_some() {
-        let hint = "write tls = \"starttls\", or remove the line";
-        report
-            .error(&table.key_at("ca_file"), "`ca_file` has no effect with tls = \"none\"")
-            .label("no effect")
-            .hint(hint);
-    }
     if tls == MailTls::None && !local {
         let at = table.key_at("tls");
         let hint = "write tls = \"starttls\" or tls = \"tls\"";
@@ -149,6 +136,25 @@ fn smtp(table: &Fields<'_>, root: &Path, report: &mut Report<'_>) -> Option<Mail
     Some(MailTransport::Smtp { host: host?, port, tls, login, ca_file })
 }
 
+/// The certificates that are trusted beside the system's.
+pub(super) fn ca_file(table: &Fields<'_>, root: &Path, tls: MailTls, report: &mut Report<'_>) -> Option<PathBuf> {
+    let ca_file = table.text("ca_file", report).map(|text| {
+        let path = below(root, text.text);
+        if let Err(flaw) = certificates(text.text, &path) {
+            text.flaw(flaw, report);
+        }
+        path
+    });
+    if tls == MailTls::None && ca_file.is_some() {
+        let hint = "write tls = \"starttls\", or remove the line";
+        report
+            .error(&table.key_at("ca_file"), "`ca_file` has no effect with tls = \"none\"")
+            .label("no effect")
+            .hint(hint);
+    }
+    ca_file
+}
+
 /// 587 (RFC 6409) with STARTTLS, 465 (RFC 8314) with TLS, 25 without protection.
 fn default_port(tls: MailTls) -> u16 {
     match tls {
@@ -158,7 +164,7 @@ fn default_port(tls: MailTls) -> u16 {
     }
 }
 
-fn host(text: &str) -> Result<String, Flaw> {
+pub(super) fn host(text: &str) -> Result<String, Flaw> {
     let flaw = |hint: String| Flaw::new(format!("invalid host `{text}`"), "a name or an address, nothing else", hint);
     if let Some((_, rest)) = text.split_once("://") {
         return Err(flaw(format!("write \"{}\"", rest.trim_end_matches('/'))));
@@ -178,11 +184,11 @@ fn host(text: &str) -> Result<String, Flaw> {
     }
 }
 
-fn is_local(host: &str) -> bool {
+pub(super) fn is_local(host: &str) -> bool {
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn login(table: &Fields<'_>, root: &Path, report: &mut Report<'_>) -> Option<(String, PathBuf)> {
+pub(super) fn login(table: &Fields<'_>, root: &Path, report: &mut Report<'_>) -> Option<(String, PathBuf)> {
     let username = table.text("username", report);
     let password_file = table.text("password_file", report);
     for (key, other) in [("username", "password_file"), ("password_file", "username")] {

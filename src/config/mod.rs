@@ -21,6 +21,7 @@ use crate::{
 mod absence;
 mod feeds;
 mod fields;
+mod inbound;
 mod init;
 mod mail;
 mod moved;
@@ -185,6 +186,7 @@ fn check(root: &Path, files: &[SourceFile], now: Time, report: &mut Report<'_>) 
         routes,
         state: settings.state,
         mail: settings.mail?,
+        inbound: settings.inbound,
         web: settings.web?,
         metrics: settings.metrics,
         fetch: settings.fetch,

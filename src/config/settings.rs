@@ -1,5 +1,5 @@
-//! `config/sigtrail.toml`: the state folder, fetching, the log's name and retention. Mail is `mail`'s business, what
-//! listens that of `web`, what happens when nobody answers `remind`'s.
+//! `config/sigtrail.toml`: the state folder, fetching, the log's name and retention. Mail is `mail`'s business, what comes
+//! back `inbound`'s, what listens `web`'s, what happens when nobody answers `remind`'s.
 
 use std::path::{Path, PathBuf};
 
@@ -8,15 +8,15 @@ use toml::de::{DeTable, DeValue};
 
 use super::{
     fields::{Fields, Shape, number_in},
-    mail,
+    inbound, mail,
     problem::{At, Report},
     remind,
     values::{self, Flaw},
     web,
 };
 use crate::model::settings::{
-    AddressRange, EvidenceSettings, FetchSettings, MailSettings, MetricsSettings, RemindSettings, RetentionSettings,
-    UrgentSettings, WebSettings,
+    AddressRange, EvidenceSettings, FetchSettings, InboundSettings, MailSettings, MetricsSettings, RemindSettings,
+    RetentionSettings, UrgentSettings, WebSettings,
 };
 
 const TOP: Shape = Shape {
@@ -24,6 +24,7 @@ const TOP: Shape = Shape {
     keys: &[
         ("state", "\"var\""),
         ("mail", "[mail]"),
+        ("inbound", "[inbound]"),
         ("web", "[web]"),
         ("metrics", "[metrics]"),
         ("fetch", "[fetch]"),
@@ -32,7 +33,11 @@ const TOP: Shape = Shape {
         ("evidence", "[evidence]"),
         ("retention", "[retention]"),
     ],
-    elsewhere: &[("smtp", "mail servers are set in [mail]")],
+    elsewhere: &[
+        ("smtp", "mail servers are set in [mail]"),
+        ("imap", "the mailbox that bounces come to is set in [inbound]"),
+        ("bounces", "the mailbox that bounces come to is set in [inbound]"),
+    ],
 };
 const FETCH: Shape = Shape {
     title: "[fetch]",
@@ -57,6 +62,7 @@ const RETENTION: Shape = Shape { title: "[retention]", keys: &[("entries", "\"4y
 pub(super) struct Settings {
     pub state: PathBuf,
     pub mail: Option<MailSettings>,
+    pub inbound: Option<InboundSettings>,
     pub web: Option<WebSettings>,
     pub metrics: Option<MetricsSettings>,
     pub fetch: FetchSettings,
@@ -79,6 +85,7 @@ pub(super) fn check<'t>(file: usize, tree: &'t DeTable<'t>, root: &Path, report:
             None
         }
     };
+    let inbound = top.table("inbound", &inbound::SHAPE, report).and_then(|table| inbound::check(&table, root, report));
     let (web, metrics) = web::check(&top, report);
     let mut fetch = top.table("fetch", &FETCH, report).map_or_else(default_fetch, |table| fetch(&table, report));
     if report.is_broken(file) {
@@ -98,6 +105,7 @@ pub(super) fn check<'t>(file: usize, tree: &'t DeTable<'t>, root: &Path, report:
     Settings {
         state: below(root, state),
         mail,
+        inbound,
         web,
         metrics,
         fetch,

@@ -90,6 +90,7 @@ pub(super) fn states(read: &Read<'_>) -> Result<HashMap<FeedId, FeedState>, Stor
 fn mail_turn(parts: &Parts) -> Result<Duration, Fault> {
     let context = parts.context_of(&parts.mailing);
     parts.sends_by(&context.mailer);
+    news::returned(&jobs::inbound::look_due(&context)?);
     let (digests, deliveries) = jobs::mail_due(&context)?;
     news::composed(&digests);
     news::delivered(&deliveries);

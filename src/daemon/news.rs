@@ -7,6 +7,7 @@ use crate::{
     jobs::{
         deliver::DeliverReport,
         digest::DigestReport,
+        inbound::InboundReport,
         poll::{PollReport, PolledFeed},
         wake::Found,
     },
@@ -119,6 +120,26 @@ pub(super) fn delivered(report: &DeliverReport) {
         if let Some(reason) = &one.reason {
             info!(target: "deliver", { delivery.id = delivery, owner.id = %owner }, "withdrawn: {reason}");
         }
+    }
+}
+
+/// What a look at the mailbox brought that mails come back to.
+pub(super) fn returned(report: &InboundReport) {
+    for one in &report.reports {
+        let (delivery, owner, said) = (one.delivery.0, &one.owner, one.action.as_str());
+        if one.has_moved {
+            warn!(target: "inbound", { delivery.id = delivery, owner.id = %owner }, "a digest came back; whoever stands in gets its stories");
+        } else {
+            info!(target: "inbound", { delivery.id = delivery, owner.id = %owner, said }, "a server reports; nothing moves");
+        }
+    }
+    if report.messages > report.reports.len() {
+        let (strange, automatic, others) = (report.strange, report.automatic, report.others);
+        info!(target: "inbound", strange, automatic, others, "read, and nothing moves");
+    }
+    if let Some(trouble) = &report.trouble {
+        let trouble = without_addresses(trouble);
+        warn!(target: "inbound", "the mailbox cannot be read: {trouble}");
     }
 }
 

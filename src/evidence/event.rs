@@ -45,6 +45,19 @@ impl Personal {
     }
 }
 
+/// What a mail server reported of a delivery (RFC 3464), and the message that brought it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reported {
+    /// Hash of the message as it lies in the mailbox, of its first `bytes` where it is longer.
+    pub message: String,
+    /// How many bytes the hash is over.
+    pub bytes: usize,
+    /// The status code (RFC 3463), such as `5.1.1`.
+    pub status: Option<String>,
+    /// What the server at the other end said.
+    pub diagnostic: Personal,
+}
+
 /// One kind of record with what it says. Feed texts in it are cleaned; hashes are lower-case hex SHA-256.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
@@ -384,6 +397,29 @@ pub enum Event {
         /// Why, in words.
         reason: String,
     },
+    /// A digest that a server had taken came back. Where its owner had answered with a link of it, it had arrived all the
+    /// same and nothing else changes; otherwise its delivery is `bounced`.
+    Bounced {
+        /// The delivery.
+        delivery: DeliveryNo,
+        /// The digest.
+        digest: DigestNo,
+        /// Where the message that says so can be found.
+        report: Reported,
+        /// Whether the owner had answered.
+        answered: bool,
+    },
+    /// A server reported something else of a delivery. It moves nothing, and says nothing of anybody having read.
+    DeliveryReported {
+        /// The delivery.
+        delivery: DeliveryNo,
+        /// The digest.
+        digest: DigestNo,
+        /// `delayed`, `relayed`, `expanded` or `delivered`; `failed` of a delivery that had ended otherwise.
+        action: &'static str,
+        /// What it says, and in which message.
+        report: Reported,
+    },
     /// A person answered.
     Acknowledged {
         /// The acknowledgement.
@@ -635,6 +671,22 @@ impl Event {
             Event::DeliveryEnded { delivery, state, reason } => {
                 Draft::new("delivery-ended", json!({ "delivery": delivery, "state": state, "reason": reason }))
             }
+            Event::Bounced { delivery, digest, report, answered } => Draft::new(
+                "bounced",
+                json!({
+                    "delivery": delivery, "digest": digest, "message": report.message, "bytes": report.bytes,
+                    "status": report.status, "answered": answered,
+                }),
+            )
+            .with("diagnostic", report.diagnostic),
+            Event::DeliveryReported { delivery, digest, action, report } => Draft::new(
+                "delivery-reported",
+                json!({
+                    "delivery": delivery, "digest": digest, "action": action, "message": report.message,
+                    "bytes": report.bytes, "status": report.status,
+                }),
+            )
+            .with("diagnostic", report.diagnostic),
             Event::Acknowledged {
                 acknowledgement,
                 digest,

@@ -165,7 +165,7 @@ mod tests {
     use super::*;
     use crate::{
         difference::{Changes, Difference},
-        evidence::event::{Event, Personal},
+        evidence::event::{Event, Personal, Reported},
         model::{
             acknowledgement::{Disposition, Haste, ReferenceKind, Via},
             delivery::SendOutcome,
@@ -284,6 +284,15 @@ mod tests {
         }
         assert_eq!(read(good.replacen(",\"kind\"", ",\"j\":1,\"kind\"", 1).as_bytes()), Err(RecordError::Unknown));
         assert!(read(b"[]").is_err());
+    }
+
+    fn reported(owner: &OwnerId) -> Reported {
+        Reported {
+            message: hex(&[5; 32]),
+            bytes: 9,
+            status: Some("5.1.1".into()),
+            diagnostic: Personal::of(owner, "no such user"),
+        }
     }
 
     /// One event of every kind, with everything that may be left out.
@@ -431,6 +440,13 @@ mod tests {
                 reply: Personal::of(&maria, "2.0.0 Ok"),
             },
             Event::DeliveryEnded { delivery: DeliveryNo(1), state: "given-up".into(), reason: "five days".into() },
+            Event::Bounced { delivery: DeliveryNo(1), digest: DigestNo(1), report: reported(&maria), answered: true },
+            Event::DeliveryReported {
+                delivery: DeliveryNo(1),
+                digest: DigestNo(1),
+                action: "delayed",
+                report: reported(&maria),
+            },
             Event::Acknowledged {
                 acknowledgement: AcknowledgementNo(1),
                 digest: Some(DigestNo(1)),

@@ -315,14 +315,13 @@ fn gather(
     let checkpoint = read.newest_checkpoint()?;
     let sender = Sender { context, owner, first: no, now };
     let identity = sender.identity(0);
-    let labels: Vec<Tlp> = numbered.iter().map(|one| one.label).collect();
     let content = DigestContent {
         kind: occasion.kind(),
         about: matter.about,
         owner: owner.id.clone(),
         owner_name: owner.name.clone(),
         owner_address: owner.address.clone(),
-        stand_in: stand_in(config, owner, &labels, now),
+        stand_in: stand_in(config, read, owner, &numbered, now)?,
         timezone: owner.timezone.clone(),
         now,
         also_published: lines,

@@ -9,6 +9,7 @@ pub mod disown;
 pub mod drop;
 pub mod flood;
 mod hand_over;
+pub mod inbound;
 pub mod links;
 mod notice;
 mod occasion;
@@ -113,6 +114,8 @@ pub enum Fault {
 pub struct TickReport {
     /// Polling.
     pub poll: poll::PollReport,
+    /// What came back.
+    pub inbound: inbound::InboundReport,
     /// Digests composed.
     pub digests: digest::DigestReport,
     /// Deliveries.
@@ -126,8 +129,9 @@ const MAIL_ROUNDS: usize = 8;
 /// Does everything that is due now, once: what the daemon does in a loop.
 pub fn tick(context: &Context, progress: &mut dyn FnMut(poll::Progress<'_>)) -> Result<TickReport, Fault> {
     let poll = poll::poll(context, None, progress)?;
+    let inbound = inbound::look_due(context)?;
     let (digests, deliveries) = mail_due(context)?;
-    Ok(TickReport { poll, digests, deliveries })
+    Ok(TickReport { poll, inbound, digests, deliveries })
 }
 
 /// The half of a tick that needs no feed: digests, deliveries, retention, the day's summary and the checkpoint.

@@ -66,6 +66,10 @@ pub enum Reason {
     DeliveryImpossible,
     /// An owner's newest mail was refused for good, or given up.
     DeliveryGivenUp,
+    /// An owner's newest mail came back.
+    DeliveryBounced,
+    /// The mailbox that mails come back to cannot be read.
+    InboundUnreachable,
     /// An owner said that something the configuration gives them is not theirs.
     NotTheirs,
     /// An owner has not answered for too long.
@@ -76,7 +80,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason with its name.
-    pub const ALL: [(&'static str, Reason); 21] = [
+    pub const ALL: [(&'static str, Reason); 23] = [
         ("nothing-polled", Reason::NothingPolled),
         ("no-network", Reason::NoNetwork),
         ("configuration-not-in-force", Reason::ConfigurationNotInForce),
@@ -95,6 +99,8 @@ impl Reason {
         ("delivery-waiting", Reason::DeliveryWaiting),
         ("delivery-impossible", Reason::DeliveryImpossible),
         ("delivery-given-up", Reason::DeliveryGivenUp),
+        ("delivery-bounced", Reason::DeliveryBounced),
+        ("inbound-unreachable", Reason::InboundUnreachable),
         ("not-theirs", Reason::NotTheirs),
         ("answer-overdue", Reason::AnswerOverdue),
         ("log-checkpoint-old", Reason::LogCheckpointOld),
@@ -170,6 +176,8 @@ pub fn status(read: &Read<'_>, config: &Config, now: Time) -> Result<Status, Sto
     attention.extend(no_network(read.network_lost_at()?, &feeds));
     attention.extend(held(read)?);
     attention.extend(deliveries(read, now)?);
+    attention.extend(bounced(read, now)?);
+    attention.extend(inbound(read, config)?);
     attention.extend(not_theirs(read, config)?);
     let unanswered = read.unanswered(&config.remind, now)?;
     attention.extend(unanswered.iter().filter_map(answer_overdue));
@@ -328,6 +336,30 @@ fn impossible(row: &QueuedRow) -> Option<Attention> {
         since: row.queued_at,
         text: format!("{}. {advice}; the mail is tried again every hour.", reply.trim_end_matches('.')),
     })
+}
+
+fn bounced(read: &Read<'_>, now: Time) -> Result<Vec<Attention>, StoreError> {
+    let bounced = read.owners_who_bounce(now)?.into_iter().map(|(owner, since, said)| Attention {
+        reason: Reason::DeliveryBounced,
+        subject: owner.to_string(),
+        since,
+        text: format!("The newest mail came back ({said}). Correct the address in config/owners.toml."),
+    });
+    Ok(bounced.collect())
+}
+
+/// The mailbox that cannot be read: what comes back is not known for as long.
+fn inbound(read: &Read<'_>, config: &Config) -> Result<Option<Attention>, StoreError> {
+    let Some(settings) = &config.inbound else { return Ok(None) };
+    let failing = read.inbound(&settings.source.name())?.and_then(|row| Some((row.failing_since?, row.trouble)));
+    Ok(failing.map(|(since, trouble)| Attention {
+        reason: Reason::InboundUnreachable,
+        subject: "sigtrail".to_owned(),
+        since,
+        text: format!(
+            "Bounces cannot be read: {trouble}. Look at `[inbound]` in config/sigtrail.toml, and at that mailbox."
+        ),
+    }))
 }
 
 /// What owners say is not theirs, as long as the configuration says that it is.

@@ -268,15 +268,15 @@ impl Drop for Session<'_> {
 }
 
 /// A runtime of our own for the waits of synchronous callers.
-struct Waiting(Option<Runtime>);
+pub(crate) struct Waiting(Option<Runtime>);
 
 impl Waiting {
-    fn new() -> io::Result<Waiting> {
+    pub(crate) fn new() -> io::Result<Waiting> {
         Ok(Waiting(Some(Builder::new_current_thread().enable_io().enable_time().build()?)))
     }
 
     /// Runs `work` to its end, whatever thread the caller is on. An error means that it was not begun.
-    fn run<T: Send>(&self, work: impl Future<Output = T> + Send) -> io::Result<T> {
+    pub(crate) fn run<T: Send>(&self, work: impl Future<Output = T> + Send) -> io::Result<T> {
         let Some(runtime) = &self.0 else { return Err(io::Error::other("the mailer is closed")) };
         if Handle::try_current().is_err() {
             return Ok(runtime.block_on(work));

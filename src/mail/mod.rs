@@ -11,5 +11,7 @@ mod reply;
 mod trouble;
 
 pub use line::Limits;
+pub(crate) use mailer::Waiting;
 pub use mailer::{MailError, Mailer, Outgoing, Session};
 pub use message::{flaw, stuffed};
+pub(crate) use relay::connector as tls_connector;

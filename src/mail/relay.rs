@@ -82,7 +82,7 @@ fn is_host_name(name: &str) -> bool {
 
 /// The TLS of the mail door: rustls with ring, TLS 1.2 or 1.3, the system's roots and those of `ca_file`; the
 /// certificate's chain, dates and name are checked, and no setting turns that off.
-pub(super) fn connector(tls: MailTls, ca_file: Option<&Path>) -> Result<TlsConnector, MailError> {
+pub(crate) fn connector(tls: MailTls, ca_file: Option<&Path>) -> Result<TlsConnector, MailError> {
     let mut roots = RootCertStore::empty();
     if tls != MailTls::None {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

@@ -168,11 +168,13 @@ pub enum DeliveryState {
     GivenUp,
     /// Taken back before it was sent.
     Withdrawn,
+    /// Taken by a server, and returned by one later.
+    Bounced,
 }
 
 impl DeliveryState {
     /// Every state with its word.
-    pub const ALL: [(&'static str, DeliveryState); 7] = [
+    pub const ALL: [(&'static str, DeliveryState); 8] = [
         ("queued", DeliveryState::Queued),
         ("started", DeliveryState::Started),
         ("accepted", DeliveryState::Accepted),
@@ -180,6 +182,7 @@ impl DeliveryState {
         ("rejected", DeliveryState::Rejected),
         ("given-up", DeliveryState::GivenUp),
         ("withdrawn", DeliveryState::Withdrawn),
+        ("bounced", DeliveryState::Bounced),
     ];
 
     /// The state's word.

@@ -97,6 +97,49 @@ impl MailSettings {
     }
 }
 
+/// Where mails arrive that come back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InboundSource {
+    /// A folder that a mail server delivers into, with `new` and `cur`.
+    Maildir(PathBuf),
+    /// A mailbox on an IMAP server.
+    Imap {
+        /// The server's name or address.
+        host: String,
+        /// Its port.
+        port: u16,
+        /// How the connection is protected.
+        tls: MailTls,
+        /// User name and the file that holds the password.
+        login: (String, PathBuf),
+        /// The mailbox's name, as the server spells it.
+        mailbox: String,
+        /// A file with PEM certificates that are trusted beside the system's.
+        ca_file: Option<PathBuf>,
+    },
+}
+
+impl InboundSource {
+    /// One text for one mailbox: what was read of it counts for this one only.
+    pub fn name(&self) -> String {
+        match self {
+            InboundSource::Maildir(path) => format!("maildir {}", path.display()),
+            InboundSource::Imap { host, port, login: (user, _), mailbox, .. } => {
+                format!("imap {user} at {host}:{port}, mailbox {mailbox}")
+            }
+        }
+    }
+}
+
+/// `[inbound]` of `config/sigtrail.toml`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboundSettings {
+    /// Where.
+    pub source: InboundSource,
+    /// How often it is looked into.
+    pub every: SignedDuration,
+}
+
 /// `[web]` of `config/sigtrail.toml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebSettings {
@@ -237,6 +280,8 @@ pub struct Config {
     pub state: PathBuf,
     /// Mail.
     pub mail: MailSettings,
+    /// Where mails arrive that come back; `None`: nobody looks.
+    pub inbound: Option<InboundSettings>,
     /// The acknowledgement page.
     pub web: WebSettings,
     /// Where health and metrics are told; `None`: nowhere.

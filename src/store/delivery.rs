@@ -68,7 +68,7 @@ pub struct QueuedRow {
 pub struct DeliveryRow {
     /// Where it stands.
     pub state: DeliveryState,
-    /// When the owner's server took it, or it was written.
+    /// When the owner's server took it and did not return it, or it was written.
     pub delivered_at: Option<Time>,
 }
 
@@ -230,8 +230,8 @@ impl Read<'_> {
         let row = self
             .tx
             .prepare_cached(
-                "SELECT state, (SELECT max(finished_at) FROM receipt
-                     WHERE receipt.delivery = delivery.no AND outcome IN ('accepted', 'written'))
+                "SELECT state, (SELECT max(finished_at) FROM receipt WHERE receipt.delivery = delivery.no
+                     AND outcome IN ('accepted', 'written') AND state <> 'bounced')
                  FROM delivery JOIN delivery_state ON delivery_state.delivery = delivery.no WHERE digest = ?1",
             )?
             .query_row([digest.0], |row| {
@@ -351,7 +351,7 @@ impl Write<'_> {
         Ok(())
     }
 
-    fn set_delivery_state(
+    pub(super) fn set_delivery_state(
         &mut self,
         delivery: DeliveryNo,
         state: DeliveryState,

@@ -4,6 +4,7 @@
 mod acknowledgement;
 mod align;
 mod assignment;
+mod bounce;
 pub mod clock;
 mod configuration;
 mod delivery;
@@ -17,6 +18,7 @@ mod flood;
 mod handed_over;
 mod heard;
 mod held;
+mod inbound;
 mod links;
 pub mod log;
 mod migration;
@@ -41,6 +43,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::
 pub use self::{
     acknowledgement::AnswerRow,
     assignment::{AssignmentRow, ListedRow, PendingRow, Reassigned, WithheldRow},
+    bounce::{NewReport, SentDigest},
     configuration::LoadedConfiguration,
     delivery::{DueDelivery, QueuedRow},
     digest::{DigestRow, NewDigest, NoticeRow},
@@ -50,6 +53,7 @@ pub use self::{
     figures::{LogFigures, Unanswered},
     flood::{FloodRow, HeldEntry},
     handed_over::{Passed, TakenOver},
+    inbound::{InboundRow, Looked, Sorted},
     open::{OpenRow, ToldAgain},
     place::PlaceRow,
     relay::RelayRow,

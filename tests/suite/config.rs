@@ -10,7 +10,7 @@ use sigtrail::{
     cli,
     config::{self, Problem, Problems, Severity},
     model::{
-        settings::{Config, MailTls, MailTransport, SourceFile},
+        settings::{Config, InboundSource, MailTls, MailTransport, SourceFile},
         stack::{Case, Pattern},
         time::Time,
     },
@@ -441,6 +441,50 @@ fn every_key_of_a_mail_server_stands_in_the_shipped_files_and_the_ports_are_as_t
 }
 
 #[test]
+fn the_mailbox_in_the_shipped_file_is_read_and_its_ports_and_defaults_are_as_it_says() {
+    let files = Files::shipped();
+    let source = |files: &Files| files.loaded().inbound.unwrap().source;
+    let port = |files: &Files| match source(files) {
+        InboundSource::Imap { port, .. } => port,
+        InboundSource::Maildir(path) => panic!("{}", path.display()),
+    };
+    let text = files.text(SETTINGS);
+    for key in ["[inbound]", "host = \"imap", "tls = \"tls\"", "port = 993", "mailbox = ", "every = \"5m"] {
+        files.edit(SETTINGS, &format!("# {key}"), key);
+    }
+    files.write("imap-password", "not a real one");
+    files.protect("imap-password", 0o600);
+    files.edit(
+        SETTINGS,
+        "# username = \"sigtrail\"\n# password_file = \"/run/credentials/sigtrail.service/imap-password\"",
+        "username = \"sigtrail\"\npassword_file = \"imap-password\"",
+    );
+    let spelled_out = files.loaded().inbound;
+    for line in ["port = 993\n", "mailbox = \"INBOX\"\n", "tls = \"tls\"\n"] {
+        files.edit(SETTINGS, line, "");
+    }
+    assert_eq!(files.loaded().inbound, spelled_out);
+    files.edit(SETTINGS, "\nhost = \"imap.example.com\"\n", "\nhost = \"imap.example.com\"\ntls = \"starttls\"\n");
+    assert_eq!(port(&files), 143);
+    files.protect("imap-password", 0o644);
+    assert_eq!(files.load().unwrap().1[0].message, "password file `imap-password` is open to others");
+    files.write(SETTINGS, text);
+    files.edit(
+        SETTINGS,
+        "# [inbound]\n# maildir = \"/var/lib/sigtrail/returned\"",
+        "[inbound]\nmaildir = \"returned\"",
+    );
+    for part in ["new", "cur", "tmp"] {
+        fs::create_dir_all(files.path("returned").join(part)).unwrap();
+    }
+    let maildir = files.loaded().inbound.unwrap();
+    assert_eq!(maildir.source, InboundSource::Maildir(files.path("returned")));
+    assert_eq!(maildir.every, jiff::SignedDuration::from_mins(5));
+    files.edit(SETTINGS, "maildir = \"returned\"", "maildir = \"returned\"\nport = 993");
+    assert_eq!(files.load().unwrap_err().problems[0].message, "`port` has no effect with a maildir");
+}
+
+#[test]
 fn every_key_there_is_stands_in_the_shipped_files() {
     let keys = [
         (FEEDS, "name url owner group id every a_im expect unmatched baseline tlp topics enabled"),
@@ -450,7 +494,7 @@ fn every_key_there_is_stands_in_the_shipped_files() {
         (SETTINGS, "state from transport host port tls username password_file ca_file listen base_url contact every"),
         (
             SETTINGS,
-            "fast_answer min_interval per_host_gap timeout max_wire max_decoded allow_addresses allow_ports origin entries",
+            "maildir mailbox fast_answer min_interval per_host_gap timeout max_wire max_decoded allow_addresses allow_ports origin entries",
         ),
     ];
     for (name, keys) in keys {

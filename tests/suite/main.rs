@@ -23,6 +23,7 @@ mod flood;
 mod harness;
 mod health;
 mod identity;
+mod inbound;
 mod load;
 mod mail;
 mod manners;

@@ -9,15 +9,14 @@ use crate::{
     change,
     jobs::{occasion::waited_in_words, story::SeenStory},
     model::{
-        digest::{DigestStory, EarlierNote, StandIn},
-        feed::Tlp,
-        id::{FeedNo, StoryNo},
+        digest::{DigestStory, EarlierNote, HandOver, StandIn},
+        id::{FeedNo, OwnerId, StoryNo},
         owner::Owner,
         settings::Config,
         stack::{Severity, TagKind},
         time::Time,
     },
-    route,
+    reminder,
     store::{PendingRow, Read, StoreError},
 };
 
@@ -26,17 +25,31 @@ const MAX_CHANGES: usize = 6;
 /// How many earlier answers to a story are told.
 const MAX_EARLIER: usize = 3;
 
-/// Who is asked when this owner does not answer stories of these labels, and when; `None`: there is no deputy, or not the
-/// same for all of them.
-pub(super) fn stand_in(config: &Config, owner: &Owner, labels: &[Tlp], now: Time) -> Option<StandIn> {
-    owner.deputy.as_ref()?;
-    let mut asked = labels.iter().map(|label| route::next_in_line(config, &owner.id, *label, now));
-    let first = asked.next()??;
-    let is_same = asked.all(|next| next.as_ref() == Some(&first));
-    let name = config.owner(&first).filter(|_| is_same)?.name.clone();
+/// Who is asked when this owner does not answer these stories, and when; `None`: nobody is, or not the same for all of
+/// them.
+pub(super) fn stand_in(
+    config: &Config,
+    read: &Read<'_>,
+    owner: &Owner,
+    stories: &[WaitingStory],
+    now: Time,
+) -> Result<Option<StandIn>, StoreError> {
+    let mut asked: Option<OwnerId> = None;
+    for one in stories {
+        let before = read.passed_by(one.pending.no)?;
+        let next = reminder::next(config, (&owner.id, &before), (HandOver::NoAnswer, one.label), now);
+        if next.is_none() || asked.is_some() && asked != next {
+            return Ok(None);
+        }
+        asked = next;
+    }
     let after = |wait: SignedDuration| now.saturating_add(wait).unwrap_or(now);
     let remind = &config.remind;
-    Some(StandIn { name, urgent_at: after(remind.urgent_deputy_after), calm_at: after(remind.deputy_after) })
+    Ok(asked.and_then(|id| config.owner(&id)).map(|next| StandIn {
+        name: next.name.clone(),
+        urgent_at: after(remind.urgent_deputy_after),
+        calm_at: after(remind.deputy_after),
+    }))
 }
 
 /// How much a story matters beside others: what is exploited first, then the surest match, then the worst.

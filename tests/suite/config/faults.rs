@@ -3,6 +3,30 @@
 
 use super::{FEEDS, Fault, OWNERS, SETTINGS, STACK, fault};
 
+/// A fault in a table `[inbound]`, which the well file does not have.
+macro_rules! inbound {
+    ($table:literal, $message:literal, $hint:literal) => {
+        fault(SETTINGS, "[evidence]", concat!($table, "\n[evidence]"), $message, $hint)
+    };
+}
+
+/// A fault in a key of such a table that is well otherwise.
+macro_rules! imap {
+    ($key:literal, $message:literal, $hint:literal) => {
+        fault(
+            SETTINGS,
+            "[evidence]",
+            concat!(
+                "[inbound]\nhost = \"imap.example.com\"\nusername = \"sigtrail\"\npassword_file = \"smtp-password\"\n",
+                $key,
+                "\n[evidence]"
+            ),
+            $message,
+            $hint,
+        )
+    };
+}
+
 /// Faults with which nothing is loaded.
 pub const ERRORS: &[Fault] = &[
     // What no TOML file may have.
@@ -838,6 +862,30 @@ pub const ERRORS: &[Fault] = &[
         "example.com/sigtrail",
     ),
     fault(SETTINGS, "entries = \"4y\"", "entries = «\"4 years\"»", "invalid time span `4 years`", "\"4y\""),
+    // The mailbox that mails come back to.
+    inbound!("«[inbound]»\nevery = \"5m\"", "no mailbox in [inbound]", "maildir = "),
+    inbound!("[inbound]\nmaildir = «\"nowhere\"»", "cannot read maildir `nowhere`", "can read and write"),
+    inbound!("[inbound]\nmaildir = «\"config\"»", "`config` is no maildir", "new, cur and tmp"),
+    inbound!(
+        "[inbound]\nmaildir = \"nowhere\"\n«host» = \"a.example\"",
+        "both `maildir` and `host`",
+        "remove one of the two"
+    ),
+    inbound!("«[inbound]»\nhost = \"imap.example.com\"", "missing key `username` in [inbound]", "add username = "),
+    inbound!(
+        "[inbound]\nhost = \"a.example\"\n«username» = \"sigtrail\"",
+        "`username` without `password_file`",
+        "add password_file"
+    ),
+    imap!("tls = «\"ssl\"»", "unknown tls `ssl`", "tls"),
+    imap!("«tls» = \"none\"", "the password would cross the network unprotected", "starttls"),
+    imap!("port = «0»", "`port` must be a whole number from 1 to 65535", "write port = 993"),
+    imap!("every = «\"1s\"»", "duration `1s` out of range", "10s"),
+    imap!("mailbox = «\"R\u{fc}ckl\u{e4}ufer\"»", "invalid mailbox `R\u{fc}ckl\u{e4}ufer`", "modified UTF-7"),
+    imap!("ca_file = «\"smtp-password\"»", "no certificate in `smtp-password`", "BEGIN CERTIFICATE"),
+    imap!("«password» = \"x\"", "unknown key `password` in [inbound]", "password_file"),
+    imap!("«folder» = \"x\"", "unknown key `folder` in [inbound]", "mailbox"),
+    fault(SETTINGS, "[evidence]", "[«imap»]\n[evidence]", "unknown key `imap` at the top of the file", "[inbound]"),
 ];
 
 /// Faults with which everything is loaded all the same.

@@ -39,6 +39,8 @@ pub struct Wishes {
     pub known: Option<Vec<&'static str>>,
     /// Addresses whose mail it takes and returns to the sender afterwards: it does not know them after all.
     pub returned: Vec<&'static str>,
+    /// More lines of its configuration.
+    pub more: String,
 }
 
 /// A running Postfix; stops when it is dropped. Mail to any address at `example.com` is delivered to one
@@ -53,6 +55,17 @@ impl Postfix {
     /// Starts one, or says aloud why not.
     pub fn start() -> Option<Postfix> {
         Self::start_as(&Wishes::default())
+    }
+
+    /// Starts one that takes mail for this address, finds out later that it cannot be delivered, and returns it to the
+    /// envelope's sender, whose mails lie in a maildir of their own.
+    pub fn start_returning(address: &str, sender: &str) -> Option<Postfix> {
+        let more = format!(
+            "virtual_alias_maps = inline:{{ {{ {address} = nobody@gone.example }} }}\n\
+             default_transport = error:5.1.1 there is no such mailbox any more\n\
+             virtual_mailbox_maps = inline:{{ {{ {sender} = returned/ }} }} static:mail/\n"
+        );
+        Self::start_as(&Wishes { more, ..Wishes::default() })
     }
 
     /// Starts one that is like this, or says aloud why not.
@@ -80,6 +93,23 @@ impl Postfix {
         let server = Postfix { folder, port, master };
         server.wait_until_it_answers();
         Some(server)
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The maildir with what was returned to the sender, and who owns it.
+    pub fn returned(&self) -> (PathBuf, u32) {
+        (self.folder.path().join("returned"), user_id("postfix").unwrap())
+    }
+
+    /// Waits until so many mails were returned.
+    pub fn wait_for_returned(&self, messages: usize) {
+        let (folder, _) = self.returned();
+        let count = |part: &str| fs::read_dir(folder.join(part)).unwrap().count();
+        self.wait(|| (count("new") + count("cur") >= messages).then_some(()), "a returned mail");
     }
 
     /// Settings that reach this server.
@@ -165,7 +195,7 @@ fn log(folder: &Path) -> String {
 }
 
 /// A port below those that the system gives away, so that no test beside this one is given it in the meantime.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 20_000 + u16::try_from(std::process::id() % 9_000).unwrap();
     std::iter::repeat_with(|| first + NEXT.fetch_add(1, Ordering::Relaxed))
@@ -175,7 +205,7 @@ fn free_port() -> u16 {
 }
 
 /// The output of a program that succeeded, else what it complained of.
-fn run(program: &str, arguments: &[&str]) -> Result<String, String> {
+pub(super) fn run(program: &str, arguments: &[&str]) -> Result<String, String> {
     run_with(program, arguments, "")
 }
 
@@ -212,7 +242,7 @@ fn daemon_directory() -> Option<PathBuf> {
 }
 
 /// The number of a user; of the one who runs the tests for the empty name.
-fn user_id(name: &str) -> Option<u32> {
+pub(super) fn user_id(name: &str) -> Option<u32> {
     let arguments = if name.is_empty() { vec!["-u"] } else { vec!["-u", name] };
     run("id", &arguments).ok()?.parse().ok()
 }
@@ -221,9 +251,15 @@ fn configure(folder: &Path, port: u16, owner: u32, wishes: &Wishes) {
     let config = folder.join("config");
     fs::create_dir(&config).unwrap();
     fs::create_dir(folder.join("queue")).unwrap();
-    let mail = folder.join("mail");
-    fs::create_dir(&mail).unwrap();
-    std::os::unix::fs::chown(&mail, Some(owner), None).unwrap();
+    for maildir in ["mail", "returned"] {
+        let mail = folder.join(maildir);
+        fs::create_dir(&mail).unwrap();
+        for part in ["new", "cur", "tmp"] {
+            fs::create_dir(mail.join(part)).unwrap();
+            std::os::unix::fs::chown(mail.join(part), Some(owner), Some(owner)).unwrap();
+        }
+        std::os::unix::fs::chown(&mail, Some(owner), Some(owner)).unwrap();
+    }
     certificate(folder, Certificate::For("127.0.0.1"));
     let place = folder.to_str().unwrap();
     fs::write(config.join("main.cf"), main_cf(place, owner) + &wished(place, wishes)).unwrap();
@@ -286,6 +322,7 @@ fn wished(folder: &str, wishes: &Wishes) -> String {
             wishes.returned.iter().map(|address| format!("{{ {address} = returner: }}")).collect();
         lines.push(format!("transport_maps = inline:{{ {} }}\n", returned.join(", ")));
     }
+    lines.push(wishes.more.clone());
     lines.concat()
 }
 
