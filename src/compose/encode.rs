@@ -21,14 +21,17 @@ const PLAIN: [bool; 256] = {
 /// parts of a text that end in CR LF are as long encoded apart as together.
 pub(super) fn quoted_printable(text: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len() + text.len() / 16 + 16);
-    let mut lines = text.split("\r\n");
-    if let Some(first) = lines.next() {
-        encode_line(first.as_bytes(), &mut out);
+    let bytes = text.as_bytes();
+    let mut start = 0;
+    // A line feed alone ends no line.
+    for (at, _) in text.match_indices('\n') {
+        if let Some(line) = bytes.get(start..at).and_then(|line| line.strip_suffix(b"\r")) {
+            encode_line(line, &mut out);
+            out.extend_from_slice(b"\r\n");
+            start = at + 1;
+        }
     }
-    for line in lines {
-        out.extend_from_slice(b"\r\n");
-        encode_line(line.as_bytes(), &mut out);
-    }
+    encode_line(bytes.get(start..).unwrap_or_default(), &mut out);
     out
 }
 
