@@ -99,7 +99,7 @@ fn names_loopback(range: AddressRange) -> bool {
 }
 
 /// Whether a range holds an address of its own family.
-fn contains(range: AddressRange, ip: IpAddr) -> bool {
+pub fn contains(range: AddressRange, ip: IpAddr) -> bool {
     match (range.address, ip) {
         (IpAddr::V4(network), IpAddr::V4(ip)) => in_v4(ip, network, range.prefix),
         (IpAddr::V6(network), IpAddr::V6(ip)) => in_v6(ip, network, range.prefix),

@@ -108,14 +108,21 @@ fn serve(place: &Place) -> Result<(), Failure> {
     serve::signals(&runtime, &sender)?;
     let page = Page::open(&runtime, &context, &sender)?;
     let started = Event::Started { version: env!("CARGO_PKG_VERSION").to_owned(), verb: "run".to_owned() };
-    context.store.write(|write| write.record(started, context.now()))?;
+    let now = context.now();
+    context.store.write(|write| {
+        write.set_running_since(Some(now))?;
+        write.record(started, now)
+    })?;
     checkpoint::checkpoint(&context)?;
-    info!(
-        target: "run", version = env!("CARGO_PKG_VERSION"), config = context.version.0,
-        feeds = context.config.feeds.iter().filter(|feed| feed.enabled).count(), owners = context.config.owners.len(),
-        listen = %page.address, "started",
-    );
+    let config = Arc::clone(&context.config);
+    let version = context.version.0;
     let parts = Arc::new(Parts::new(context));
+    let monitoring = page.monitor(&runtime, &parts.context(), &parts.moving)?;
+    info!(
+        target: "run", version = env!("CARGO_PKG_VERSION"), config = version,
+        feeds = config.feeds.iter().filter(|feed| feed.enabled).count(), owners = config.owners.len(),
+        listen = %page.address, metrics = monitoring.map(tracing::field::display), "started",
+    );
     begin(Part::Polling, &parts, &sender, loops::polling)?;
     begin(Part::Mailing, &parts, &sender, loops::mailing)?;
     notify::ready(&parts.context());
@@ -172,9 +179,10 @@ impl Service<'_> {
             let now = clock.elapsed();
             if looked.is_none_or(|last| now.saturating_sub(last) >= every) {
                 looked = Some(now);
-                let alive =
-                    watches.iter_mut().fold(true, |alive, (part, watch)| alive & watch.look(now, part.as_str()));
-                if let (true, Some(watchdog)) = (alive, &watchdog) {
+                let [polls, mails] = watches.each_mut().map(|(part, watch)| watch.look(now, part.as_str()));
+                self.parts.moving.set_polling(polls);
+                self.parts.moving.set_mailing(mails);
+                if let (true, Some(watchdog)) = (polls && mails, &watchdog) {
                     watchdog.keep_alive();
                 }
             }
@@ -266,7 +274,10 @@ fn finish(context: Context, why: &'static str, most: Duration) -> Result<(), Fai
     let (sender, done) = channel();
     let write = move || -> Result<(), Failure> {
         let stopped = Event::Stopped { reason: why.to_owned() };
-        context.store.write(|write| write.record(stopped, context.now()))?;
+        context.store.write(|write| {
+            write.set_running_since(None)?;
+            write.record(stopped, context.now())
+        })?;
         checkpoint::checkpoint(&context)?;
         Ok(())
     };

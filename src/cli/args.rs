@@ -62,21 +62,12 @@ pub enum Command {
     /// Why a text is tagged as it is, and who would get it
     Match(MatchArgs),
     /// What arrived, newest first
-    Stories {
-        /// Only stories with this in a title
-        text: Option<String>,
-        /// How many at the most
-        #[arg(long, default_value_t = 50)]
-        limit: usize,
-        /// Only stories older than this one: the next page
-        #[arg(long, value_name = "STORY")]
-        before: Option<i64>,
-    },
+    Stories(StoriesArgs),
     /// The mail that would go out to an owner now
     Digest {
         /// The owner
         owner: String,
-        /// Write the HTML to a file and print its path
+        /// Write the mail and its HTML to files and print their paths
         #[arg(long)]
         preview: bool,
     },
@@ -239,6 +230,37 @@ pub struct ReleaseArgs {
     /// Who decides
     #[arg(long)]
     pub owner: String,
+}
+
+/// `stories`.
+#[derive(Debug, ClapArgs)]
+pub struct StoriesArgs {
+    /// Only stories with this in a title
+    pub text: Option<String>,
+    /// Only stories that were handed to somebody and wait for an answer
+    #[arg(long)]
+    pub open: bool,
+    /// Only stories that have waited for too long
+    #[arg(long)]
+    pub overdue: bool,
+    /// Only stories of this owner
+    #[arg(long)]
+    pub owner: Option<String>,
+    /// Only stories about this component
+    #[arg(long)]
+    pub component: Option<String>,
+    /// Only stories about this topic
+    #[arg(long)]
+    pub topic: Option<String>,
+    /// Only stories that this feed reports
+    #[arg(long)]
+    pub feed: Option<String>,
+    /// How many at the most
+    #[arg(long, default_value_t = 50)]
+    pub limit: usize,
+    /// Only stories older than this one: the next page
+    #[arg(long, value_name = "STORY")]
+    pub before: Option<i64>,
 }
 
 /// `match`.

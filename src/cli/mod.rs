@@ -73,9 +73,7 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<u8, Failure> {
         Command::Feeds { command } => feeds::run(&place, command.as_ref(), args.json, out),
         Command::Parse { files } => reading::run(&place, files, args.json, out),
         Command::Match(matching) => asking::run(&place, matching, args.json, out),
-        Command::Stories { text, limit, before } => {
-            stories::run(&place, text.as_deref(), *before, *limit, args.json, out)
-        }
+        Command::Stories(wanted) => stories::run(&place, wanted, args.json, out),
         Command::Digest { owner, preview } => digest::run(&place, owner, *preview, out),
         Command::Ack(ack) => ack::run(&place, ack, args.json, out),
         Command::Act(act) => ack::act(&place, act, args.json, out),

@@ -55,6 +55,9 @@ impl Place {
             let why = format!("`listen` under [web] changed from {before} to {after}, which needs a restart");
             refused.push(("web.listen", why));
         }
+        if old.metrics != new.metrics {
+            refused.push(("metrics.listen", "`listen` under [metrics] changed, which needs a restart".to_owned()));
+        }
         let (before, after) = (&old.evidence.origin, &new.evidence.origin);
         if before != after {
             let why = format!(

@@ -16,6 +16,7 @@ use crate::{
     compose::words::line,
     config::{self, Problems, Severity, counted},
     jobs::status::{Attention, Reason, Status, status},
+    lock::InstanceLock,
     model::{settings::Config, time::Time},
     store::Store,
 };
@@ -31,7 +32,28 @@ pub fn run(place: &Place, json: bool, out: &mut dyn Write) -> Result<u8, Failure
         Ok(config) => beside_files(place, &config, now)?,
         Err(problems) => beside_errors(place, problems, now)?,
     };
-    write_status(&found, (now, width()), json, out)
+    let code = write_status(&found, (now, width()), json, out)?;
+    if !json {
+        writeln!(out, "{}", work(&found, running_since(place)?, now))?;
+    }
+    Ok(code)
+}
+
+/// Since when the service runs; `None`: none does, or not for longer than a command.
+fn running_since(place: &Place) -> Result<Option<Time>, Failure> {
+    let store = place.store(None)?;
+    if !InstanceLock::is_taken(store.dir()) {
+        return Ok(None);
+    }
+    Ok(store.read(|read| read.running_since())?)
+}
+
+/// What waits, and whether somebody is at work.
+fn work(found: &Status, running_since: Option<Time>, now: Time) -> String {
+    let running = running_since
+        .map_or_else(String::new, |since| format!("running since {}; ", moment(since, now, &TimeZone::system())));
+    let stories = count(found.open, "story", "stories");
+    format!("{running}{stories} open, {} overdue; outbox {}", found.overdue, found.outbox)
 }
 
 fn beside_files(place: &Place, config: &Config, now: Time) -> Result<Status, Failure> {

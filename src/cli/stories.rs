@@ -1,4 +1,4 @@
-//! `sigtrail stories`: what arrived, for whom, and what was said of it.
+//! `sigtrail stories`: what arrived, for whom, what was said of it, and what nobody has answered.
 
 use std::io::Write;
 
@@ -6,18 +6,22 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::{
+    args::StoriesArgs,
     failure::Failure,
-    place::Place,
+    place::{Place, is_watched},
     table::{moment, rendered, table, width},
 };
 use crate::{
     advisory,
     clock::Clock,
+    compose::words::grouped,
     model::{
-        id::StoryNo,
+        id::{ComponentId, FeedId, OwnerId, StoryNo, TopicId},
+        settings::RemindSettings,
         stack::{Tag, TagKind},
+        time::Time,
     },
-    store::{AnswerRow, AssignmentRow, Read, StoreError, StoryRow},
+    store::{AnswerRow, AssignmentRow, Read, Search, Store, StoreError, StoryRow, Waits},
 };
 
 /// A story with everything that is known of it.
@@ -32,24 +36,19 @@ struct Assigned {
     owner: String,
     reason: String,
     digest: Option<i64>,
-    delivered_at: Option<String>,
+    urgent: bool,
+    delivered_at: Option<Time>,
     answer: Option<AnswerRow>,
     references: Vec<String>,
 }
 
 /// Stories, newest first.
-pub fn run(
-    place: &Place,
-    text: Option<&str>,
-    before: Option<i64>,
-    limit: usize,
-    json: bool,
-    out: &mut dyn Write,
-) -> Result<u8, Failure> {
+pub fn run(place: &Place, wanted: &StoriesArgs, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
     let config = place.config().ok();
     let store = place.store(config.as_ref())?;
-    let numbers = store.read(|read| read.stories(text, before.map(StoryNo), limit))?;
+    let remind = config.as_ref().map(|config| config.remind).unwrap_or_default();
     let now = Clock::System.now();
+    let numbers = find(&store, wanted, &remind, now)?;
     let zone = TimeZone::system();
     let mut shown_table = table(&["STORY", "SEEN", "TITLE", "TAGS", "OWNERS", "ANSWER"], width());
     for no in &numbers {
@@ -57,27 +56,90 @@ pub fn run(
         if json {
             writeln!(out, "{}", json_line(&shown))?;
         } else {
-            shown_table.add_row(cells(&shown, &moment(shown.row.first_seen, now, &zone)));
+            shown_table.add_row(cells(&shown, &moment(shown.row.first_seen, now, &zone), &remind, now));
         }
     }
     if json {
         return Ok(0);
     }
     if numbers.is_empty() {
-        let what = match (text, before) {
-            (None, None) => "nothing has arrived yet".to_owned(),
-            (None, Some(story)) => format!("no story is older than {story}"),
-            (Some(text), None) => format!("no title with {text:?}"),
-            (Some(text), Some(story)) => format!("no title with {text:?} in a story older than {story}"),
-        };
-        writeln!(out, "{what}")?;
+        writeln!(out, "{}", nothing(wanted))?;
         return Ok(0);
     }
     write!(out, "{}", rendered(&shown_table))?;
-    if let Some(last) = numbers.last().filter(|_| numbers.len() == limit) {
-        writeln!(out, "older ones: sigtrail stories --before {last}")?;
+    if let Some(last) = numbers.last().filter(|_| numbers.len() == wanted.limit) {
+        writeln!(out, "older ones: sigtrail stories{} --before {last}", typed(wanted))?;
     }
     Ok(0)
+}
+
+/// The numbers of the stories that are asked for. While a person watches, a long search says how far it is.
+fn find(store: &Store, wanted: &StoriesArgs, remind: &RemindSettings, now: Time) -> Result<Vec<StoryNo>, Failure> {
+    let search = Search {
+        text: wanted.text.clone(),
+        owner: wanted.owner.clone().map(OwnerId::new),
+        component: wanted.component.clone().map(ComponentId::new),
+        topic: wanted.topic.clone().map(TopicId::new),
+        feed: wanted.feed.clone().map(FeedId::new),
+        waits: match (wanted.overdue, wanted.open) {
+            (true, _) => Waits::Overdue,
+            (false, true) => Waits::Open,
+            (false, false) => Waits::Any,
+        },
+    };
+    let (mut numbers, mut before, mut is_shown) = (Vec::new(), wanted.before.map(StoryNo), false);
+    let is_watched = is_watched();
+    loop {
+        let left = wanted.limit.saturating_sub(numbers.len());
+        let found = store.read(|read| read.stories(&search, before, left, (remind, now)))?;
+        numbers.extend(found.stories);
+        before = found.below;
+        let Some(below) = before.filter(|_| numbers.len() < wanted.limit) else { break };
+        if is_watched {
+            is_shown = true;
+            let left = grouped(u64::try_from(below.0).unwrap_or_default());
+            // A terminal that went away is no reason to stop searching.
+            let _ = write!(std::io::stderr(), "\r\x1b[Ksearching: {left} older stories left");
+        }
+    }
+    if is_shown {
+        // As above.
+        let _ = write!(std::io::stderr(), "\r\x1b[K");
+    }
+    Ok(numbers)
+}
+
+/// What was asked for, as it would be typed.
+fn typed(wanted: &StoriesArgs) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for (name, is_asked) in [("open", wanted.open), ("overdue", wanted.overdue)] {
+        if is_asked {
+            words.push(format!(" --{name}"));
+        }
+    }
+    for (name, value) in
+        [("owner", &wanted.owner), ("component", &wanted.component), ("topic", &wanted.topic), ("feed", &wanted.feed)]
+    {
+        if let Some(value) = value {
+            words.push(format!(" --{name} {value}"));
+        }
+    }
+    if let Some(text) = &wanted.text {
+        words.push(format!(" {text:?}"));
+    }
+    words.concat()
+}
+
+/// Why there is nothing to show.
+fn nothing(wanted: &StoriesArgs) -> String {
+    match (typed(wanted), wanted.before) {
+        (asked, None) if asked.is_empty() => "nothing has arrived yet".to_owned(),
+        (asked, Some(story)) if asked.is_empty() => format!("no story is older than {story}"),
+        (asked, None) if asked == " --open" => "nothing is open".to_owned(),
+        (asked, None) if asked == " --overdue" => "nothing is overdue".to_owned(),
+        (asked, None) => format!("no story matches{asked}; leave something out"),
+        (asked, Some(story)) => format!("no story older than {story} matches{asked}"),
+    }
 }
 
 fn gather(read: &Read<'_>, no: StoryNo) -> Result<Option<Shown>, StoreError> {
@@ -113,20 +175,30 @@ fn gather(read: &Read<'_>, no: StoryNo) -> Result<Option<Shown>, StoreError> {
             owner: owner.to_string(),
             reason,
             digest: digest.map(|digest| digest.0),
-            delivered_at: delivered.map(|at| format!("{at:.0}")),
+            urgent: is_urgent,
+            delivered_at: delivered,
         });
     }
     Ok(Some(Shown { row, tags, assignments, urgent }))
 }
 
-fn cells(shown: &Shown, seen: &str) -> Vec<String> {
+impl Assigned {
+    /// What was said, or how the wait for it stands.
+    fn answer(&self, remind: &RemindSettings, now: Time) -> &'static str {
+        let after = if self.urgent { remind.urgent_deputy_after } else { remind.deputy_after };
+        match (&self.answer, self.delivered_at) {
+            (Some(answer), _) => answer.disposition.as_str(),
+            (None, None) => "not sent",
+            (None, Some(at)) if now.duration_since(at) >= after => "overdue",
+            (None, Some(_)) => "open",
+        }
+    }
+}
+
+fn cells(shown: &Shown, seen: &str, remind: &RemindSettings, now: Time) -> Vec<String> {
     let tags: Vec<&str> = shown.tags.iter().map(|tag| tag.id.as_str()).collect();
     let owners: Vec<&str> = shown.assignments.iter().map(|one| one.owner.as_str()).collect();
-    let answers: Vec<&str> = shown
-        .assignments
-        .iter()
-        .map(|one| one.answer.as_ref().map_or("open", |answer| answer.disposition.as_str()))
-        .collect();
+    let answers: Vec<&str> = shown.assignments.iter().map(|one| one.answer(remind, now)).collect();
     let title = shown.row.heading().unwrap_or_else(|| "(no title)".to_owned());
     vec![shown.row.no.to_string(), seen.to_owned(), title, tags.join(", "), owners.join(", "), answers.join(", ")]
 }
@@ -174,7 +246,7 @@ fn json_line(shown: &Shown) -> Value {
 fn assignment_value(one: &Assigned) -> Value {
     let answer = one.answer.as_ref();
     json!({
-        "owner": one.owner, "reason": one.reason, "digest": one.digest, "delivered_at": one.delivered_at,
+        "owner": one.owner, "reason": one.reason, "digest": one.digest, "delivered_at": one.delivered_at.map(|at| format!("{at:.0}")),
         "acknowledged_at": answer.map(|answer| format!("{:.0}", answer.at)),
         "disposition": answer.map(|answer| answer.disposition.as_str()),
         "note": answer.and_then(|answer| answer.note.clone()),

@@ -145,12 +145,11 @@ pub(super) fn why(content: &DigestContent) -> Option<String> {
     }
     Some(match content.about.as_ref()? {
         About::Reminder { since: from, then, .. } => {
-            let mut words =
-                format!("With you since {}, and not answered.", weekday(*from, content.now, &content.timezone));
-            if let Some((at, name)) = then {
-                words.push_str(&format!(" On {} {} is asked.", since(*at, content), cut(name, MAX_NAME)));
-            }
-            words
+            let from = weekday(*from, content.now, &content.timezone);
+            let then = then
+                .as_ref()
+                .map(|(at, name)| format!(" On {} {} is asked.", since(*at, content), cut(name, MAX_NAME)));
+            format!("With you since {from}, and not answered.{}", then.unwrap_or_default())
         }
         About::Takeover { from, why } => {
             let from = cut(from, MAX_NAME);
@@ -170,7 +169,8 @@ pub(super) fn why(content: &DigestContent) -> Option<String> {
                 HandOver::Bounced => "Mail to you came back.",
                 HandOver::Left => "You may not see it any more, or have left.",
             };
-            format!("{why} The links of the earlier mail still show it, and no longer decide.")
+            let them = if content.stories.len() == 1 { "it" } else { "them" };
+            format!("{why} The links of the earlier mail still show {them}, and no longer decide.")
         }
         About::Links { .. } => "The links of your earlier mail have ended. These are new, and last as long.".to_owned(),
     })

@@ -37,6 +37,7 @@ mod spelling;
 mod stack;
 mod terms;
 mod values;
+mod web;
 
 pub(crate) use feeds::DEFAULT_BASELINE;
 pub use init::{InitError, init};
@@ -185,6 +186,7 @@ fn check(root: &Path, files: &[SourceFile], now: Time, report: &mut Report<'_>) 
         state: settings.state,
         mail: settings.mail?,
         web: settings.web?,
+        metrics: settings.metrics,
         fetch: settings.fetch,
         evidence: settings.evidence?,
         remind: settings.remind,

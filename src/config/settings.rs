@@ -1,14 +1,10 @@
-//! `config/sigtrail.toml`: the state folder, the page, fetching, the log's name and retention. Mail is `mail`'s business,
-//! what happens when nobody answers is `remind`'s.
+//! `config/sigtrail.toml`: the state folder, fetching, the log's name and retention. Mail is `mail`'s business, what
+//! listens that of `web`, what happens when nobody answers `remind`'s.
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Span};
 use toml::de::{DeTable, DeValue};
-use url::Url;
 
 use super::{
     fields::{Fields, Shape, number_in},
@@ -16,9 +12,10 @@ use super::{
     problem::{At, Report},
     remind,
     values::{self, Flaw},
+    web,
 };
 use crate::model::settings::{
-    AddressRange, EvidenceSettings, FastAnswer, FetchSettings, MailSettings, RemindSettings, RetentionSettings,
+    AddressRange, EvidenceSettings, FetchSettings, MailSettings, MetricsSettings, RemindSettings, RetentionSettings,
     UrgentSettings, WebSettings,
 };
 
@@ -28,6 +25,7 @@ const TOP: Shape = Shape {
         ("state", "\"var\""),
         ("mail", "[mail]"),
         ("web", "[web]"),
+        ("metrics", "[metrics]"),
         ("fetch", "[fetch]"),
         ("remind", "[remind]"),
         ("urgent", "[urgent]"),
@@ -35,15 +33,6 @@ const TOP: Shape = Shape {
         ("retention", "[retention]"),
     ],
     elsewhere: &[("smtp", "mail servers are set in [mail]")],
-};
-const WEB: Shape = Shape {
-    title: "[web]",
-    keys: &[
-        ("listen", "\"127.0.0.1:8090\""),
-        ("base_url", "\"https://sigtrail.example.com\""),
-        ("fast_answer", "\"accept\""),
-    ],
-    elsewhere: &[("port", "the port is part of listen = \"127.0.0.1:8090\"")],
 };
 const FETCH: Shape = Shape {
     title: "[fetch]",
@@ -69,6 +58,7 @@ pub(super) struct Settings {
     pub state: PathBuf,
     pub mail: Option<MailSettings>,
     pub web: Option<WebSettings>,
+    pub metrics: Option<MetricsSettings>,
     pub fetch: FetchSettings,
     pub remind: RemindSettings,
     pub urgent: UrgentSettings,
@@ -89,10 +79,7 @@ pub(super) fn check<'t>(file: usize, tree: &'t DeTable<'t>, root: &Path, report:
             None
         }
     };
-    let web = match top.table("web", &WEB, report) {
-        Some(table) => web(&table, report),
-        None => default_web(),
-    };
+    let (web, metrics) = web::check(&top, report);
     let mut fetch = top.table("fetch", &FETCH, report).map_or_else(default_fetch, |table| fetch(&table, report));
     if report.is_broken(file) {
         // What the file really says is not known, so no feed is measured by it.
@@ -112,6 +99,7 @@ pub(super) fn check<'t>(file: usize, tree: &'t DeTable<'t>, root: &Path, report:
         state: below(root, state),
         mail,
         web,
+        metrics,
         fetch,
         remind: remind.unwrap_or_default(),
         urgent: urgent.unwrap_or_default(),
@@ -128,65 +116,6 @@ pub(super) fn below(root: &Path, path: &str) -> PathBuf {
 fn default_origin(mail: &MailSettings) -> String {
     let domain = mail.from_address.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
     format!("{}/sigtrail", domain.to_ascii_lowercase())
-}
-
-fn default_listen() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 8090))
-}
-
-fn default_web() -> Option<WebSettings> {
-    let listen = default_listen();
-    let base_url = Url::parse(&format!("http://{listen}")).ok()?;
-    Some(WebSettings { listen, base_url, fast_answer: FastAnswer::default() })
-}
-
-fn web(table: &Fields<'_>, report: &mut Report<'_>) -> Option<WebSettings> {
-    let words = [("accept", FastAnswer::Accept), ("confirm", FastAnswer::Confirm)];
-    let fast_answer = table.word("fast_answer", &words, report).unwrap_or_default();
-    let listen = if table.has("listen") { table.read("listen", report, socket)? } else { default_listen() };
-    if table.has("base_url") {
-        let base_url = table.read("base_url", report, base_address)?;
-        return Some(WebSettings { listen, base_url, fast_answer });
-    }
-    if !listen.ip().is_loopback() {
-        let hint = "add base_url = \"https://sigtrail.example.com\", the address that owners open";
-        let at = table.key_at("listen");
-        report.error(&at, "missing key `base_url` in [web]").label("not a loopback address").hint(hint);
-        return None;
-    }
-    let base_url = Url::parse(&format!("http://{listen}")).ok()?;
-    Some(WebSettings { listen, base_url, fast_answer })
-}
-
-fn socket(text: &str) -> Result<SocketAddr, Flaw> {
-    text.parse().map_err(|_| {
-        let hint = match text.rsplit_once(':').map_or((text, ""), |pair| pair) {
-            ("localhost", port) if port.parse::<u16>().is_ok() => format!("write \"127.0.0.1:{port}\""),
-            ("" | "*", port) if port.parse::<u16>().is_ok() => {
-                format!("write \"127.0.0.1:{port}\", or \"0.0.0.0:{port}\" for every interface")
-            }
-            _ => "write an address and a port, such as \"127.0.0.1:8090\" or \"[::1]:8090\"".to_owned(),
-        };
-        Flaw::new(format!("invalid address `{text}` to listen on"), "an IP address and a port", hint)
-    })
-}
-
-fn base_address(text: &str) -> Result<Url, Flaw> {
-    let url = values::web_address(text)?;
-    if url.query().is_some() || url.fragment().is_some() {
-        let hint = "remove what follows the path";
-        return Err(Flaw::new(format!("`{text}` cannot begin a link"), "has a query or fragment", hint));
-    }
-    if url.scheme() == "http" && !values::is_loopback(&url) {
-        return Err(Flaw::new(
-            "links that anybody on the way could read",
-            "http is for loopback only",
-            format!("write \"https{}\"", text.get(4..).unwrap_or_default()),
-        ));
-    }
-    // A slash at the end would stand twice in every link.
-    let trimmed = url.as_str().trim_end_matches('/');
-    Ok(Url::parse(trimmed).unwrap_or(url))
 }
 
 fn default_fetch() -> FetchSettings {
@@ -299,12 +228,5 @@ mod tests {
         assert_eq!(below(Path::new("."), "var"), Path::new("var"));
         assert_eq!(below(Path::new("demo"), "var"), Path::new("demo/var"));
         assert_eq!(below(Path::new("/etc/sigtrail"), "/var/lib/sigtrail"), Path::new("/var/lib/sigtrail"));
-    }
-
-    #[test]
-    fn links_begin_without_a_slash_at_the_end_of_their_path() {
-        assert_eq!(base_address("https://example.com/trail/").map(String::from).unwrap(), "https://example.com/trail");
-        assert!(base_address("http://[::1]:8090/").is_ok());
-        assert!(base_address("http://127.0.0.1.example.com/").is_err());
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use super::strikes::Panics;
 use crate::{
-    jobs::{Context, Pulse, Stop},
+    jobs::{Context, Pulse, Stop, vitals::Moving},
     mail::Mailer,
 };
 
@@ -55,6 +55,8 @@ pub(super) struct Parts {
     pub(super) polling: Loop,
     /// The loop that mails.
     pub(super) mailing: Loop,
+    /// Which loops go on, for monitoring.
+    pub(super) moving: Arc<Moving>,
     /// The panics of both loops.
     pub(super) panics: Mutex<Panics>,
     sending: Mutex<Option<Arc<Mailer>>>,
@@ -67,6 +69,7 @@ impl Parts {
             stopping: Stop::default(),
             polling: Loop::default(),
             mailing: Loop::default(),
+            moving: Arc::default(),
             panics: Mutex::default(),
             sending: Mutex::default(),
         }

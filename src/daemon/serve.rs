@@ -1,8 +1,9 @@
-//! The asynchronous side: the acknowledgement page and the signals, on a small runtime of their own.
+//! The asynchronous side: the acknowledgement page, the listener of monitoring and the signals, on a small runtime of
+//! their own.
 
 use std::{
     io,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError, RwLock, mpsc::Sender},
 };
 
@@ -16,9 +17,9 @@ use tokio::{
 use super::{Message, Part};
 use crate::{
     cli::Failure,
-    jobs::Context,
+    jobs::{Context, vitals::Moving},
     model::settings::Config,
-    web::{self, Desk},
+    web::{self, Desk, Monitor},
 };
 
 /// Threads for answers that wait for the store.
@@ -73,11 +74,9 @@ impl Page {
         let no_page = |error: io::Error| {
             Failure::Service(format!("nobody can listen at {listen}: {error} (`listen` under [web])"))
         };
-        let listener = TcpListener::bind(listen).map_err(no_page)?;
-        listener.set_nonblocking(true).map_err(no_page)?;
-        let address = listener.local_addr().map_err(no_page)?;
         let _inside = runtime.enter();
-        let listener = tokio::net::TcpListener::from_std(listener).map_err(no_page)?;
+        let listener = web::listen(listen).map_err(no_page)?;
+        let address = listener.local_addr().map_err(no_page)?;
         let config = Arc::new(RwLock::new(Arc::clone(&context.config)));
         let desk = Desk {
             store: context.store.clone(),
@@ -98,6 +97,33 @@ impl Page {
             let _ = sender.send(Message::Ended(Part::Page, ended));
         });
         Ok(Page { address, config, stop: Mutex::new(Some(stop)) })
+    }
+
+    /// Opens the listener of monitoring beside it, where `[metrics]` says so, until the runtime ends: it is watched
+    /// while the rest stops. Where it listens. Errors: nobody can listen there.
+    pub(super) fn monitor(
+        &self,
+        runtime: &Runtime,
+        context: &Context,
+        moving: &Arc<Moving>,
+    ) -> Result<Option<SocketAddr>, Failure> {
+        let Some(settings) = context.config.metrics else { return Ok(None) };
+        let listen = settings.listen;
+        let nobody = |error: io::Error| {
+            Failure::Service(format!("nobody can listen at {listen}: {error} (`listen` under [metrics])"))
+        };
+        let _inside = runtime.enter();
+        let listener = web::listen(listen).map_err(nobody)?;
+        let address = listener.local_addr().map_err(nobody)?;
+        let monitor = Monitor {
+            store: context.store.clone(),
+            config: Arc::clone(&self.config),
+            clock: context.clock.clone(),
+            moving: Arc::clone(moving),
+            started_at: context.now(),
+        };
+        runtime.spawn(web::serve_monitor(listener, monitor, std::future::pending()));
+        Ok(Some(address))
     }
 
     /// Puts another configuration in force.

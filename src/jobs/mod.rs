@@ -21,6 +21,7 @@ pub mod status;
 mod story;
 mod trail;
 pub mod under_way;
+pub mod vitals;
 pub mod wake;
 
 use std::sync::Arc;

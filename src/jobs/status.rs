@@ -14,7 +14,7 @@ use crate::{
         time::Time,
     },
     moves,
-    store::{Read, StoreError},
+    store::{Read, StoreError, Unanswered},
 };
 
 /// For how long feeds may be overdue before nobody is held to be at work.
@@ -57,13 +57,15 @@ pub enum Reason {
     DeliveryGivenUp,
     /// An owner said that something the configuration gives them is not theirs.
     NotTheirs,
+    /// An owner has not answered for too long.
+    AnswerOverdue,
     /// Records wait for a signed checkpoint.
     LogCheckpointOld,
 }
 
 impl Reason {
     /// Every reason with its name.
-    pub const ALL: [(&'static str, Reason); 16] = [
+    pub const ALL: [(&'static str, Reason); 17] = [
         ("nothing-polled", Reason::NothingPolled),
         ("no-network", Reason::NoNetwork),
         ("configuration-not-in-force", Reason::ConfigurationNotInForce),
@@ -79,6 +81,7 @@ impl Reason {
         ("delivery-waiting", Reason::DeliveryWaiting),
         ("delivery-given-up", Reason::DeliveryGivenUp),
         ("not-theirs", Reason::NotTheirs),
+        ("answer-overdue", Reason::AnswerOverdue),
         ("log-checkpoint-old", Reason::LogCheckpointOld),
     ];
 
@@ -126,6 +129,12 @@ pub struct Status {
     pub seen: usize,
     /// The end of the newest poll.
     pub last_poll_at: Option<Time>,
+    /// How many stories wait for an answer, counted by owner.
+    pub open: usize,
+    /// How many of them have waited for too long.
+    pub overdue: usize,
+    /// How many mails have not left.
+    pub outbox: usize,
 }
 
 impl Status {
@@ -147,10 +156,20 @@ pub fn status(read: &Read<'_>, config: &Config, now: Time) -> Result<Status, Sto
     attention.extend(held(read)?);
     attention.extend(deliveries(read, now)?);
     attention.extend(not_theirs(read, config)?);
+    let unanswered = read.unanswered(&config.remind, now)?;
+    attention.extend(unanswered.iter().filter_map(answer_overdue));
     attention.extend(checkpoint(read, now)?);
     attention.sort_by(|a, b| (a.reason, &a.subject).cmp(&(b.reason, &b.subject)));
     let seen = feeds.iter().filter(|feed| feed.is_seen()).count();
-    Ok(Status { attention, feeds: feeds.len(), seen, last_poll_at })
+    Ok(Status {
+        attention,
+        feeds: feeds.len(),
+        seen,
+        last_poll_at,
+        open: unanswered.iter().map(|one| one.open).sum(),
+        overdue: unanswered.iter().map(|one| one.overdue).sum(),
+        outbox: read.outbox()?.0,
+    })
 }
 
 fn of_feed(config: &Config, status: &FeedStatus) -> Option<Attention> {
@@ -252,6 +271,16 @@ fn not_theirs(read: &Read<'_>, config: &Config) -> Result<Vec<Attention>, StoreE
         })
     });
     Ok(said.collect())
+}
+
+fn answer_overdue(one: &Unanswered) -> Option<Attention> {
+    let (owner, stories) = (&one.owner, count(one.overdue, "story waits", "stories wait"));
+    Some(Attention {
+        reason: Reason::AnswerOverdue,
+        subject: owner.to_string(),
+        since: one.overdue_since?,
+        text: format!("{stories} for an answer: `sigtrail stories --overdue --owner {owner}`."),
+    })
 }
 
 fn checkpoint(read: &Read<'_>, now: Time) -> Result<Option<Attention>, StoreError> {

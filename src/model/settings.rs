@@ -95,6 +95,10 @@ pub struct WebSettings {
     pub base_url: Url,
     /// What becomes of an answer that comes within seconds of the mail.
     pub fast_answer: FastAnswer,
+    /// The reverse proxies whose word about the client is believed; empty: nobody's.
+    pub trusted_proxies: Vec<AddressRange>,
+    /// The header in which they say it.
+    pub client_header: ClientHeader,
 }
 
 /// What becomes of an answer that comes within seconds of the mail: a person can be that fast, and so can a program that
@@ -106,6 +110,35 @@ pub enum FastAnswer {
     Accept,
     /// The page asks once more before it is recorded and marked.
     Confirm,
+}
+
+/// The header in which a reverse proxy names whom it speaks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ClientHeader {
+    /// `X-Forwarded-For`: addresses, the nearest last.
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239): elements with `for=`, the nearest last.
+    Forwarded,
+}
+
+impl ClientHeader {
+    /// Both.
+    pub const ALL: [ClientHeader; 2] = [ClientHeader::XForwardedFor, ClientHeader::Forwarded];
+
+    /// The header's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ClientHeader::XForwardedFor => "X-Forwarded-For",
+            ClientHeader::Forwarded => "Forwarded",
+        }
+    }
+}
+
+/// `[metrics]` of `config/sigtrail.toml`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MetricsSettings {
+    /// Where health and metrics are told; port 0: any free one.
+    pub listen: SocketAddr,
 }
 
 /// `[evidence]` of `config/sigtrail.toml`.
@@ -195,6 +228,8 @@ pub struct Config {
     pub mail: MailSettings,
     /// The acknowledgement page.
     pub web: WebSettings,
+    /// Where health and metrics are told; `None`: nowhere.
+    pub metrics: Option<MetricsSettings>,
     /// Fetching.
     pub fetch: FetchSettings,
     /// What happens when nobody answers.

@@ -180,7 +180,8 @@ impl Read<'_> {
     pub fn told_notices(&self, owner: &OwnerId) -> Result<Vec<NoticeRow>, StoreError> {
         let mut query = self.tx.prepare_cached(
             "SELECT feed, notice, state FROM digest_notice JOIN digest ON digest.no = digest_notice.digest
-             WHERE owner = ?1 AND digest IN (SELECT digest FROM standing_digest) ORDER BY digest.no",
+             WHERE owner = ?1 AND EXISTS (SELECT 1 FROM standing_digest WHERE standing_digest.digest = digest.no)
+             ORDER BY digest.no",
         )?;
         let rows = query
             .query_map([owner.as_str()], |row| {

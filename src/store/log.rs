@@ -227,14 +227,30 @@ pub fn newest_checkpoint(conn: &Connection) -> Result<Option<StoredCheckpoint>, 
 
 /// When the oldest record was written that no checkpoint covers; `None`: every record is covered.
 pub fn unsigned_since(conn: &Connection) -> Result<Option<Time>, LogError> {
-    let covered = newest_checkpoint(conn)?.map_or(0, |newest| newest.size);
+    recorded_at(conn, newest_checkpoint(conn)?.map_or(0, |newest| newest.size))
+}
+
+/// When a record was written; `None`: there is no such record.
+pub fn recorded_at(conn: &Connection, index: u64) -> Result<Option<Time>, LogError> {
     let bytes: Option<Vec<u8>> = conn
         .prepare_cached("SELECT bytes FROM record WHERE idx = ?1")?
-        .query_row([sql_integer(covered)?], |row| row.get(0))
+        .query_row([sql_integer(index)?], |row| row.get(0))
         .optional()?;
     let Some(bytes) = bytes else { return Ok(None) };
-    let record = record::read(&bytes).map_err(|error| LogError::Broken(format!("record {covered} {error}")))?;
+    let record = record::read(&bytes).map_err(|error| LogError::Broken(format!("record {index} {error}")))?;
     Ok(Some(record.recorded))
+}
+
+/// What a look without the key tells: that head and records agree, and that the newest checkpoint has the root that
+/// the log has at its size.
+pub fn glance(conn: &Connection) -> Result<(), LogError> {
+    let size = checked_size(conn)?;
+    let Some(newest) = newest_checkpoint(conn)? else { return Ok(()) };
+    if newest.size <= size && root_at(conn, newest.size)? == newest.root {
+        Ok(())
+    } else {
+        Err(LogError::Broken(format!("it has not the root that its checkpoint of size {} states", newest.size)))
+    }
 }
 
 /// The newest checkpoint of at most this size.

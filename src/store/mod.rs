@@ -12,6 +12,7 @@ mod disowned;
 mod entry;
 mod faults;
 mod feed;
+mod figures;
 mod flood;
 mod handed_over;
 mod heard;
@@ -25,6 +26,7 @@ mod place;
 mod purge;
 mod relay;
 mod revision;
+mod search;
 mod story;
 mod trail;
 
@@ -45,10 +47,12 @@ pub use self::{
     entry::{AppliedPoll, EntryRow, PollCommit},
     faults::Faults,
     feed::BaselineRow,
+    figures::{LogFigures, Unanswered},
     flood::{FloodRow, HeldEntry},
     handed_over::{Passed, TakenOver},
     open::{OpenRow, ToldAgain},
     place::PlaceRow,
+    search::{Found, Search, Waits},
     story::{StoryRow, StorySourceRow, ToldRow},
     trail::TrailRow,
 };
@@ -60,6 +64,10 @@ pub const DATABASE: &str = "sigtrail.db";
 const APPLICATION_ID: i32 = 0x7369_6774;
 /// SQLite before this version could corrupt a file that two connections write (its WAL-reset bug).
 const MIN_SQLITE: i32 = 3_051_003;
+
+/// How many connections are kept for the next who need one: as many as the page has threads, so that a crowd of readers
+/// does not open one for each page, with all its statements to compile.
+const MOST_IDLE: usize = 16;
 
 /// The store refused, or the disk failed.
 #[derive(Debug, thiserror::Error)]
@@ -196,7 +204,7 @@ impl Store {
 
     fn give_back(&self, connection: Connection) {
         let mut idle = self.shared.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < 4 {
+        if idle.len() < MOST_IDLE {
             idle.push(connection);
         }
     }

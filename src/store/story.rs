@@ -131,26 +131,6 @@ impl Read<'_> {
             .collect::<Result<_, _>>()?;
         Ok(rows)
     }
-
-    /// Stories by number, newest first, from below `before` on, at most `limit`. `text`: only those with an entry
-    /// whose title holds it in any case of ASCII.
-    pub fn stories(
-        &self,
-        text: Option<&str>,
-        before: Option<StoryNo>,
-        limit: usize,
-    ) -> Result<Vec<StoryNo>, StoreError> {
-        let mut query = self.tx.prepare_cached(
-            "SELECT no FROM story WHERE no < ?1 AND (?2 IS NULL OR EXISTS
-                 (SELECT 1 FROM entry JOIN revision ON revision.entry = entry.no
-                  WHERE entry.story = story.no AND instr(lower(title), lower(?2)) > 0))
-             ORDER BY no DESC LIMIT ?3",
-        )?;
-        let rows = query
-            .query_map(params![before.map_or(i64::MAX, |no| no.0), text, limit], |row| Ok(StoryNo(row.get(0)?)))?
-            .collect::<Result<_, _>>()?;
-        Ok(rows)
-    }
 }
 
 impl Write<'_> {

@@ -1,39 +1,52 @@
-//! The server: its routes, its limits and the headers of every response. What a request does is in `answer`.
+//! The server of the page: its routes, its limits and the headers of every response. What a request does is in `answer`.
 
 use std::{
-    future::{Future, IntoFuture as _},
-    sync::{Arc, LazyLock, PoisonError, RwLock},
+    future::Future,
+    net::IpAddr,
+    sync::{
+        Arc, LazyLock, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
+    extract::{DefaultBodyLimit, Request, State},
     http::{
-        HeaderValue, StatusCode,
-        header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS},
+        HeaderMap, HeaderValue, StatusCode,
+        header::{
+            CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+        },
     },
-    middleware::map_response,
+    middleware::{Next, from_fn_with_state, map_response},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use sha2::{Digest as _, Sha256};
-use tokio::{net::TcpListener, sync::oneshot};
+use tokio::net::TcpListener;
 use tower_http::timeout::TimeoutLayer;
 
-use super::{answer, decision, door::Door, link, page, wrong};
-use crate::{clock::Clock, model::settings::Config, store::Store, token::LinkKey};
+use super::{
+    answer, decision,
+    limit::Budgets,
+    link,
+    listener::{self, Limits, Peer},
+    page, proxy, wrong,
+};
+use crate::{
+    clock::{Clock, Stopwatch},
+    model::settings::{ClientHeader, Config, WebSettings},
+    store::Store,
+    token::LinkKey,
+};
 
 /// The most bytes of a form: two texts of 2,000 characters, twelve bytes a character in the worst spelling.
 const MAX_FORM: usize = 64 * 1024;
 /// The longest that a request may take, its body included.
 const MAX_TIME: Duration = Duration::from_secs(20);
-/// The most connections at once; more wait.
-const MAX_CONNECTIONS: usize = 512;
-/// The longest that a connection may last, however many requests it brings.
-const MAX_STAY: Duration = Duration::from_mins(1);
-/// The longest that requests under way may take after the word to stop.
-const GRACE: Duration = Duration::from_secs(5);
+/// What the listener of the page puts up with: slow clients and thousands of connections cost neither memory nor files.
+const LIMITS: Limits = Limits { places: 512, head: Duration::from_secs(10), stay: Duration::from_mins(1) };
 /// Row A-10: nothing but our own style sheet and our own form.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
                       frame-ancestors 'none'";
@@ -69,6 +82,7 @@ impl Desk {
 /// links, the style sheet, and nothing else. GET and HEAD change nothing.
 pub fn router(desk: Desk) -> Router {
     let answers = get(answer::show).post(answer::record);
+    let gate = Gate { desk: desk.clone(), budgets: Arc::default(), since: Stopwatch::start(), hinted: Arc::default() };
     Router::new()
         .route("/a/{token}", answers.clone())
         .route("/a/{token}/{number}", answers)
@@ -81,6 +95,7 @@ pub fn router(desk: Desk) -> Router {
         .with_state(desk)
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, MAX_TIME))
+        .layer(from_fn_with_state(gate, few_wrong_links))
         .layer(map_response(with_headers))
 }
 
@@ -90,19 +105,58 @@ pub async fn serve(
     router: Router,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let (tell, told) = oneshot::channel();
-    let server = axum::serve(Door::new(listener, MAX_CONNECTIONS, MAX_STAY), router).with_graceful_shutdown(async {
-        stop.await;
-        let _ = tell.send(());
-    });
-    let patience = async {
-        let _ = told.await;
-        tokio::time::sleep(GRACE).await;
-    };
-    tokio::select! {
-        result = server.into_future() => result,
-        () = patience => Ok(()),
+    listener::serve(listener, router, LIMITS, stop).await
+}
+
+/// Counts wrong links.
+#[derive(Clone)]
+struct Gate {
+    desk: Desk,
+    budgets: Arc<Mutex<Budgets>>,
+    since: Stopwatch,
+    /// Whether it was said that a proxy is not believed.
+    hinted: Arc<AtomicBool>,
+}
+
+/// Answers 429 (RFC 6585 section 4) to an address that asked for too many wrong links. A link that is right is served
+/// whoever asks, so that nobody who guesses keeps an owner out who comes from the same address.
+async fn few_wrong_links(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+    let client = gate.client(&request);
+    let response = next.run(request).await;
+    let Some(client) = client.filter(|_| response.status() == StatusCode::NOT_FOUND) else { return response };
+    let mut budgets = gate.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+    let Err(wait) = budgets.spend(client, gate.since.elapsed()) else { return response };
+    drop(budgets);
+    let words = "Too many wrong links came from your network address.";
+    let advice = "Wait a minute, then open the link in the mail again.";
+    let mut refusal = page::notice(StatusCode::TOO_MANY_REQUESTS, &gate.desk.root(), words, advice);
+    refusal.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().saturating_add(1)));
+    refusal
+}
+
+impl Gate {
+    /// For whom a request comes; kept nowhere but in the table of budgets.
+    fn client(&self, request: &Request) -> Option<IpAddr> {
+        let Peer(peer) = request.extensions().get::<Peer>().copied()?;
+        let config = self.desk.config();
+        let WebSettings { trusted_proxies, client_header, .. } = &config.web;
+        let named: Vec<&str> = values(request.headers(), *client_header);
+        let client = proxy::client(peer, trusted_proxies, *client_header, named.iter().copied());
+        let is_forwarded = || ClientHeader::ALL.iter().any(|header| request.headers().contains_key(header.as_str()));
+        if trusted_proxies.is_empty() && is_forwarded() && !self.hinted.swap(true, Ordering::Relaxed) {
+            tracing::info!(
+                target: "run",
+                "a request says that it was forwarded, and no proxy is believed: where one stands before the page, \
+                 name it in `trusted_proxies` under [web]"
+            );
+        }
+        Some(client)
     }
+}
+
+/// The values of a header that are text.
+fn values(headers: &HeaderMap, name: ClientHeader) -> Vec<&str> {
+    headers.get_all(name.as_str()).iter().filter_map(|value| value.to_str().ok()).collect()
 }
 
 /// The style sheet's name; it changes with its content.

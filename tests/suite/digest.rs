@@ -2,8 +2,11 @@
 //! mail and by a reader of markup that fails where elements do not nest.
 #![expect(clippy::string_slice, reason = "a test fails by panicking")]
 
+mod golden;
 mod kinds;
+mod many;
 mod parts;
+mod sent;
 
 use jiff::tz::TimeZone;
 use mail_parser::{MessageParser, MimeHeaders as _};
@@ -505,8 +508,8 @@ fn the_checkpoint_stands_in_both_parts_to_the_byte() {
 
 /// A digest whose headers this text reaches: one header at a time, and all at once.
 fn spoiled_headers(text: &str) -> Vec<DigestContent> {
-    let person = |content: &mut DigestContent| content.owner_name = text.to_owned();
-    let sender = |content: &mut DigestContent| content.from_name = text.to_owned();
+    let person = |content: &mut DigestContent| text.clone_into(&mut content.owner_name);
+    let sender = |content: &mut DigestContent| text.clone_into(&mut content.from_name);
     let subject = |content: &mut DigestContent| content.stories.iter_mut().for_each(|story| spoil(story, text));
     let id = |content: &mut DigestContent| content.message_id = format!("id{text}@example.com");
     let root = |content: &mut DigestContent| content.thread_root = format!("root{text}@example.com");
@@ -524,8 +527,8 @@ fn spoiled_headers(text: &str) -> Vec<DigestContent> {
             one
         })
         .collect();
-    all.also_published[0].feed = text.to_owned();
-    all.not_seen[0].feed = text.to_owned();
+    text.clone_into(&mut all.also_published[0].feed);
+    text.clone_into(&mut all.not_seen[0].feed);
     all.owns = vec![text.to_owned()];
     spoiled.push(all);
     spoiled

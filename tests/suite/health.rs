@@ -497,7 +497,7 @@ fn status_names_each_reason_and_is_well_when_nothing_wants_attention() {
         let names: Vec<&str> = found(&mut world).attention.iter().map(|one| one.reason.as_str()).collect();
         assert!(names.contains(&name), "{name}: {names:?}");
     }
-    assert_eq!(Reason::ALL.len(), 15);
+    assert_eq!(Reason::ALL.len(), 16);
 }
 
 /// Texts that want out of an error message: markup, control sequences, forged lines, turned text.

@@ -36,10 +36,10 @@ pub(super) fn takeover(why: HandOver) -> DigestContent {
     let mut jon = content();
     jon.kind = DigestKind::Takeover;
     jon.about = Some(About::Takeover { from: "Maria Lopez".to_owned(), why });
-    jon.owner_name = "Jon Bright".to_owned();
-    jon.owner_address = "jon@example.com".to_owned();
+    "Jon Bright".clone_into(&mut jon.owner_name);
+    "jon@example.com".clone_into(&mut jon.owner_address);
     jon.stories.truncate(1);
-    jon.stand_in.as_mut().unwrap().name = "Ada Stone".to_owned();
+    "Ada Stone".clone_into(&mut jon.stand_in.as_mut().unwrap().name);
     jon
 }
 
@@ -84,7 +84,7 @@ fn every_kind_has_the_subject_of_its_situation() {
             "Now yours: Quillgate VPN, Maria is away (20 Nov)",
             "Now yours: Quillgate VPN, no mail reaches Maria (20 Nov)",
             "Now yours: Quillgate VPN, mail to Maria came back (20 Nov)",
-            "Now yours: Quillgate VPN, Maria has left it (20 Nov)",
+            "Now yours: Quillgate VPN, no longer Maria's (20 Nov)",
         ]
     );
     for content in of_all_kinds() {

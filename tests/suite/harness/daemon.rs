@@ -219,6 +219,11 @@ impl Daemon {
         line.split("listen=").nth(1).and_then(|rest| rest.split(' ').next()).unwrap().parse().unwrap()
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends it a signal by name.
     pub fn signal(&self, name: &str) {
         let sent = machine("sh", &["-c", &format!("kill -{name} {}", self.child.id())]).unwrap();

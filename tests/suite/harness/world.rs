@@ -12,7 +12,7 @@ use sigtrail::{
         self, Context, Fault, TickReport,
         start::{self, Surroundings},
     },
-    model::{settings::Config, time::Time},
+    model::{id::StoryNo, settings::Config, time::Time},
     store::{Faults, StoryRow},
 };
 use tempfile::TempDir;
@@ -49,8 +49,8 @@ impl World {
         let (server, smtp) = (FeedServer::start(), SmtpServer::start());
         let settings = format!(
             "[mail]\nfrom = \"sigtrail <sigtrail@example.com>\"\ntransport = \"smtp\"\nhost = \"127.0.0.1\"\nport = {}\n\
-             tls = \"none\"\n[web]\nbase_url = \"https://sigtrail.example.com\"\n[fetch]\nper_host_gap = \"0s\"\n\
-             allow_addresses = [\"127.0.0.2/32\"]\nallow_ports = []\ntimeout = \"5s\"\n{NOBODY_IS_REMINDED}",
+             tls = \"none\"\n{NOBODY_IS_REMINDED}[web]\nbase_url = \"https://sigtrail.example.com\"\n[fetch]\nper_host_gap = \"0s\"\n\
+             allow_addresses = [\"127.0.0.2/32\"]\nallow_ports = []\ntimeout = \"5s\"\n",
             smtp.port()
         );
         World {
@@ -234,13 +234,20 @@ impl World {
         mails.iter().map(text_of).collect()
     }
 
+    /// The mails in an owner's mailbox but for the weekly ones that say that there was nothing.
+    pub fn news(&self, owner: &str) -> Vec<String> {
+        let mut mails = self.mailbox(owner);
+        mails.retain(|mail| !mail.starts_with("Subject: Quiet week") && !mail.starts_with("Subject: Blind in week"));
+        mails
+    }
+
     /// All stories, oldest first.
     pub fn stories(&mut self) -> Vec<StoryRow> {
         let context = self.context();
         let found = context.store.read(|read| {
             let mut rows = Vec::new();
-            for no in read.stories(None, None, 100_000)? {
-                rows.extend(read.story(no)?);
+            for no in (1..=read.newest_story()?.0).rev() {
+                rows.extend(read.story(StoryNo(no))?);
             }
             Ok(rows)
         });
