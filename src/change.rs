@@ -18,6 +18,7 @@ pub use self::words::Passage;
 use crate::{
     advisory,
     model::{
+        digest::Fix,
         entry::Entry,
         id::EntryNo,
         stack::{Marks, Severity, Tag, TagKind},
@@ -153,6 +154,11 @@ fn is_false(value: &bool) -> bool {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
 fn is_zero(value: &usize) -> bool {
     *value == 0
+}
+
+/// What an entry states of a fix: in which versions, or that there is one; `None`: nothing.
+pub fn stated_fix(entry: &Entry) -> Option<Fix> {
+    signs::stated_fix(entry)
 }
 
 /// What changed from one version to another. A version whose texts retention removed is compared by its marks only.

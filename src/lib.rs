@@ -30,6 +30,7 @@ pub mod outlook;
 pub mod parse;
 pub mod plan;
 pub mod register;
+pub mod reminder;
 pub mod repair;
 pub mod route;
 pub mod schedule;

@@ -2,7 +2,8 @@
 //! who is still a living owner. Rules never drop: what matches nothing follows the feed's `unmatched`.
 //!
 //! **Who.** The owner of every component and topic that is tagged, and everybody whom a `[[route]]` rule names whose
-//! conditions all hold. Somebody who has left is stood in for by the deputies in turn, else by the fallback owner. An owner
+//! conditions all hold. Somebody who has left or is away is stood in for by the deputies in turn, else by the fallback
+//! owner; when all of these are away, nobody is. A line goes to who is away: it needs no answer and waits. An owner
 //! whose ceiling is below the feed's TLP label gets nothing but the word that there is something
 //! ([`Withheld`]); the story goes to the first of deputies and fallback who may see it, else to the first
 //! owner of the file who may.
@@ -162,21 +163,50 @@ pub fn stand_in(config: &Config, meant: &OwnerId, tlp: Tlp, now: Time) -> Option
     desk.receiver(meant).map(|(owner, _)| owner)
 }
 
-/// Who gets what cannot be handed to this owner, although the owner lives and may see it: the first of the deputies
-/// who lives and may see it, the fallback, or any other owner who may; `None` when there is nobody else.
-pub fn next_in_line(config: &Config, meant: &OwnerId, tlp: Tlp, now: Time) -> Option<OwnerId> {
-    let desk = Desk { config, tlp, now, places: Vec::new(), restricted: Vec::new() };
-    let mut asked = vec![meant];
-    let mut next = config.owner(meant).and_then(|owner| owner.deputy.as_ref());
-    while let Some(id) = next.filter(|id| !asked.contains(id)) {
-        if desk.can_get(id) {
-            return Some(id.clone());
-        }
-        asked.push(id);
+/// The deputies of somebody in turn, each once, living or not.
+pub fn deputies<'c>(config: &'c Config, owner: &OwnerId) -> Vec<&'c OwnerId> {
+    let mut line: Vec<&OwnerId> = Vec::new();
+    let mut next = config.owner(owner).and_then(|owner| owner.deputy.as_ref());
+    while let Some(id) = next.filter(|id| *id != owner && !line.contains(id)) {
+        line.push(id);
         next = config.owner(id).and_then(|owner| owner.deputy.as_ref());
     }
+    line
+}
+
+/// Whether somebody is a living owner who may see what has this label.
+pub fn can_get(config: &Config, id: &OwnerId, tlp: Tlp, now: Time) -> bool {
+    config.owner(id).is_some_and(|owner| owner.is_living(now) && owner.tlp >= tlp)
+}
+
+/// Whether somebody is not away.
+pub fn is_here(config: &Config, id: &OwnerId, now: Time) -> bool {
+    config.owner(id).is_some_and(|owner| owner.away_until(now).is_none())
+}
+
+/// Whether somebody can get what has this label and is not away.
+pub fn can_get_now(config: &Config, id: &OwnerId, tlp: Tlp, now: Time) -> bool {
+    can_get(config, id, tlp, now) && is_here(config, id, now)
+}
+
+/// "who is away until 3 Jan 2027".
+pub fn is_away_in_words(config: &Config, id: &OwnerId, now: Time) -> String {
+    let until = config.owner(id).and_then(|owner| owner.away_until(now));
+    until.map_or_else(|| "who was away".to_owned(), |day| format!("who is away until {}", day.strftime("%-d %b %Y")))
+}
+
+/// Who gets now what is meant for this owner under this label: as [`stand_in`], but whoever is not away comes first.
+pub fn stand_in_now(config: &Config, meant: &OwnerId, tlp: Tlp, now: Time) -> Option<OwnerId> {
+    let desk = Desk { config, tlp, now, places: Vec::new(), restricted: Vec::new() };
+    desk.receiver_now(meant).map(|(owner, _)| owner)
+}
+
+/// Who gets what cannot be handed to this owner, although the owner lives and may see it: the first of the deputies
+/// who lives, is not away and may see it, the fallback, or any other owner who may; `None` when there is nobody else.
+pub fn next_in_line(config: &Config, meant: &OwnerId, tlp: Tlp, now: Time) -> Option<OwnerId> {
     let others = config.owners.iter().map(|owner| &owner.id);
-    std::iter::once(&config.fallback).chain(others).find(|id| *id != meant && desk.can_get(id)).cloned()
+    let line = deputies(config, meant).into_iter().chain([&config.fallback]).chain(others);
+    line.filter(|id| *id != meant && can_get(config, id, tlp, now)).min_by_key(|id| !is_here(config, id, now)).cloned()
 }
 
 /// The reason for one who gets what somebody else was meant to get for this reason.
@@ -227,7 +257,7 @@ impl Desk<'_> {
 
     /// Gives it to this owner, or to whoever takes the owner's place.
     fn give(&mut self, meant: &OwnerId, why: &Why, urgent: bool) {
-        let Some((owner, part)) = self.receiver(meant) else {
+        let Some((owner, part)) = self.receiver_now(meant) else {
             let ask = self.config.fallback.clone();
             return self.withhold(meant, ask);
         };
@@ -248,7 +278,16 @@ impl Desk<'_> {
         Fate::Listed(owner)
     }
 
-    /// Who gets what is meant for this owner, and as what.
+    /// Who gets now what is meant for this owner, and as what: the first who is not away of the owner, the deputies and
+    /// the fallback, else as if nobody were away.
+    fn receiver_now(&self, meant: &OwnerId) -> Option<(OwnerId, Part)> {
+        let deputies = deputies(self.config, meant).into_iter().map(|id| (id, Part::Deputy));
+        let line = [(meant, Part::Themselves)].into_iter().chain(deputies).chain([(&self.config.fallback, Part::Fallback)]);
+        let here = line.into_iter().find(|(id, _)| can_get_now(self.config, id, self.tlp, self.now));
+        here.map(|(id, part)| (id.clone(), part)).or_else(|| self.receiver(meant))
+    }
+
+    /// Who gets what is meant for this owner, away or not, and as what.
     fn receiver(&self, meant: &OwnerId) -> Option<(OwnerId, Part)> {
         let mut asked: Vec<&OwnerId> = Vec::new();
         let mut next = Some(meant);
@@ -268,7 +307,7 @@ impl Desk<'_> {
     }
 
     fn can_get(&self, id: &OwnerId) -> bool {
-        self.is_living(id) && self.may_see(id)
+        can_get(self.config, id, self.tlp, self.now)
     }
 
     fn is_living(&self, id: &OwnerId) -> bool {
@@ -282,10 +321,12 @@ impl Desk<'_> {
     /// Why it came to somebody in the place of who is meant.
     fn sentence(&self, meant: &OwnerId, why: &Why, part: Part) -> String {
         let name = self.config.owner(meant).map_or(meant.as_str(), |owner: &Owner| owner.name.as_str());
-        let cause = if self.is_living(meant) {
+        let cause = if !self.is_living(meant) {
+            "who is not a living owner any more".to_owned()
+        } else if !self.may_see(meant) {
             format!("who may not see TLP:{} entries", self.tlp)
         } else {
-            "who is not a living owner any more".to_owned()
+            is_away_in_words(self.config, meant, self.now)
         };
         format!("{}; {}.", why.instead_of(name, &cause), part.in_words())
     }
@@ -362,7 +403,7 @@ pub(crate) mod tests {
     use crate::model::{
         settings::{
             EvidenceSettings, FetchSettings, MailSettings, MailTransport, RemindSettings, RetentionSettings,
-            WebSettings,
+            UrgentSettings, WebSettings,
         },
         stack::{Component, Field, Method, Severity, Topic},
     };
@@ -383,6 +424,8 @@ pub(crate) mod tests {
             digest: "0 8 * * *".into(),
             tlp,
             until: None,
+            away: Vec::new(),
+            quiet_hours: None,
         }
     }
 
@@ -457,6 +500,7 @@ pub(crate) mod tests {
                 allow_ports: Vec::new(),
             },
             remind: RemindSettings::default(),
+            urgent: UrgentSettings::default(),
             evidence: EvidenceSettings { origin: "example.com/sigtrail".into() },
             retention: RetentionSettings { entries: Span::new() },
         }

@@ -151,8 +151,17 @@ pub fn nonce_is_valid(key: &LinkKey, token: &str, nonce: &str, now: Time) -> boo
 /// The Message-ID (RFC 5322 section 3.6.4) of a digest to an address, without angle brackets: the same every time,
 /// and nothing of the address can be read from it. `domain` is the sender's; what a domain cannot hold is left out.
 pub fn message_id(key: &LinkKey, digest: DigestNo, address: &str, domain: &str) -> String {
+    at_domain(key.tag("message-id", &[&digest.0.to_be_bytes(), address.as_bytes()]), domain)
+}
+
+/// The Message-ID that all mails of a month (`2026-11`) to an owner refer to, so that mail programs show them
+/// together; no mail has it, and nothing of the owner can be read from it.
+pub fn thread_root(key: &LinkKey, month: &str, owner: &str, domain: &str) -> String {
+    at_domain(key.tag("thread", &[month.as_bytes(), owner.as_bytes()]), domain)
+}
+
+fn at_domain(tag: [u8; TAG], domain: &str) -> String {
     use fmt::Write as _;
-    let tag = key.tag("message-id", &[&digest.0.to_be_bytes(), address.as_bytes()]);
     let mut id = String::with_capacity(2 * TAG + 1 + domain.len());
     for byte in tag {
         let _ = write!(id, "{byte:02x}");

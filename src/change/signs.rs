@@ -5,7 +5,10 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::{model::entry::Entry, text};
+use crate::{
+    model::{digest::Fix, entry::Entry},
+    text,
+};
 
 /// How far before a statement a denial is looked for, in bytes.
 const CLAUSE: usize = 90;
@@ -71,18 +74,88 @@ static RANSOMWARE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 
+/// Version numbers in a row: `9.1.4`, `v8.7.2-p1 and 9.1.4`.
+static VERSIONS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(concat!(
+        r"(?i)(?-u:\b)v?(?-u:\d){1,5}(?:\.(?-u:\d){1,6}){1,4}(?:[-._]?(?:p|rc|sp|hotfix|beta|h|u)(?-u:\d){1,4})?",
+        r"(?:(?:,|,?\s+(?:and|or))\s+v?(?-u:\d){1,5}(?:\.(?-u:\d){1,6}){1,4}(?:[-._]?(?:p|rc|sp|hotfix|beta|h|u)(?-u:\d){1,4})?)*",
+        r"(?-u:\b)"
+    ))
+    .ok()
+});
+
+/// A version that is said to fix something: `2.8.1 fixes a crash`.
+static FIXES: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"(?i)(?-u:\b)v?((?-u:\d){1,5}(?:\.(?-u:\d){1,6}){1,4}(?:[-._]?(?:p|rc|sp|hotfix|beta|h|u)(?-u:\d){1,4})?)\s+(?:fixes|patches|resolves|remediates)(?-u:\b)",
+    )
+    .ok()
+});
+
+/// How far after a statement its versions are looked for, in bytes.
+const AFTER: usize = 60;
+
 /// Whether an entry says that there is a fix.
 pub(super) fn states_fix(entry: &Entry) -> bool {
-    texts(entry).any(|text| {
-        is_match(&FIX_HINT, text)
-            && FIX.as_ref().is_some_and(|fix| {
-                fix.find_iter(text).any(|found| {
-                    let after = text.get(found.end()..).unwrap_or_default().trim_start();
-                    let is_denied_after = ["yet", "soon", "not"].iter().any(|word| after.starts_with(word));
-                    !is_denied_after && !is_match(&NOT_YET, text::clause_before(text, found.start(), CLAUSE, ENDS))
-                })
-            })
-    })
+    texts(entry).any(|text| fixes(text).next().is_some())
+}
+
+/// What an entry says of a fix: the versions that stand in the statement, or that there is one; `None`: nothing.
+pub(super) fn stated_fix(entry: &Entry) -> Option<Fix> {
+    let (mut versions, mut is_stated): (Vec<String>, bool) = (Vec::new(), false);
+    for text in texts(entry) {
+        for (start, end) in fixes(text) {
+            is_stated = true;
+            add_versions(versions_in(text, start, end), &mut versions);
+        }
+        if let Some(found) = FIXES.as_ref().filter(|_| is_match(&FIX_HINT, text) || text.contains("resolves")) {
+            let stated = found.captures_iter(text).filter_map(|captures| captures.get(1));
+            add_versions(stated.map(|version| version.as_str()), &mut versions);
+        }
+    }
+    match versions.is_empty() {
+        false => Some(Fix::In(versions)),
+        true => is_stated.then_some(Fix::Stated),
+    }
+}
+
+fn add_versions<'t>(found: impl Iterator<Item = &'t str>, versions: &mut Vec<String>) {
+    for version in found {
+        let version = version.trim_start_matches(['v', 'V']);
+        if !versions.iter().any(|known| known == version) {
+            versions.push(version.to_owned());
+        }
+    }
+}
+
+/// The versions that the statement between these places names, none after its clause.
+fn versions_in(text: &str, start: usize, end: usize) -> impl Iterator<Item = &str> {
+    let most = text.floor_char_boundary((end + AFTER).min(text.len()));
+    // A statement may end in the first digit of a version.
+    let rest = text.get(end..most).unwrap_or_default();
+    let clause = ENDS.iter().filter_map(|mark| rest.find(mark)).filter(|at| {
+        // A comma between two versions ends no clause.
+        !rest
+            .get(at + 2..)
+            .is_some_and(|next| next.trim_start_matches(['v', 'V']).starts_with(|c: char| c.is_ascii_digit()))
+    });
+    let close = clause.min().map_or(most, |at| end + at);
+    let row = VERSIONS.as_ref().and_then(|versions| versions.find(text.get(start..close)?));
+    let named = row.map_or("", |row| row.as_str());
+    named.split([',', ' ']).filter(|word| word.contains('.'))
+}
+
+/// The places of the statements of a fix that their clauses do not deny.
+fn fixes(text: &str) -> impl Iterator<Item = (usize, usize)> {
+    let fix = FIX.as_ref().filter(|_| is_match(&FIX_HINT, text));
+    let found = fix.into_iter().flat_map(move |fix| fix.find_iter(text));
+    found
+        .filter(|found| {
+            let after = text.get(found.end()..).unwrap_or_default().trim_start();
+            let is_denied_after = ["yet", "soon", "not"].iter().any(|word| after.starts_with(word));
+            !is_denied_after && !is_match(&NOT_YET, text::clause_before(text, found.start(), CLAUSE, ENDS))
+        })
+        .map(|found| (found.start(), found.end()))
 }
 
 /// Whether an entry says that it is withdrawn or rejected.

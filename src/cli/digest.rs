@@ -1,6 +1,11 @@
-//! `sigtrail digest`: the mail that would go out now, without sending or recording anything.
+//! `sigtrail digest`: the mails that would go out now, without sending or recording anything.
 
-use std::{fs, io::Write};
+use std::{
+    fs::{self, OpenOptions},
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
 
 use super::{failure::Failure, place::Place};
 use crate::{
@@ -8,7 +13,8 @@ use crate::{
     model::id::OwnerId,
 };
 
-/// Prints the mail that would go out to this owner now; `preview` writes its HTML to a file and prints the path.
+/// Prints the mails that would go out to this owner now; `preview` writes each to a file, and its HTML to another, and
+/// prints the paths.
 pub fn run(place: &Place, owner: &str, preview: bool, out: &mut dyn Write) -> Result<u8, Failure> {
     let config = place.config()?;
     let id = OwnerId::new(owner);
@@ -19,18 +25,33 @@ pub fn run(place: &Place, owner: &str, preview: bool, out: &mut dyn Write) -> Re
     place.store(Some(&config))?;
     let state = place.state(Some(&config));
     let context = jobs::start::look(config, &state, Surroundings::default())?;
-    let Some(composed) = jobs::digest::preview(&context, &owner)? else {
+    let composed = jobs::digest::preview(&context, &owner)?;
+    if composed.is_empty() {
         writeln!(out, "nothing waits for {}", owner.name)?;
         return Ok(0);
-    };
-    if !preview {
-        out.write_all(&composed.bytes)?;
-        return Ok(0);
     }
-    let message = mail_parser::MessageParser::default().parse(&composed.bytes);
-    let html = message.as_ref().and_then(|message| message.body_html(0)).unwrap_or_default();
-    let path = state.join(format!("preview-{}.html", owner.id));
-    fs::write(&path, html.as_bytes()).map_err(|error| Failure::File { path: path.clone(), error })?;
-    writeln!(out, "{}", path.display())?;
+    for (i, mail) in composed.iter().enumerate() {
+        if !preview {
+            out.write_all(&mail.bytes)?;
+            continue;
+        }
+        let part = if composed.len() > 1 { format!(".{}", i + 1) } else { String::new() };
+        let message = mail_parser::MessageParser::default().parse(&mail.bytes);
+        let html = message.as_ref().and_then(|message| message.body_html(0)).unwrap_or_default();
+        for (ending, bytes) in [("eml", mail.bytes.as_slice()), ("html", html.as_bytes())] {
+            let path = state.join(format!("preview-{}{part}.{ending}", owner.id));
+            write_private(&path, bytes).map_err(|error| Failure::File { path: path.clone(), error })?;
+            writeln!(out, "{}", path.display())?;
+        }
+    }
     Ok(0)
+}
+
+/// Writes a file that nobody else can read: the links in it will answer.
+fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(bytes)
 }

@@ -23,8 +23,8 @@ pub(super) struct Held {
     pub url: String,
 }
 
-/// Puts a flood into words.
-pub(super) fn held(flood: &HeldFlood, judge: &Judge) -> Held {
+/// Puts a flood into words; `link` answers the mail that it stands in.
+pub(super) fn held(flood: &HeldFlood, link: &str, judge: &Judge) -> Held {
     let name = judge.defang(&cut(&flood.feed, MAX_NAME));
     let mut words = format!("{name} {}", brought(flood.entries + flood.sent, flood.usual, flood.has_changed));
     words.push(' ');
@@ -32,7 +32,11 @@ pub(super) fn held(flood: &HeldFlood, judge: &Judge) -> Held {
     if let Some(matched) = matched(&flood.matched) {
         words.push_str(&judge.defang(&format!(" {matched}")));
     }
-    Held { words, decide: format!("Decide what becomes of {}", them(flood.entries)), url: flood.decide_url.clone() }
+    Held {
+        words,
+        decide: format!("Decide what becomes of {}", them(flood.entries)),
+        url: format!("{link}/held/{}", flood.flood),
+    }
 }
 
 fn them(entries: usize) -> String {
@@ -78,6 +82,9 @@ pub(crate) fn matched(matched: &[(String, usize)]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::id::FloodNo;
+
+    const LINK: &str = "https://sigtrail.example.com/a/token";
 
     fn flood(entries: usize, sent: usize) -> HeldFlood {
         HeldFlood {
@@ -87,21 +94,22 @@ mod tests {
             sent,
             has_changed: false,
             matched: vec![("Quillgate VPN".to_owned(), 40), ("libmarrow".to_owned(), 2)],
-            decide_url: "https://sigtrail.example.com/a/token/held/1".to_owned(),
+            flood: FloodNo(1),
         }
     }
 
     #[test]
     fn h_43_a_flood_is_one_line_with_its_count_the_usual_and_one_decision() {
-        let judge = Judge::new("https://sigtrail.example.com/a/token");
-        let line = held(&flood(10_000, 0), &judge);
+        let judge = Judge::new(LINK);
+        let line = held(&flood(10_000, 0), LINK, &judge);
         assert_eq!(
             line.words,
             "Example CERT brought 10,000 new entries; usually it brings at most 12 at once. They are held: recorded, and none of \
              them mailed. Matches among them: Quillgate VPN 40, libmarrow 2."
         );
         assert_eq!(line.decide, "Decide what becomes of the 10,000");
-        let with_urgent = held(&flood(9_998, 2), &judge);
+        assert_eq!(line.url, "https://sigtrail.example.com/a/token/held/1");
+        let with_urgent = held(&flood(9_998, 2), LINK, &judge);
         assert!(with_urgent.words.contains("brought 10,000 new entries"), "{}", with_urgent.words);
         assert!(with_urgent.words.contains("but for 2 that are exploited"), "{}", with_urgent.words);
     }

@@ -48,13 +48,17 @@ impl Link {
 #[derive(Debug, Clone)]
 pub(crate) struct Judge {
     own_host: Option<String>,
+    /// The same, spelled so that it is no address.
+    broken: String,
 }
 
 impl Judge {
     /// A judge for mails whose answer links start like this one.
     pub(crate) fn new(answer_url: &str) -> Self {
         let own_host = Url::parse(answer_url).ok().and_then(|url| host_text(&url));
-        Self { own_host }
+        let own = own_host.as_deref().unwrap_or_default();
+        let broken = if own.contains('.') { own.replace('.', "[.]") } else { format!("[{own}]") };
+        Self { own_host, broken }
     }
 
     /// What becomes of an address that a feed brought.
@@ -67,15 +71,15 @@ impl Judge {
         if self.own_host.as_ref() == Some(&domain) {
             return Link::Words("(a link that imitates ours was left out)".to_owned());
         }
-        let shown = self.defang(&words::cut(&format!("{domain}{}", url.path()), 120));
+        let shown = || self.defang(&words::cut(&format!("{domain}{}", url.path()), 120));
         if url.host().is_none_or(|host| is_inside(&host)) {
-            return Link::Words(format!("{shown} (an inside address, not linked)"));
+            return Link::Words(format!("{} (an inside address, not linked)", shown()));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Link::Words(format!("{shown} (an address with a login in it, not linked)"));
+            return Link::Words(format!("{} (an address with a login in it, not linked)", shown()));
         }
         if url.as_str().len() > MAX_LINK {
-            return Link::Words(format!("{shown} (an address too long to link)"));
+            return Link::Words(format!("{} (an address too long to link)", shown()));
         }
         Link::To { url: url.into(), domain }
     }
@@ -84,12 +88,11 @@ impl Judge {
     /// that look like one.
     pub(crate) fn defang(&self, text: &str) -> String {
         let Some(own) = &self.own_host else { return text.to_owned() };
-        let broken = if own.contains('.') { own.replace('.', "[.]") } else { format!("[{own}]") };
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
         while let Some((before, after)) = split_at_host(rest, own) {
             out.push_str(before);
-            out.push_str(&broken);
+            out.push_str(&self.broken);
             rest = after;
         }
         out.push_str(rest);
@@ -99,11 +102,16 @@ impl Judge {
 
 /// The text before and after the first place where a host's name stands, in any case.
 fn split_at_host<'a>(text: &'a str, host: &str) -> Option<(&'a str, &'a str)> {
-    if host.is_empty() {
-        return None;
+    let first = host.as_bytes().first()?.to_ascii_lowercase();
+    let mut from = 0;
+    loop {
+        let found = text.as_bytes().get(from..)?.iter().position(|byte| byte.to_ascii_lowercase() == first)?;
+        let (at, end) = (from + found, from + found + host.len());
+        if text.as_bytes().get(at..end)?.eq_ignore_ascii_case(host.as_bytes()) {
+            return Some((text.get(..at)?, text.get(end..)?));
+        }
+        from = at + 1;
     }
-    let at = text.as_bytes().windows(host.len()).position(|window| window.eq_ignore_ascii_case(host.as_bytes()))?;
-    Some((text.get(..at)?, text.get(at + host.len()..)?))
 }
 
 fn host_text(url: &Url) -> Option<String> {

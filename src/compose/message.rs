@@ -11,9 +11,16 @@ use lettre::{
     },
 };
 use sha2::{Digest as _, Sha256};
+use url::Url;
 
-use super::{ComposeError, words};
-use crate::model::{digest::DigestContent, time::Time};
+use super::{ComposeError, portion::Identity, words};
+use crate::{
+    hex::hex,
+    model::{
+        digest::{About, DigestContent},
+        time::Time,
+    },
+};
 
 /// The longest name in a From or To header, in characters.
 const MAX_NAME: usize = 80;
@@ -51,21 +58,32 @@ fixed_header! {
     AutoResponseSuppress = "X-Auto-Response-Suppress",
 }
 
-/// Builds the message.
-pub(super) fn message(content: &DigestContent, subject: &str, text: &str, html: &str) -> Result<Vec<u8>, ComposeError> {
-    let domain = content.from_address.rsplit_once('@').map_or("", |(_, domain)| domain);
-    let domain: String = domain.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-')).collect();
+/// Builds the message of two parts, which are encoded already.
+pub(super) fn message(
+    content: &DigestContent,
+    identity: &Identity,
+    subject: &str,
+    (text, html): (Vec<u8>, Vec<u8>),
+) -> Result<Vec<u8>, ComposeError> {
     let parts = MultiPart::alternative()
-        .boundary(boundary(content, text, html))
-        .singlepart(part(ContentType::TEXT_PLAIN, text)?)
-        .singlepart(part(ContentType::TEXT_HTML, html)?);
-    let message = Message::builder()
+        .boundary(boundary(identity))
+        .singlepart(part(ContentType::TEXT_PLAIN, text))
+        .singlepart(part(ContentType::TEXT_HTML, html));
+    let mut references = format!("<{}>", id(&content.thread_root));
+    let mut builder = Message::builder()
         .date(date(content.now))
         .from(mailbox(&content.from_name, &content.from_address)?)
         .to(mailbox(&content.owner_name, &content.owner_address)?)
         .subject(words::line(subject))
-        .message_id(Some(format!("<{}>", id(&content.message_id))))
-        .header(ListId(format!("sigtrail digests <digests.{domain}>")))
+        .message_id(Some(format!("<{}>", id(&identity.message_id))));
+    if let Some(About::Reminder { in_reply_to, .. } | About::Links { in_reply_to }) = &content.about {
+        let earlier = format!("<{}>", id(in_reply_to));
+        references = format!("{references} {earlier}");
+        builder = builder.in_reply_to(earlier);
+    }
+    let message = builder
+        .references(references)
+        .header(ListId(list_id(content)))
         .header(AutoSubmitted("auto-generated".to_owned()))
         .header(AutoResponseSuppress("OOF, AutoReply".to_owned()))
         .multipart(parts)
@@ -73,23 +91,24 @@ pub(super) fn message(content: &DigestContent, subject: &str, text: &str, html: 
     Ok(message.formatted())
 }
 
-/// The length in bytes of a text as it is encoded in the mail; its line ends are CR LF.
-pub(super) fn encoded_len(text: &str) -> Result<usize, ComposeError> {
-    quoted_printable(text).map(|body| body.len())
+/// `sigtrail digests <digests.DOMAIN>`, where DOMAIN is that of the links; where they lead to an address of a machine,
+/// that of the sender.
+fn list_id(content: &DigestContent) -> String {
+    let host = Url::parse(&content.answer_all_url).ok().and_then(|url| url.domain().map(str::to_owned));
+    let sender = || content.from_address.rsplit_once('@').map_or("", |(_, domain)| domain).to_owned();
+    let domain = host.unwrap_or_else(sender);
+    let domain: String = domain.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-')).collect();
+    format!("sigtrail digests <digests.{domain}>")
 }
 
-fn quoted_printable(text: &str) -> Result<Body, ComposeError> {
-    Body::new_with_encoding(text.to_owned(), ContentTransferEncoding::QuotedPrintable)
-        .map_err(|_| ComposeError::Message("a part could not be encoded".to_owned()))
-}
-
-fn part(kind: ContentType, text: &str) -> Result<SinglePart, ComposeError> {
-    Ok(SinglePart::builder().header(kind).body(quoted_printable(text)?))
+fn part(kind: ContentType, body: Vec<u8>) -> SinglePart {
+    let body = Body::dangerous_pre_encoded(body, ContentTransferEncoding::QuotedPrintable);
+    SinglePart::builder().header(kind).body(body)
 }
 
 fn mailbox(name: &str, address: &str) -> Result<Mailbox, ComposeError> {
     let parsed: Address = address.parse().map_err(|_| ComposeError::Address(words::cut(address, MAX_NAME)))?;
-    let name = words::cut(name, MAX_NAME);
+    let name = words::unencoded(words::cut(name, MAX_NAME));
     Ok(Mailbox::new((!name.is_empty()).then_some(name), parsed))
 }
 
@@ -103,17 +122,8 @@ fn date(now: Time) -> SystemTime {
     SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds)
 }
 
-/// A line that no part can hold: the parts' own hash is in it.
-fn boundary(content: &DigestContent, text: &str, html: &str) -> String {
-    use std::fmt::Write as _;
-    let hash = Sha256::new()
-        .chain_update(content.message_id.as_bytes())
-        .chain_update(text.as_bytes())
-        .chain_update(html.as_bytes())
-        .finalize();
-    let mut boundary = "sigtrail-".to_owned();
-    for byte in hash.iter().take(16) {
-        let _ = write!(boundary, "{byte:02x}");
-    }
-    boundary
+/// A line that no part can hold: `=_` never stands in what is quoted-printable (RFC 2045 section 6.7).
+fn boundary(identity: &Identity) -> String {
+    let hash = Sha256::digest(identity.message_id.as_bytes());
+    format!("=_sigtrail-{}", hex(hash.get(..16).unwrap_or_default()))
 }

@@ -1,17 +1,29 @@
 //! Compose: makes the bytes of a digest mail from what it says. Pure: the same content gives the same bytes.
-//! What a digest says in words is in `said`, which feed links become links in `links`; `plain`, `html` and `subject`
-//! are the three places where it is read, and `message` puts them into one mail. Nothing here decides who gets what.
+//! What a digest says in words is in `said`, `story` and `action`, which feed links become links in `links`; `plain`,
+//! `html` and `subject` are the three places where it is read, `message` puts them into one mail, and `parts` decides how
+//! many mails it takes. Nothing here decides who gets what.
 
+mod action;
+mod encode;
 pub(crate) mod held;
 mod html;
 pub(crate) mod links;
 mod message;
+mod parts;
 mod plain;
+mod portion;
 pub(crate) mod said;
 mod seen;
+mod story;
 mod subject;
 pub(crate) mod words;
 
+use std::collections::HashSet;
+
+pub use self::{
+    parts::{Envelopes, Part, parts},
+    portion::{Holds, Identity},
+};
 use crate::model::{
     digest::{Composed, DigestContent, DigestStory},
     stack::TagKind,
@@ -34,15 +46,12 @@ pub enum ComposeError {
     Message(String),
 }
 
-/// Composes a digest: one `multipart/alternative` message (RFC 2046 section 5.1.4) with a complete text part and an
-/// HTML part of at most [`MAX_HTML`] bytes, in 7-bit lines that end in CR LF.
+/// Composes a digest as one mail, whatever its size: one `multipart/alternative` message (RFC 2046 section 5.1.4) with a
+/// complete text part and an HTML part, in 7-bit lines that end in CR LF.
 pub fn compose(content: &DigestContent) -> Result<Composed, ComposeError> {
-    let said = said::said(content);
-    let subject = subject::subject(content);
-    let text = plain::plain(&said);
-    let html = html::html(&said, &subject)?;
-    let bytes = message::message(content, &subject, &text, &html)?;
-    Ok(Composed { subject, bytes })
+    let judge = links::Judge::new(&content.answer_all_url);
+    let made = parts::make(content, &portion::Portion::whole(content), &judge, &HashSet::new())?;
+    Ok(made.composed)
 }
 
 /// A group of stories in a digest, in the order of the groups; the stories of a group keep their order.

@@ -3,7 +3,8 @@
 
 use super::{
     links::Link,
-    said::{AlsoLine, Said, Source, Story},
+    said::{AlsoLine, Said},
+    story::{Source, Story},
     words::grouped,
 };
 
@@ -16,8 +17,8 @@ pub(super) fn plain(said: &Said) -> String {
     page.wrapped("", &said.action);
     page.blank();
     page.wrapped("", &said.who_and_when);
-    if let Some(blindness) = &said.blindness {
-        page.wrapped("", blindness);
+    for sentence in [&said.why, &said.blindness, &said.if_silent].into_iter().flatten() {
+        page.wrapped("", sentence);
     }
     if let Some(words) = &said.answer_all {
         page.wrapped("", &format!("{words}:"));
@@ -29,10 +30,26 @@ pub(super) fn plain(said: &Said) -> String {
             if i > 0 {
                 page.blank();
             }
-            story(&mut page, one);
+            if let Some(opening) = &one.opening {
+                page.wrapped("", opening);
+                page.blank();
+            }
+            write_story(&mut page, one);
         }
     }
+    if let Some((words, url)) = &said.rest {
+        page.blank();
+        page.wrapped("", words);
+        page.alone("", url);
+    }
     closing(&mut page, said);
+    page.0
+}
+
+/// One story as it stands in the text part, with the blank line before it.
+pub(super) fn story(story: &Story) -> String {
+    let mut page = Page("\r\n".to_owned());
+    write_story(&mut page, story);
     page.0
 }
 
@@ -68,9 +85,17 @@ fn closing(page: &mut Page, said: &Said) {
             also(page, line);
         }
     }
-    if let Some(owns) = &said.owns {
+    if said.owns.is_some() || said.wrong.is_some() {
         page.blank();
-        page.wrapped("", owns);
+        let words: Vec<&str> =
+            said.owns.as_deref().into_iter().chain(said.wrong.iter().map(|(words, _)| *words)).collect();
+        page.wrapped("", &words.join(" "));
+        if let Some((_, url)) = &said.wrong {
+            page.alone("", url);
+        }
+    }
+    if let Some(groups) = &said.owned_groups {
+        page.wrapped("", groups);
     }
     if let Some(checkpoint) = &said.checkpoint {
         page.heading("Checkpoint of the evidence log");
@@ -78,11 +103,10 @@ fn closing(page: &mut Page, said: &Said) {
     }
 }
 
-fn story(page: &mut Page, story: &Story) {
+fn write_story(page: &mut Page, story: &Story) {
     page.wrapped_after(&format!("{}. ", story.number), &story.title);
     let cves = (!story.cves.is_empty()).then(|| story.cves.join(", "));
-    let marks: Vec<&str> =
-        [story.exploited, story.severity.as_deref(), cves.as_deref()].into_iter().flatten().collect();
+    let marks: Vec<&str> = story.marks().chain(cves.as_deref()).collect();
     if !marks.is_empty() {
         page.wrapped("   ", &format!("{}.", marks.join(". ")));
     }
@@ -90,26 +114,33 @@ fn story(page: &mut Page, story: &Story) {
         page.wrapped("   ", summary);
     }
     for (i, line) in story.changes.iter().enumerate() {
-        page.wrapped("   ", &if i == 0 { format!("What changed: {line}") } else { line.clone() });
+        page.wrapped("   ", &if i == 0 { format!("{} {line}", story.changed) } else { line.clone() });
     }
-    page.wrapped("   ", &format!("Why you: {} {}", story.reason, story.proofs.join(" ")));
+    for line in &story.earlier {
+        page.wrapped("   ", line);
+    }
+    if !story.reason.is_empty() {
+        page.wrapped("   ", &format!("Why you: {} {}", story.reason, story.proofs.join(" ")));
+    }
     page.wrapped("   ", &story.dates);
     sources(page, story);
-    page.wrapped("   ", "Answer:");
-    page.alone("   ", &story.answer_url);
+    if let Some(words) = story.cut_short {
+        page.wrapped("   ", words);
+    }
+    if let Some(url) = &story.answer_url {
+        page.wrapped("   ", "Answer:");
+        page.alone("   ", url);
+    }
 }
 
 /// The sources by name and how many more there are, then each address once.
 fn sources(page: &mut Page, story: &Story) {
-    let mut feeds: Vec<&str> = story.sources.iter().map(|source| source.feed.as_str()).collect();
-    feeds.dedup();
-    match (feeds.as_slice(), story.more_sources) {
+    let more = story.more_sources_words();
+    match (story.source_names().as_slice(), more) {
         ([], _) => {}
-        ([one], 0) => page.wrapped("   ", &format!("Source: {one}")),
-        (several, 0) => page.wrapped("   ", &format!("Sources: {}", several.join(", "))),
-        (several, more) => {
-            page.wrapped("   ", &format!("Sources: {}, and {} more", several.join(", "), grouped(more as u64)));
-        }
+        ([one], None) => page.wrapped("   ", &format!("Source: {one}")),
+        (several, None) => page.wrapped("   ", &format!("Sources: {}", several.join(", "))),
+        (several, Some(more)) => page.wrapped("   ", &format!("Sources: {}, {more}", several.join(", "))),
     }
     let mut shown: Vec<&Link> = Vec::new();
     for link in std::iter::once(&story.link).chain(story.sources.iter().map(|Source { link, .. }| link)) {

@@ -1,53 +1,54 @@
-//! What a digest says, in words: the one source of both parts of the mail, so that they cannot disagree. No layout
-//! here: neither markup nor line breaks nor sizes.
+//! What a mail of a digest says, in words: the one source of both of its parts, so that they cannot disagree. No layout
+//! here: neither markup nor line breaks nor sizes. One story's words are in `story`, the first lines in `action`.
 
-use jiff::SignedDuration;
-
+pub(crate) use super::story::{proof, severity};
 use super::{
     Section,
+    action::{action, answer_all, if_silent, label, who_and_when, why},
     held::{Held, held},
     links::{Judge, Link},
+    portion::{Portion, is_answered, slice},
     seen::{blindness, feeds_seen},
-    words::{count, cut, grouped, line, moment, zone_name},
+    story::{MAX_NAME, MAX_TITLE, Story, since, story},
+    words::{count, cut, days_ago, grouped, line, row},
 };
-use crate::model::{
-    digest::{
-        AlsoPublished, BaselineNote, DigestContent, DigestStory, NotSeen, Notice, Restricted, SeenAgain, StorySource,
-    },
-    stack::{Field, Marks, Method, Tag},
-    time::Time,
+use crate::model::digest::{
+    AlsoPublished, BaselineNote, DigestContent, DigestKind, DigestStory, NotSeen, Notice, OwnedGroup, Restricted,
+    SeenAgain,
 };
 
-/// The longest title, in characters.
-const MAX_TITLE: usize = 300;
-/// The longest summary, in characters.
-const MAX_SUMMARY: usize = 240;
-/// The longest line that says what changed, in characters.
-const MAX_CHANGE: usize = 480;
-/// The longest reason, in characters.
-const MAX_REASON: usize = 600;
-/// The longest name of a feed, component or person, in characters.
-const MAX_NAME: usize = 80;
 /// The longest cause of a feed's trouble, in characters.
 const MAX_CAUSE: usize = 160;
 /// The longest notice about a feed, in characters.
 const MAX_NOTICE: usize = 400;
+/// How many of what the owner answers for are named.
+const MAX_OWNED: usize = 40;
+/// How many groups are named.
+const MAX_GROUPS: usize = 20;
+/// How many components of a first poll are named.
+const MAX_MATCHED: usize = 20;
 
-/// A whole digest in words.
+/// A whole mail in words.
 #[derive(Debug)]
 pub(super) struct Said {
     /// What to do, in one line.
     pub action: String,
     /// How many stories for whom, and when.
     pub who_and_when: String,
+    /// Why it comes.
+    pub why: Option<String>,
     /// What could not be seen, in one sentence.
     pub blindness: Option<String>,
+    /// Who is asked when nothing is answered.
+    pub if_silent: Option<String>,
     /// The words of the link that answers everything.
     pub answer_all: Option<String>,
     /// Where that link leads.
     pub answer_all_url: String,
     /// The groups that have stories.
     pub groups: Vec<Group>,
+    /// The words and the address of the link that answers what is still open with one reason.
+    pub rest: Option<(&'static str, String)>,
     /// Floods that wait for a decision.
     pub held: Vec<Held>,
     /// What could not be seen.
@@ -68,6 +69,10 @@ pub(super) struct Said {
     pub also_total: usize,
     /// What the owner answers for, in one sentence.
     pub owns: Option<String>,
+    /// The words and the address of the link that says that something is not theirs.
+    pub wrong: Option<(&'static str, String)>,
+    /// When their groups were last heard of, in one sentence.
+    pub owned_groups: Option<String>,
     /// The checkpoint, to the byte.
     pub checkpoint: Option<String>,
 }
@@ -83,48 +88,6 @@ pub(super) struct Group {
     pub stories: Vec<Story>,
 }
 
-/// One story in words.
-#[derive(Debug)]
-pub(super) struct Story {
-    /// Its number.
-    pub number: usize,
-    /// Its title.
-    pub title: String,
-    /// Its main link.
-    pub link: Link,
-    /// That it is exploited.
-    pub exploited: Option<&'static str>,
-    /// How bad it is said to be.
-    pub severity: Option<String>,
-    /// CVE ids.
-    pub cves: Vec<String>,
-    /// What it says.
-    pub summary: Option<String>,
-    /// What was and what is, where it is told again.
-    pub changes: Vec<String>,
-    /// Whose it is and why, in one sentence.
-    pub reason: String,
-    /// The proof: term, place, method, confidence; the best first.
-    pub proofs: Vec<String>,
-    /// The feeds that report it.
-    pub sources: Vec<Source>,
-    /// How many entries more report it.
-    pub more_sources: usize,
-    /// When it was published and first seen.
-    pub dates: String,
-    /// Where it is answered.
-    pub answer_url: String,
-}
-
-/// A feed that reports a story.
-#[derive(Debug)]
-pub(super) struct Source {
-    /// The feed's name.
-    pub feed: String,
-    /// Where its entry leads.
-    pub link: Link,
-}
-
 /// A line under "also published".
 #[derive(Debug)]
 pub(super) struct AlsoLine {
@@ -134,178 +97,94 @@ pub(super) struct AlsoLine {
     pub title: String,
     /// Where it leads.
     pub link: Link,
+    /// How many entries it stands for.
+    pub entries: usize,
 }
 
-/// Puts a digest into words.
-pub(super) fn said(content: &DigestContent) -> Said {
-    let judge = Judge::new(&content.answer_all_url);
-    let stories = content.stories.len();
+/// Puts a mail of a digest into words.
+pub(super) fn said(content: &DigestContent, portion: &Portion, judge: &Judge) -> Said {
+    let Portion { holds, identity, .. } = portion;
+    let link = &identity.answer_all_url;
+    let also = also(content, portion, judge);
+    let last = holds.is_last;
+    let is_told = content.kind != DigestKind::Passed;
     Said {
-        action: action(content, &judge),
-        who_and_when: format!(
-            "{} for {}, {} {}.",
-            count(stories, "story", "stories"),
-            cut(&content.owner_name, MAX_NAME),
-            moment(content.now, &content.timezone, "%a %-d %b %Y, %H:%M"),
-            zone_name(content.now, &content.timezone),
-        ),
-        blindness: blindness(content).map(|words| format!("{words}.")),
-        answer_all: match stories {
-            0 => None,
-            1 => Some("Answer it".to_owned()),
-            2 => Some("Answer both on one page".to_owned()),
-            n => Some(format!("Answer all {} on one page", grouped(n as u64))),
-        },
-        answer_all_url: content.answer_all_url.clone(),
-        groups: groups(content, &judge),
-        held: content.held.iter().map(|flood| held(flood, &judge)).collect(),
-        not_seen: content.not_seen.iter().map(|feed| not_seen(feed, content, &judge)).collect(),
-        seen_again: content.seen_again.iter().map(|feed| seen_again(feed, content)).collect(),
-        feeds_seen: feeds_seen(content),
-        notices: content.notices.iter().map(|notice| judge.defang(&cut(notice, MAX_NOTICE))).collect(),
-        first_looks: content.baselines.iter().map(first_look).collect(),
-        restricted: content.restricted.iter().map(restricted).collect(),
-        also: content.also_published.iter().flat_map(|feed| also(feed, &judge)).collect(),
-        also_total: content.also_published.iter().map(|feed| feed.lines.len() + feed.more).sum(),
-        owns: owns(&content.owns),
+        action: action(content, portion, judge),
+        who_and_when: who_and_when(content, portion),
+        why: why(content),
+        blindness: blindness(content).filter(|_| is_told).map(|words| format!("{words}.")),
+        if_silent: if_silent(content, portion),
+        answer_all: answer_all(content, portion),
+        answer_all_url: link.clone(),
+        groups: groups(content, portion, judge),
+        rest: (is_answered(content) && holds.stories.len() > 1)
+            .then(|| ("All stories still open: seen, nothing for us, one reason for all", format!("{link}/rest"))),
+        held: slice(&content.held, &holds.held).iter().map(|flood| held(flood, link, judge)).collect(),
+        not_seen: slice(&content.not_seen, &holds.not_seen).iter().map(|feed| not_seen(feed, content, judge)).collect(),
+        seen_again: slice(&content.seen_again, &holds.seen_again)
+            .iter()
+            .map(|feed| seen_again(feed, content))
+            .collect(),
+        feeds_seen: feeds_seen(content).filter(|_| last),
+        notices: slice(&content.notices, &holds.notices)
+            .iter()
+            .map(|notice| judge.defang(&cut(notice, MAX_NOTICE)))
+            .collect(),
+        first_looks: slice(&content.baselines, &holds.baselines).iter().map(first_look).collect(),
+        restricted: slice(&content.restricted, &holds.restricted).iter().map(restricted).collect(),
+        also_total: also.iter().map(|line| line.entries).sum(),
+        also,
+        owns: owns(&content.owns).filter(|_| last),
+        wrong: (last && is_answered(content)).then(|| ("Not yours?", format!("{link}/wrong"))),
+        owned_groups: owned_groups(content).filter(|_| last),
         checkpoint: content.checkpoint.clone(),
     }
 }
 
-/// What a story is called where there is room for few characters: its best tag, else the beginning of its title.
-pub(super) fn label(story: &DigestStory, max: usize) -> String {
-    match story.tags.first() {
-        Some((name, _)) => cut(name, max),
-        None => cut(&story.title, max),
-    }
-}
-
-fn action(content: &DigestContent, judge: &Judge) -> String {
-    let urgent = content.stories.iter().filter(|story| story.urgent).count();
-    let calm = content.stories.len() - urgent;
-    let first = |story: Option<&DigestStory>| story.map_or_else(String::new, |story| judge.defang(&label(story, 60)));
-    match (urgent, calm) {
-        (0, 0) if !content.held.is_empty() => {
-            format!("{} to decide about", count(content.held.len(), "flood of entries", "floods of entries"))
-        }
-        (0, 0) => match blindness(content) {
-            None => "Nothing to answer".to_owned(),
-            Some(blindness) => format!("Nothing to answer, and {blindness}"),
-        },
-        (0, 1) => format!("One story to answer: {}", first(content.stories.first())),
-        (0, n) => format!("{} stories to answer, none of them urgent", grouped(n as u64)),
-        (1, 0) => format!("Urgent: {}", first(content.stories.first())),
-        (n, 0) => format!("{} urgent stories to answer", grouped(n as u64)),
-        (1, n) => format!(
-            "Answer {} first; {} can wait",
-            first(content.stories.iter().find(|story| story.urgent)),
-            count(n, "other story", "other stories")
-        ),
-        (u, n) => {
-            format!("Answer {} urgent stories first; {} can wait", grouped(u as u64), count(n, "other", "others"))
-        }
-    }
-}
-
-fn groups(content: &DigestContent, judge: &Judge) -> Vec<Group> {
+fn groups(content: &DigestContent, portion: &Portion, judge: &Judge) -> Vec<Group> {
+    let stories = portion.stories(content);
+    let link = is_answered(content).then_some(portion.identity.answer_all_url.as_str());
     Section::ALL
         .into_iter()
-        .map(|section| Group {
-            heading: section.heading(),
-            urgent: section == Section::Urgent,
-            stories: content
-                .stories
-                .iter()
-                .filter(|story| Section::of(story) == section)
-                .map(|one| story(one, content, judge))
-                .collect(),
+        .map(|section| {
+            let of_section: Vec<(usize, &DigestStory)> =
+                stories.iter().enumerate().filter(|(_, story)| Section::of(story) == section).collect();
+            let openings = openings(&of_section, section, judge);
+            let in_words = of_section.iter().zip(openings).map(|((i, one), opening)| Story {
+                opening,
+                ..story(one, content, judge, (i + 1, link), portion.short)
+            });
+            Group { heading: section.heading(), urgent: section == Section::Urgent, stories: in_words.collect() }
         })
         .filter(|group| !group.stories.is_empty())
         .collect()
 }
 
-fn story(story: &DigestStory, content: &DigestContent, judge: &Judge) -> Story {
-    let title = judge.defang(&cut(&story.title, MAX_TITLE));
-    Story {
-        number: story.number,
-        title: if title.is_empty() { "(no title)".to_owned() } else { title },
-        link: judge.link(story.link.as_deref()),
-        exploited: story.marks.exploited.then_some("Exploited"),
-        severity: severity(story.marks),
-        cves: story.cves.iter().map(|cve| judge.defang(&cut(cve, MAX_NAME))).collect(),
-        summary: story.summary.as_deref().map(|text| judge.defang(&cut(text, MAX_SUMMARY))).filter(|s| !s.is_empty()),
-        changes: story.changes.iter().map(|line| judge.defang(&cut(line, MAX_CHANGE))).collect(),
-        reason: judge.defang(&cut(&story.reason, MAX_REASON)),
-        proofs: story.tags.iter().map(|(name, tag)| judge.defang(&proof(name, tag, &story.reason))).collect(),
-        sources: story.sources.iter().map(|one| source(one, judge)).collect(),
-        more_sources: story.more_sources,
-        dates: dates(story, content),
-        answer_url: story.answer_url.clone(),
+/// `libmarrow (2)` before the first story of each component, where a section has stories of several and one of them
+/// more than one; `None` elsewhere.
+fn openings(stories: &[(usize, &DigestStory)], section: Section, judge: &Judge) -> Vec<Option<String>> {
+    let none = vec![None; stories.len()];
+    if section != Section::Components {
+        return none;
     }
-}
-
-/// `CVSS 9.8 (critical)`, `CVSS 9.8`, `Severity high`: what is stated.
-pub(crate) fn severity(marks: Marks) -> Option<String> {
-    match (marks.cvss_tenths, marks.severity) {
-        (Some(tenths), Some(severity)) => Some(format!("CVSS {}.{} ({})", tenths / 10, tenths % 10, severity.as_str())),
-        (Some(tenths), None) => Some(format!("CVSS {}.{}", tenths / 10, tenths % 10)),
-        (None, Some(severity)) => Some(format!("Severity {}", severity.as_str())),
-        (None, None) => None,
-    }
-}
-
-/// Where a term stands, in words.
-fn place(field: Field) -> &'static str {
-    match field {
-        Field::Title => "in the title",
-        Field::Summary => "in the summary",
-        Field::Body => "in the text",
-        Field::Categories => "in the categories",
-        Field::Feed => "from the feed itself",
-    }
-}
-
-/// The proof of a tag in one sentence: term, place, surroundings, confidence; the name in front where the reason does
-/// not say it.
-pub(crate) fn proof(name: &str, tag: &Tag, reason: &str) -> String {
-    let (name, term) = (cut(name, MAX_NAME), cut(&tag.term, MAX_NAME));
-    let opening =
-        if reason.to_lowercase().contains(&name.to_lowercase()) { String::new() } else { format!("{name}: ") };
-    let confidence = tag.confidence.min(100);
-    match tag.method {
-        Method::Feed => format!("{name} belongs to every entry of the feed, confidence {confidence}."),
-        Method::Term | Method::Regex => {
-            let snippet = cut(&tag.snippet, 160);
-            let around = if tag.field == Field::Title || snippet.is_empty() || snippet == term {
-                String::new()
-            } else {
-                format!(" (\"{snippet}\")")
-            };
-            let term = if tag.method == Method::Regex { format!("Pattern {term}") } else { format!("\"{term}\"") };
-            format!("{opening}{term} {}{around}, confidence {confidence}.", place(tag.field))
+    let name = |story: &DigestStory| label(story, MAX_NAME);
+    let mut runs: Vec<(String, usize, usize)> = Vec::new();
+    for (place, (_, story)) in stories.iter().enumerate() {
+        match runs.last_mut().filter(|(last, ..)| *last == name(story)) {
+            Some((_, _, n)) => *n += 1,
+            None => runs.push((name(story), place, 1)),
         }
     }
-}
-
-fn source(source: &StorySource, judge: &Judge) -> Source {
-    Source { feed: judge.defang(&cut(&source.feed, MAX_NAME)), link: judge.link(source.link.as_deref()) }
-}
-
-/// The stated date, where it can be one: a feed's dates are shown, never believed.
-fn dates(story: &DigestStory, content: &DigestContent) -> String {
-    let seen = format!("first seen {}", since(story.first_seen, content));
-    let earliest: Time = Time::from_second(631_152_000).unwrap_or_default();
-    let latest = content.now.saturating_add(SignedDuration::from_hours(48)).unwrap_or(Time::MAX);
-    match story.published.filter(|at| (earliest..=latest).contains(at)) {
-        Some(at) => format!("Published {}, {seen}.", moment(at, &content.timezone, "%-d %b %Y")),
-        None => format!("Date unclear, {seen}."),
+    if runs.len() < 2 || runs.len() == stories.len() {
+        return none;
     }
-}
-
-pub(super) fn since(at: Time, content: &DigestContent) -> String {
-    let same_year =
-        at.to_zoned(content.timezone.clone()).year() == content.now.to_zoned(content.timezone.clone()).year();
-    moment(at, &content.timezone, if same_year { "%a %-d %b %H:%M" } else { "%-d %b %Y %H:%M" })
+    let mut openings = none;
+    for (name, place, n) in runs {
+        if let Some(opening) = openings.get_mut(place) {
+            *opening = Some(judge.defang(&format!("{name} ({})", grouped(n as u64))));
+        }
+    }
+    openings
 }
 
 fn not_seen(feed: &NotSeen, content: &DigestContent, judge: &Judge) -> String {
@@ -348,7 +227,7 @@ fn first_look(note: &BaselineNote) -> String {
     }
     let matched: Vec<String> =
         note.matched.iter().map(|(name, n)| format!("{} {}", cut(name, MAX_NAME), grouped(*n as u64))).collect();
-    format!("{opening}; matches among them: {}.", matched.join(", "))
+    format!("{opening}; matches among them: {}.", row(&matched, MAX_MATCHED))
 }
 
 fn restricted(entry: &Restricted) -> String {
@@ -357,25 +236,50 @@ fn restricted(entry: &Restricted) -> String {
     format!("A restricted entry (TLP:{label}) of {}: ask {}.", cut(&entry.feed, MAX_NAME), cut(&entry.ask, MAX_NAME))
 }
 
-fn also(feed: &AlsoPublished, judge: &Judge) -> Vec<AlsoLine> {
+fn also(content: &DigestContent, portion: &Portion, judge: &Judge) -> Vec<AlsoLine> {
+    let all = content.also_published.iter().flat_map(|feed| {
+        let more = (feed.more > 0).then_some(feed.lines.len());
+        (0..feed.lines.len()).chain(more).map(move |place| (feed, place))
+    });
+    let range = portion.holds.also.clone();
+    all.skip(range.start).take(range.len()).map(|(feed, place)| also_line(feed, place, judge)).collect()
+}
+
+fn also_line(feed: &AlsoPublished, place: usize, judge: &Judge) -> AlsoLine {
     let name = judge.defang(&cut(&feed.feed, MAX_NAME));
-    let mut lines: Vec<AlsoLine> = feed
-        .lines
-        .iter()
-        .map(|(title, link)| AlsoLine {
-            feed: name.clone(),
+    match feed.lines.get(place) {
+        Some((title, link)) => AlsoLine {
+            feed: name,
             title: judge.defang(&cut(title, MAX_TITLE)),
             link: judge.link(link.as_deref()),
-        })
-        .collect();
-    if feed.more > 0 {
-        let title = format!("and {} more", grouped(feed.more as u64));
-        lines.push(AlsoLine { feed: name, title, link: Link::Absent });
+            entries: 1,
+        },
+        None => AlsoLine {
+            feed: name,
+            title: format!("and {} more", grouped(feed.more as u64)),
+            link: Link::Absent,
+            entries: feed.more,
+        },
     }
-    lines
 }
 
 fn owns(names: &[String]) -> Option<String> {
     let names: Vec<String> = names.iter().map(|name| cut(name, MAX_NAME)).filter(|name| !name.is_empty()).collect();
-    (!names.is_empty()).then(|| format!("You own: {}.", names.join(", ")))
+    (!names.is_empty()).then(|| format!("You own: {}.", row(&names, MAX_OWNED)))
+}
+
+/// `Groups: Quillgate PSIRT today, Fernwald quiet 31 days.`
+fn owned_groups(content: &DigestContent) -> Option<String> {
+    let heard = |group: &OwnedGroup| {
+        let name = cut(&group.name, MAX_NAME);
+        let Some(at) = group.last_entry_at else { return format!("{name} nothing yet") };
+        match days_ago(at, content.now, &content.timezone) {
+            ..=0 => format!("{name} today"),
+            1 => format!("{name} yesterday"),
+            days @ 2..=7 => format!("{name} {days} days ago"),
+            days => format!("{name} quiet {} days", grouped(u64::from(days.unsigned_abs()))),
+        }
+    };
+    let groups: Vec<String> = content.groups.iter().map(heard).collect();
+    (!groups.is_empty()).then(|| format!("Groups: {}.", row(&groups, MAX_GROUPS)))
 }

@@ -1,7 +1,7 @@
 //! How much of the feeds was seen, in words. Which feed could not be seen and why is said in `said`.
 
 use super::{
-    said::since,
+    story::since,
     words::{count, grouped},
 };
 use crate::model::{
@@ -10,7 +10,7 @@ use crate::model::{
 };
 
 /// How many feeds could not be seen, and how many were and are silent for too long.
-pub(super) fn blind(content: &DigestContent) -> (usize, usize) {
+fn blind(content: &DigestContent) -> (usize, usize) {
     let silent = content.not_seen.iter().filter(|feed| feed.state == FeedState::Stale.as_str()).count();
     (content.not_seen.len() - silent, silent)
 }

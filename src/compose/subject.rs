@@ -1,12 +1,15 @@
 //! The subject: what it is and how bad in the first 33 characters, 60 in all, the date last.
 
+use std::collections::HashSet;
+
 use super::{
-    said::label,
+    action::{and_more, by, label},
+    portion::{Portion, lengths},
     seen::seen,
-    words::{cut, grouped, moment},
+    words::{cut, days_ago, grouped, moment, unencoded},
 };
 use crate::model::{
-    digest::{DigestContent, DigestKind, DigestStory, NotSeen, Notice},
+    digest::{About, DigestContent, DigestKind, DigestStory, HandOver, NotSeen, Notice},
     stack::Severity,
 };
 
@@ -14,35 +17,140 @@ use crate::model::{
 const MAX_SUBJECT: usize = 60;
 /// Telephones show this much of it.
 const MAX_FIRST: usize = 33;
+/// The longest name of a person, in characters.
+const MAX_PERSON: usize = 16;
 
-/// The subject of a digest. No two of one owner are equal: a scheduled one ends in its day, an urgent one in its
-/// minute, and one that only tells of trouble in the day on which the newest trouble began.
-pub(super) fn subject(content: &DigestContent) -> String {
-    if let Some(trouble) = trouble(content) {
-        return trouble;
+/// The subject of a mail that none of these mails had: a day tells most of them apart, else the minute does, else a
+/// number.
+pub(super) fn subject(content: &DigestContent, portion: &Portion, taken: &HashSet<String>) -> String {
+    let mut exactness = 0;
+    loop {
+        let subject = unencoded(spelled_out(content, portion, exactness));
+        // More mails of one minute than can be sent in it.
+        if exactness > taken.len() + 1 || !taken.contains(&subject) {
+            return subject;
+        }
+        exactness += 1;
     }
-    let (call, pattern) = match content.kind {
-        DigestKind::Urgent => (": answer now", "(%-d %b %H:%M)"),
-        _ => ("", "(%a %-d %b)"),
+}
+
+/// The day or moment and the place among the parts, as they stand at the end.
+struct End<'p> {
+    content: &'p DigestContent,
+    portion: &'p Portion,
+    exactness: usize,
+}
+
+impl End<'_> {
+    /// ` (Fri 20 Nov, 2 of 3)`; `day` and `minute` are patterns.
+    fn of(&self, day: &str, minute: &str) -> String {
+        let when = moment(self.content.now, &self.content.timezone, if self.exactness == 0 { day } else { minute });
+        let number = (self.exactness > 1).then(|| format!("no. {}", self.exactness));
+        let all: Vec<String> = [Some(when), self.portion.place(), number].into_iter().flatten().collect();
+        format!(" ({})", all.join(", "))
+    }
+
+    fn long(&self) -> String {
+        self.of("%a %-d %b", "%a %-d %b %H:%M")
+    }
+
+    fn short(&self) -> String {
+        self.of("%-d %b", "%-d %b %H:%M")
+    }
+
+    /// The same where the subject names a moment of its own: only what is needed.
+    fn if_needed(&self) -> String {
+        if self.exactness == 0 && self.portion.of == 1 { String::new() } else { self.short() }
+    }
+}
+
+fn spelled_out(content: &DigestContent, portion: &Portion, exactness: usize) -> String {
+    let end = End { content, portion, exactness };
+    let stories = portion.stories(content);
+    let named = |before: &str, after: &str| about_stories(before, stories, after);
+    match (content.kind, &content.about) {
+        (DigestKind::Heartbeat, _) => format!("{}{}", heartbeat(content), end.if_needed()),
+        (DigestKind::Urgent, _) if !stories.is_empty() => urgent(content, stories, &end),
+        (_, Some(About::Reminder { since, .. })) => {
+            let since = moment(*since, &content.timezone, "%a %-d %b");
+            named("Still open: ", &format!(", since {since}{}", end.if_needed()))
+        }
+        (_, Some(About::Takeover { from, why })) => {
+            named("Now yours: ", &format!(", {}{}", handed_over(&first_name(from), *why), end.short()))
+        }
+        (_, Some(About::Passed { to, .. })) => named(&format!("Passed to {}: ", first_name(to)), &end.short()),
+        (_, Some(About::Links { .. })) => named("New links: ", &end.short()),
+        _ => {
+            if let Some(trouble) = trouble(content, portion, &end.if_needed()) {
+                return trouble;
+            }
+            let end = end.long();
+            let room = MAX_SUBJECT.saturating_sub(end.chars().count());
+            let news = if stories.is_empty() { quiet(content, portion) } else { news(stories, room) };
+            format!("{}{end}", cut(&news, room))
+        }
+    }
+}
+
+/// A subject about stories: the first by name, as long as there is room for it, and how many more.
+fn about_stories(before: &str, stories: &[DigestStory], after: &str) -> String {
+    let fixed = before.chars().count() + and_more("", stories.len()).chars().count() + after.chars().count();
+    let room = MAX_SUBJECT.saturating_sub(fixed).clamp(8, MAX_FIRST);
+    let first = stories.first().map_or_else(|| "the rest".to_owned(), |story| label(story, room));
+    format!("{before}{}{after}", and_more(&first, stories.len()))
+}
+
+fn handed_over(from: &str, why: HandOver) -> String {
+    match why {
+        HandOver::NoAnswer => format!("no answer from {from}"),
+        HandOver::Away => format!("{from} is away"),
+        HandOver::Undelivered => format!("no mail reaches {from}"),
+        HandOver::Bounced => format!("mail to {from} came back"),
+        HandOver::Left => format!("{from} has left it"),
+    }
+}
+
+/// What colleagues call a person: the first word of the name, where it is a name and not a title or a surname.
+fn first_name(name: &str) -> String {
+    let first = name.split_whitespace().next().unwrap_or_default();
+    let is_name = first.chars().count() > 1 && !first.ends_with(['.', ',']);
+    cut(if is_name { first } else { name }, MAX_PERSON)
+}
+
+/// `Quillgate VPN exploited: answer by 14:00 today (20 Nov)`.
+fn urgent(content: &DigestContent, stories: &[DigestStory], end: &End<'_>) -> String {
+    let call = match &content.stand_in {
+        Some(stand_in) if days_ago(stand_in.urgent_at, content.now, &content.timezone) == 0 => {
+            format!(": answer by {} today{}", by(stand_in.urgent_at, content), end.short())
+        }
+        Some(stand_in) => format!(": answer by {}{}", by(stand_in.urgent_at, content), end.short()),
+        None => format!(": answer now{}", end.of("%-d %b %H:%M", "%-d %b %H:%M")),
     };
-    let tail = format!("{call} {}", moment(content.now, &content.timezone, pattern));
-    let room = MAX_SUBJECT.saturating_sub(tail.chars().count());
-    let news = if content.stories.is_empty() { quiet(content) } else { news(&content.stories, room) };
-    format!("{}{tail}", cut(&news, room))
+    let room = MAX_SUBJECT.saturating_sub(call.chars().count());
+    format!("{}{call}", cut(&news(stories, room), room))
+}
+
+/// `Quiet week 47: nothing for you, 14 of 14 feeds seen`.
+fn heartbeat(content: &DigestContent) -> String {
+    let week = moment(content.now, &content.timezone, "%-V");
+    let (seen, all) = (seen(content), content.feeds_total);
+    if seen < all {
+        let blind = grouped((all - seen) as u64);
+        format!("Blind in week {week}: {blind} of {} feeds not seen", grouped(all as u64))
+    } else {
+        format!("Quiet week {week}: nothing for you, {0} of {0} feeds seen", grouped(all as u64))
+    }
 }
 
 /// The subject where there is nothing but feeds that went blind: `Blind: Tarnbase refuses us since Wed 18 Nov, +1 feed`.
-fn trouble(content: &DigestContent) -> Option<String> {
-    if !(content.stories.is_empty()
-        && content.held.is_empty()
-        && content.also_published.is_empty()
-        && content.restricted.is_empty())
-    {
+fn trouble(content: &DigestContent, portion: &Portion, end: &str) -> Option<String> {
+    let [stories, held, _, _, _, _, restricted, also] = lengths(content);
+    if stories + held + restricted + also > 0 || portion.of > 1 {
         return None;
     }
     let has_news = content.not_seen.iter().any(|feed| feed.notice.is_some());
     if let (Some(first), false) = (content.seen_again.first(), has_news) {
-        return Some(seen_again(content, &first.feed));
+        return Some(seen_again(content, &first.feed, end));
     }
     let is_alarm = |feed: &&NotSeen| feed.notice == Some(Notice::Alarm);
     let alarm = content.not_seen.iter().rev().filter(is_alarm).max_by_key(|feed| feed.since);
@@ -68,14 +176,14 @@ fn trouble(content: &DigestContent) -> Option<String> {
     };
     let others = others(content.not_seen.len());
     let since = moment(since, &content.timezone, "%a %-d %b");
-    let tail = format!("{does} since {since}{others}");
+    let tail = format!("{does} since {since}{others}{end}");
     let room = MAX_SUBJECT.saturating_sub(call.len() + tail.chars().count());
     Some(format!("{call}{}{tail}", cut(&newest.feed, room)))
 }
 
 /// The subject where there is nothing but feeds that are seen again.
-fn seen_again(content: &DigestContent, first: &str) -> String {
-    let when = moment(content.now, &content.timezone, " (%a %-d %b)");
+fn seen_again(content: &DigestContent, first: &str, end: &str) -> String {
+    let when = if end.is_empty() { moment(content.now, &content.timezone, " (%a %-d %b)") } else { end.to_owned() };
     let tail = format!("{}{when}", others(content.seen_again.len()));
     let room = MAX_SUBJECT.saturating_sub("Seen again: ".len() + tail.chars().count());
     format!("Seen again: {}{tail}", cut(first, room))
@@ -90,7 +198,10 @@ fn others(all: usize) -> String {
     }
 }
 
-fn quiet(content: &DigestContent) -> String {
+fn quiet(content: &DigestContent, portion: &Portion) -> String {
+    if portion.of > 1 && !content.stories.is_empty() {
+        return "The rest of the digest".to_owned();
+    }
     if let Some(flood) = content.held.first() {
         return format!("Decide: {} entries of {} held", grouped(flood.entries as u64), flood.feed);
     }

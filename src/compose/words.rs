@@ -22,6 +22,16 @@ pub(crate) fn cut(text: &str, max: usize) -> String {
     format!("{}…", kept.trim_end_matches([' ', ',', ';', ':', '.', '-']))
 }
 
+/// The text of a header in which nothing begins an encoded word (RFC 2047): a mail program would decode it into what was
+/// cleaned away here.
+pub(crate) fn unencoded(text: String) -> String {
+    let mut text = text;
+    while text.contains("=?") {
+        text = text.replace("=?", "=");
+    }
+    text
+}
+
 /// `1 story`, `2 stories`.
 pub(crate) fn count(n: usize, one: &str, many: &str) -> String {
     format!("{} {}", grouped(n as u64), if n == 1 { one } else { many })
@@ -43,6 +53,42 @@ pub(crate) fn grouped(n: u64) -> String {
 /// A moment in a zone, in the words of a pattern of `jiff::fmt::strtime`.
 pub(crate) fn moment(time: Time, zone: &TimeZone, pattern: &str) -> String {
     jiff::fmt::strtime::format(pattern, &time.to_zoned(zone.clone())).unwrap_or_else(|_| time.to_string())
+}
+
+/// A day beside today: `3 Nov`, with its year where that is another one.
+pub(crate) fn day(at: Time, now: Time, zone: &TimeZone) -> String {
+    let same_year = at.to_zoned(zone.clone()).year() == now.to_zoned(zone.clone()).year();
+    moment(at, zone, if same_year { "%-d %b" } else { "%-d %b %Y" })
+}
+
+/// A day of the past as one speaks of it: `Wed` within the last six days, else `Wed 4 Nov`, else with its year.
+pub(crate) fn weekday(at: Time, now: Time, zone: &TimeZone) -> String {
+    match days_ago(at, now, zone) {
+        0 => format!("{} today", moment(at, zone, "%H:%M")),
+        1..=6 => moment(at, zone, "%a"),
+        _ => format!("{} {}", moment(at, zone, "%a"), day(at, now, zone)),
+    }
+}
+
+/// How many midnights of a zone lie between a moment and now; negative: it is still to come.
+pub(crate) fn days_ago(at: Time, now: Time, zone: &TimeZone) -> i32 {
+    let (at, now) = (at.to_zoned(zone.clone()).date(), now.to_zoned(zone.clone()).date());
+    (now - at).get_days()
+}
+
+/// `one`, `two`, ... as words, above nine in digits.
+pub(crate) fn spelled(n: usize) -> String {
+    const WORDS: [&str; 10] = ["none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+    WORDS.get(n).map_or_else(|| grouped(n as u64), |word| (*word).to_owned())
+}
+
+/// Names in a row, at most so many, then how many more there are.
+pub(crate) fn row(names: &[String], most: usize) -> String {
+    let shown = names.get(..most).unwrap_or(names).join(", ");
+    match names.len().saturating_sub(most) {
+        0 => shown,
+        more => format!("{shown}, and {} more", grouped(more as u64)),
+    }
 }
 
 /// The zone's name, or its offset where it has none.

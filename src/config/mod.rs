@@ -12,12 +12,13 @@ use url::Url;
 use crate::{
     clock::Clock,
     model::{
-        settings::{Config, FetchSettings, RemindSettings, SourceFile},
+        settings::{Config, FetchSettings, SourceFile},
         stack::{Component, Topic},
         time::Time,
     },
 };
 
+mod absence;
 mod feeds;
 mod fields;
 mod init;
@@ -28,6 +29,7 @@ mod owners;
 mod problem;
 mod raw;
 mod read;
+mod remind;
 mod render;
 mod replace;
 mod settings;
@@ -185,7 +187,8 @@ fn check(root: &Path, files: &[SourceFile], now: Time, report: &mut Report<'_>) 
         web: settings.web?,
         fetch: settings.fetch,
         evidence: settings.evidence?,
-        remind: RemindSettings::default(),
+        remind: settings.remind,
+        urgent: settings.urgent,
         retention: settings.retention,
     })
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{civil::Date, tz::TimeZone};
 
 use super::{
+    absence,
     fields::{Fields, Shape, Text},
     names::{Names, declared},
     problem::{At, Report},
@@ -35,6 +36,8 @@ const OWNER: Shape = Shape {
         ("digest", "\"0 8 * * MON-FRI\""),
         ("tlp", "\"AMBER\""),
         ("until", "2027-06-30"),
+        ("away", "[{ from = 2026-12-20, to = 2027-01-03 }]"),
+        ("quiet_hours", "{ from = \"22:00\", to = \"06:00\" }"),
     ],
     elsewhere: &[
         ("fallback", "`fallback` stands above the first [[owner]]"),
@@ -80,6 +83,7 @@ impl<'t> OwnersFile<'t> {
         }
         let owners = self.tables.iter().filter_map(|table| owner(table, names, report)).collect();
         self.tables.iter().for_each(|table| leaves_soon(table, now, report));
+        absence::away_together(&self.tables, now.to_zoned(TimeZone::UTC).date(), report);
         let fallback = names.owner_of(&self.top, "fallback", report);
         cycles(&self.tables, report);
         (owners, fallback)
@@ -102,6 +106,8 @@ fn owner(table: &Fields<'_>, names: &Names, report: &mut Report<'_>) -> Option<O
     let digest = table.read("digest", report, values::schedule).unwrap_or_else(|| DEFAULT_DIGEST.to_owned());
     let tlp = table.word("tlp", &tlp_words(), report).unwrap_or(Tlp::Amber);
     let until = table.date("until", report);
+    let away = absence::away(table, report);
+    let quiet_hours = absence::quiet_hours(table, report);
     Some(Owner {
         id: OwnerId::new(id?.0),
         name: name?.text.to_owned(),
@@ -112,6 +118,8 @@ fn owner(table: &Fields<'_>, names: &Names, report: &mut Report<'_>) -> Option<O
         digest,
         tlp,
         until,
+        away,
+        quiet_hours,
     })
 }
 

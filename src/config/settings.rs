@@ -1,4 +1,5 @@
-//! `config/sigtrail.toml`: the state folder, the page, fetching, the log's name and retention. Mail is `mail`'s business.
+//! `config/sigtrail.toml`: the state folder, the page, fetching, the log's name and retention. Mail is `mail`'s business,
+//! what happens when nobody answers is `remind`'s.
 
 use std::{
     net::SocketAddr,
@@ -10,13 +11,14 @@ use toml::de::{DeTable, DeValue};
 use url::Url;
 
 use super::{
-    fields::{Fields, RESERVED, Shape, number_in},
-    mail,
+    fields::{Fields, Shape, number_in},
+    mail, remind,
     problem::{At, Report},
     values::{self, Flaw},
 };
 use crate::model::settings::{
-    AddressRange, EvidenceSettings, FetchSettings, MailSettings, RetentionSettings, WebSettings,
+    AddressRange, EvidenceSettings, FetchSettings, MailSettings, RemindSettings, RetentionSettings, UrgentSettings,
+    WebSettings,
 };
 
 const TOP: Shape = Shape {
@@ -26,10 +28,12 @@ const TOP: Shape = Shape {
         ("mail", "[mail]"),
         ("web", "[web]"),
         ("fetch", "[fetch]"),
+        ("remind", "[remind]"),
+        ("urgent", "[urgent]"),
         ("evidence", "[evidence]"),
         ("retention", "[retention]"),
     ],
-    elsewhere: &[("remind", RESERVED), ("smtp", "mail servers are set in [mail]")],
+    elsewhere: &[("smtp", "mail servers are set in [mail]")],
 };
 const WEB: Shape = Shape {
     title: "[web]",
@@ -61,6 +65,8 @@ pub(super) struct Settings {
     pub mail: Option<MailSettings>,
     pub web: Option<WebSettings>,
     pub fetch: FetchSettings,
+    pub remind: RemindSettings,
+    pub urgent: UrgentSettings,
     pub evidence: Option<EvidenceSettings>,
     pub retention: RetentionSettings,
 }
@@ -88,6 +94,8 @@ pub(super) fn check<'t>(file: usize, tree: &'t DeTable<'t>, root: &Path, report:
         fetch.allow_ports.clear();
         fetch.min_interval = SignedDuration::ZERO;
     }
+    let remind = top.table("remind", &remind::REMIND, report).map(|table| remind::check(&table, report));
+    let urgent = top.table("urgent", &remind::URGENT, report).map(|table| remind::urgent(&table, report));
     let evidence = top.table("evidence", &EVIDENCE, report);
     let origin = match evidence.filter(|table| table.has("origin")) {
         Some(table) => table.read("origin", report, values::origin),
@@ -100,6 +108,8 @@ pub(super) fn check<'t>(file: usize, tree: &'t DeTable<'t>, root: &Path, report:
         mail,
         web,
         fetch,
+        remind: remind.unwrap_or_default(),
+        urgent: urgent.unwrap_or_default(),
         evidence: origin.map(|origin| EvidenceSettings { origin }),
         retention: RetentionSettings { entries: entries.unwrap_or_else(|| Span::new().years(4)) },
     }

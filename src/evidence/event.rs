@@ -6,7 +6,7 @@ use crate::{
     difference::{Changes, Difference},
     model::{
         acknowledgement::{Disposition, Via},
-        digest::DigestKind,
+        digest::{DigestKind, HandOver, UrgentWait},
         entry::Format,
         feed::FeedState,
         flood::Decision,
@@ -233,6 +233,37 @@ pub enum Event {
         ask: Personal,
         /// The configuration in force.
         config: ConfigVersion,
+    },
+    /// A story went from one person to another.
+    HandedOver {
+        /// The story.
+        story: StoryNo,
+        /// Why.
+        why: HandOver,
+        /// Whose it was.
+        from: Personal,
+        /// Whose it is.
+        to: Personal,
+        /// The configuration in force.
+        config: ConfigVersion,
+    },
+    /// An owner was reminded of stories that wait for an answer; the mail has its own record.
+    Reminded {
+        /// The digest that reminds.
+        digest: DigestNo,
+        /// The stories in it.
+        stories: Vec<StoryNo>,
+        /// Who is reminded.
+        owner: Personal,
+    },
+    /// An urgent story was not told at once.
+    UrgentWaits {
+        /// The story.
+        story: StoryNo,
+        /// Why.
+        why: UrgentWait,
+        /// Who waits for it.
+        owner: Personal,
     },
     /// Entries that match nothing and are listed to the feed's owner under "also published".
     EntriesListed {
@@ -506,6 +537,17 @@ impl Event {
                 Draft::new("withheld", json!({ "story": story, "config": config }))
                     .with("owner", owner)
                     .with("ask", ask)
+            }
+            Event::HandedOver { story, why, from, to, config } => {
+                Draft::new("handed-over", json!({ "story": story, "why": why.as_str(), "config": config }))
+                    .with("from", from)
+                    .with("to", to)
+            }
+            Event::Reminded { digest, stories, owner } => {
+                Draft::new("reminded", json!({ "digest": digest, "stories": stories })).with("owner", owner)
+            }
+            Event::UrgentWaits { story, why, owner } => {
+                Draft::new("urgent-waits", json!({ "story": story, "why": why.as_str() })).with("owner", owner)
             }
             Event::EntriesListed { feed, entries, owner, config } => {
                 Draft::new("entries-listed", json!({ "feed": feed, "entries": entries, "config": config }))

@@ -64,6 +64,8 @@ fn departed(id: &OwnerId, address: &str) -> Owner {
         digest: String::new(),
         tlp: Tlp::Clear,
         until: None,
+        away: Vec::new(),
+        quiet_hours: None,
     }
 }
 

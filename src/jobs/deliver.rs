@@ -4,19 +4,21 @@ use std::time::Duration;
 
 use super::{
     Context, Fault,
+    hand_over::all_in_their_place,
     story::{feed_label, moved},
 };
 use crate::{
     delivery::{self, Next},
     model::{
         delivery::{DeliveryState, SendOutcome},
-        digest::HandOver,
+        digest::{DigestKind, HandOver},
         feed::Tlp,
-        id::{DeliveryNo, OwnerId},
+        id::{AssignmentNo, DeliveryNo, OwnerId},
+        settings::Config,
         time::Time,
     },
     route::{self, Assigned},
-    store::{DueDelivery, Read, Reassigned, StoreError},
+    store::{DigestRow, DueDelivery, Read, Reassigned, StoreError},
 };
 
 /// The longest that one attempt takes: ten minutes for the reply to the final dot, and the dialogue around it.
@@ -117,18 +119,10 @@ fn in_their_place(
     (delivery, owner): (DeliveryNo, &OwnerId),
     now: Time,
 ) -> Result<Vec<Reassigned>, StoreError> {
-    let config = &context.config;
     let due = read.delivery(delivery)?;
-    let mut anew = Vec::new();
-    for (_, assignment) in read.digest(due.digest)?.map(|digest| digest.stories).unwrap_or_default() {
-        let (_, feed, why, urgent) = read.assignment(assignment)?;
-        let label = feed_label(config, read, &feed)?;
-        if let Some(to) = route::next_in_line(config, owner, label, now) {
-            let assigned = Assigned { owner: to, reason: route::passed_on(config, owner, &why), urgent };
-            anew.push(Reassigned { assignment, why: HandOver::Undelivered, to: Some(assigned), withheld: None });
-        }
-    }
-    Ok(anew)
+    let stories = read.digest(due.digest)?.map(|digest| digest.stories).unwrap_or_default();
+    let assignments: Vec<AssignmentNo> = stories.into_iter().map(|(_, assignment)| assignment).collect();
+    all_in_their_place(&context.config, read, (owner, &assignments), HandOver::Undelivered, now)
 }
 
 /// Why a digest may not leave any more, and who gets its stories now. The reason names nobody: it stands open in the
@@ -153,7 +147,7 @@ fn refusal(context: &Context, read: &Read<'_>, due: &DueDelivery, now: Time) -> 
         Some(owner) if highest > owner.tlp => {
             format!("something in it is labelled TLP:{highest}, above TLP:{}, the owner's ceiling", owner.tlp)
         }
-        Some(_) => return Ok(None),
+        Some(_) => return away(config, read, digest, now),
     };
     let mut anew = Vec::new();
     for (_, assignment) in digest.stories {
@@ -170,6 +164,17 @@ fn refusal(context: &Context, read: &Read<'_>, due: &DueDelivery, now: Time) -> 
         anew.push(moved.filter(|moved| moved.to.is_some() || moved.withheld.is_some()).unwrap_or_else(kept));
     }
     Ok(Some(Refusal { reason, anew }))
+}
+
+/// A digest whose addressee went away before it left, where somebody else can get all of its stories.
+fn away(config: &Config, read: &Read<'_>, digest: DigestRow, now: Time) -> Result<Option<Refusal>, StoreError> {
+    if digest.kind == DigestKind::Passed || route::is_here(config, &digest.owner, now) {
+        return Ok(None);
+    }
+    let assignments: Vec<AssignmentNo> = digest.stories.into_iter().map(|(_, assignment)| assignment).collect();
+    let anew = all_in_their_place(config, read, (&digest.owner, &assignments), HandOver::Away, now)?;
+    let reason = "its addressee is away".to_owned();
+    Ok((anew.len() == assignments.len()).then_some(Refusal { reason, anew }))
 }
 
 fn withdraw(context: &Context, due: &DueDelivery, refusal: &Refusal, now: Time) -> Result<(), Fault> {

@@ -1,32 +1,37 @@
 //! Digest: whose turn it is, what goes in, and freezing the bytes.
 
+mod mails;
+mod telling;
+
 use jiff::SignedDuration;
 
+use self::{
+    mails::{Sender, commit, composed_parts},
+    telling::{ordered, stand_in, story_of},
+};
 use super::{
     Context, Fault, flood,
-    notice::{MoveNotices, notices, unasked},
-    story::{SeenStory, feed_label, feed_name, moved},
+    hand_over::hand_over_due,
+    notice::{MoveNotices, Notices, notices, unasked},
+    occasion::{Occasion, occasions, own, urgent_wait},
+    story::{feed_label, feed_name},
 };
 use crate::{
-    change, compose,
+    change,
+    compose::ComposeError,
     model::{
-        digest::{AlsoPublished, BaselineNote, Composed, DigestContent, DigestKind, DigestStory, Restricted},
+        digest::{AlsoPublished, BaselineNote, Composed, DigestContent, DigestStory, OwnedGroup, Restricted, UrgentWait},
+        feed::{FeedStatus, Tlp},
         id::{AssignmentNo, DigestNo, EntryNo, FeedNo, FloodNo, OwnerId, StoryNo},
         owner::Owner,
         settings::Config,
-        stack::TagKind,
         time::Time,
     },
     route,
     schedule::Schedule,
-    store::{ListedRow, NewDigest, NoticeRow, PendingRow, Read, StoreError, WithheldRow, Write},
-    token::{self, LinkKey, Scope},
+    store::{ListedRow, NoticeRow, PendingRow, Read, StoreError, ToldAgain, WithheldRow},
 };
 
-/// For how long the links of a digest can be answered.
-const LINK_DAYS: i64 = 30;
-/// How many lines say what changed in a story.
-const MAX_CHANGES: usize = 6;
 /// How many lines of one feed stand under "also published".
 const LISTED_LINES: usize = 20;
 /// The most stories of one digest; the rest follows in the next one at once.
@@ -64,16 +69,27 @@ pub struct DigestReport {
 /// first poll that failed by chance is no reason for a mail.
 const FIRST_TROUBLE: SignedDuration = SignedDuration::from_hours(24);
 
+/// After how long without a mail an owner is told that there was nothing: a week, less what two digests of the same hour
+/// may lie apart by a change of the clocks.
+const HEARTBEAT: SignedDuration = SignedDuration::from_hours(7 * 24 - 2);
+
 /// After how long a flood that nobody decides about is a reason for a digest again: a week, less what two digests of the same
 /// hour may lie apart by a change of the clocks.
 const FLOOD_AGAIN: SignedDuration = SignedDuration::from_hours(7 * 24 - 2);
+
+/// The entries of each line under "also published", with their feeds.
+type ListedLines = Vec<Vec<(EntryNo, FeedNo)>>;
 
 /// What goes into a digest, with what has to be marked as told.
 struct Gathered {
     content: DigestContent,
     stories: Vec<(StoryNo, AssignmentNo)>,
-    listed: Vec<EntryNo>,
-    feeds: Vec<FeedNo>,
+    /// The feeds whose words each story has.
+    story_feeds: Vec<Vec<FeedNo>>,
+    /// The entries that each line under "also published" lists or counts, with the feed of each.
+    listed: ListedLines,
+    /// The feed of each flood.
+    flood_feeds: Vec<FeedNo>,
     withheld: Vec<StoryNo>,
     baselines: Vec<FeedNo>,
     moves: MoveNotices,
@@ -84,16 +100,19 @@ struct Gathered {
     checkpoint: Option<u64>,
 }
 
-/// Composes every digest that is due: urgent ones at once, the others at their owner's hour. One that cannot be
+/// Composes every digest that is due: at its owner's hour, or at once where there is an occasion. One that cannot be
 /// composed is in the report and stops no other.
 pub fn digest_due(context: &Context) -> Result<DigestReport, Fault> {
     let now = context.now();
-    hand_over(context, now)?;
+    hand_over_due(context, now)?;
     let mut report = DigestReport::default();
     for owner in context.config.owners.iter().filter(|owner| owner.is_living(now)) {
-        for kind in [DigestKind::Scheduled, DigestKind::Urgent] {
-            let Some(planned) = due(context, owner, kind, now)? else { continue };
-            match freeze(context, owner, kind, planned, now) {
+        let mut occasions = occasions(context, owner, now)?;
+        // The hour comes last: it alone passes when its digest is composed.
+        occasions.extend([Occasion::Scheduled, Occasion::Urgent]);
+        for occasion in occasions {
+            let Some(planned) = due(context, owner, &occasion, now)? else { continue };
+            match freeze(context, owner, &occasion, planned, now) {
                 Ok(composed) => report.digests.extend(composed),
                 Err(Fault::Compose(reason)) => report.failed.push((owner.id.clone(), reason)),
                 Err(fault) => return Err(fault),
@@ -104,10 +123,42 @@ pub fn digest_due(context: &Context) -> Result<DigestReport, Fault> {
 }
 
 /// The run of the schedule that a digest is due for, if one is due.
-fn due(context: &Context, owner: &Owner, kind: DigestKind, now: Time) -> Result<Option<Time>, Fault> {
-    if kind == DigestKind::Urgent {
-        let waiting = context.store.read(|read| read.pending(&owner.id, true))?;
-        return Ok((!waiting.is_empty()).then_some(now));
+fn due(context: &Context, owner: &Owner, occasion: &Occasion, now: Time) -> Result<Option<Time>, Fault> {
+    match occasion {
+        Occasion::Scheduled => hour(context, owner, now),
+        Occasion::Urgent => Ok(urgent_is_due(context, owner, now)?.then_some(now)),
+        Occasion::Takeover { .. } | Occasion::Passed { .. } | Occasion::Reminder => Ok(Some(now)),
+        // It takes the place of a digest at the owner's hour.
+        Occasion::Heartbeat => Ok(None),
+    }
+}
+
+/// Whether something is urgent and goes now; that it does not is noted.
+fn urgent_is_due(context: &Context, owner: &Owner, now: Time) -> Result<bool, Fault> {
+    let (mut waiting, so_far) = context.store.read(|read| {
+        let mut waiting = Vec::new();
+        for row in own(read, owner, true)? {
+            let before = read.urgent_wait(row.no)?;
+            waiting.push((row, before));
+        }
+        Ok((waiting, read.urgent_digests_since(&owner.id, owner.day_began(now))?))
+    })?;
+    // What is one too many for a day joins the next digest, which is no reason for one.
+    waiting.retain(|(_, before)| *before != Some(UrgentWait::Capped));
+    let Some(why) = urgent_wait(&context.config, owner, so_far, now) else { return Ok(!waiting.is_empty()) };
+    waiting.retain(|(_, before)| before.is_none());
+    let rows: Vec<PendingRow> = waiting.into_iter().map(|(row, _)| row).collect();
+    if !rows.is_empty() {
+        context.store.write(|write| write.urgent_waits(&owner.id, &rows, why, now))?;
+    }
+    Ok(false)
+}
+
+/// The run of the owner's schedule that has come, if one has.
+fn hour(context: &Context, owner: &Owner, now: Time) -> Result<Option<Time>, Fault> {
+    if owner.away_until(now).is_some() && context.store.read(|read| Ok(own(read, owner, false)?.is_empty()))? {
+        // Only what can go to nobody else is sent to who is away; the rest waits for the first hour after the return.
+        return plan_return(context, owner, now).map(|()| None);
     }
     let (last, planned, first_poll_is_due) = context.store.read(|read| {
         Ok((read.last_digest_at(&owner.id)?, read.next_digest_at(&owner.id)?, read.a_first_poll_is_due(now)?))
@@ -126,80 +177,66 @@ fn due(context: &Context, owner: &Owner, kind: DigestKind, now: Time) -> Result<
     Ok(None)
 }
 
+/// Plans the first digest after an absence.
+fn plan_return(context: &Context, owner: &Owner, now: Time) -> Result<(), Fault> {
+    let back = owner.back_at(now).unwrap_or(now);
+    let next = next_run(owner, back.saturating_sub(SignedDuration::from_nanos(1)).unwrap_or(back));
+    if context.store.read(|read| read.next_digest_at(&owner.id))? != next {
+        context.store.write(|write| write.plan_digest(&owner.id, next))?;
+    }
+    Ok(())
+}
+
 fn next_run(owner: &Owner, now: Time) -> Option<Time> {
     Schedule::parse(&owner.digest).ok().and_then(|schedule| schedule.next_after(&owner.timezone, now))
 }
 
-/// Composes and commits one digest, if there is anything to say. Missed hours collapse into one: the next run is
-/// planned from now on.
+/// Composes and commits one digest in as many mails as it takes, if there is anything to say. Missed hours collapse into
+/// one: the next run is planned from now on.
 fn freeze(
     context: &Context,
     owner: &Owner,
-    kind: DigestKind,
+    occasion: &Occasion,
     planned: Time,
     now: Time,
-) -> Result<Option<ComposedDigest>, Fault> {
+) -> Result<Vec<ComposedDigest>, Fault> {
     let mut refused = None;
     let composed = context.store.write(|write| {
-        if kind == DigestKind::Scheduled {
+        let is_their_hour = write.read().next_digest_at(&owner.id)?.is_some_and(|at| at <= now);
+        if *occasion == Occasion::Scheduled {
             write.plan_digest(&owner.id, next_run(owner, now))?;
         }
         let no = write.next_digest()?;
-        let gathered = gather(context, &write.read(), owner, kind, no, now)?;
-        if gathered.is_full && kind == DigestKind::Scheduled {
+        let mut gathered = gather(context, &write.read(), owner, occasion, no, now)?;
+        if gathered.is_full && *occasion == Occasion::Scheduled {
             write.plan_digest(&owner.id, Some(now))?;
         }
         if !gathered.has_news(owner, &write.read(), now)? {
-            return Ok(None);
+            let is_quiet = *occasion == Occasion::Scheduled && is_their_hour;
+            if !(is_quiet && is_heartbeat_due(&write.read(), owner, now)?) {
+                return Ok(Vec::new());
+            }
+            gathered = gather(context, &write.read(), owner, &Occasion::Heartbeat, no, now)?;
         }
-        match compose::compose(&gathered.content) {
-            Ok(composed) => commit(write, owner, &gathered, &composed, (no, planned), now).map(Some),
+        let sender = Sender { context, owner, first: no, now };
+        match composed_parts(&sender, &write.read(), &gathered.content)? {
+            Ok(parts) => commit(write, &sender, &gathered, &parts, planned),
             Err(error) => {
                 refused = Some(error.to_string());
-                Ok(None)
+                Ok(Vec::new())
             }
         }
     })?;
     refused.map_or(Ok(composed), |reason| Err(Fault::Compose(reason)))
 }
 
-fn commit(
-    write: &mut Write<'_>,
-    owner: &Owner,
-    gathered: &Gathered,
-    composed: &Composed,
-    (no, planned): (DigestNo, Time),
-    now: Time,
-) -> Result<ComposedDigest, StoreError> {
-    let notices: Vec<NoticeRow> = gathered.notices.iter().map(|(row, _)| *row).collect();
-    let new = NewDigest {
-        no,
-        owner: &owner.id,
-        address: &owner.address,
-        kind: gathered.content.kind,
-        scheduled_for: planned,
-        message_id: &gathered.content.message_id,
-        composed,
-        stories: &gathered.stories,
-        listed: &gathered.listed,
-        feeds: &gathered.feeds,
-        withheld: &gathered.withheld,
-        baselines: &gathered.baselines,
-        moves: &gathered.moves.told,
-        notices: &notices,
-        floods: &gathered.floods,
-        checkpoint: gathered.checkpoint,
+/// Whether this owner has had no mail for a week; who never had one counts from the first start on.
+fn is_heartbeat_due(read: &Read<'_>, owner: &Owner, now: Time) -> Result<bool, StoreError> {
+    let last = match read.last_mail_at(&owner.id)? {
+        Some(at) => Some(at),
+        None => read.first_loaded_at()?,
     };
-    write.insert_digest(&new, now)?;
-    Ok(ComposedDigest {
-        no,
-        owner: owner.id.clone(),
-        subject: composed.subject.clone(),
-        stories: gathered.stories.len(),
-        owner_name: owner.name.clone(),
-        answer_all_url: gathered.content.answer_all_url.clone(),
-        answer_urls: gathered.content.stories.iter().map(|story| story.answer_url.clone()).collect(),
-    })
+    Ok(last.is_some_and(|at| now.duration_since(at) >= HEARTBEAT))
 }
 
 impl Gathered {
@@ -227,48 +264,56 @@ impl Gathered {
     }
 }
 
-/// The mail that would go out now, without committing anything; `None`: there is nothing to say.
-pub fn preview(context: &Context, owner: &Owner) -> Result<Option<Composed>, Fault> {
+/// The mails that would go out now, without committing anything, as they would be: with the numbers, Message-IDs and links
+/// that they would get. None: there is nothing to say.
+pub fn preview(context: &Context, owner: &Owner) -> Result<Vec<Composed>, Fault> {
     let now = context.now();
-    let gathered = context.store.read(|read| {
-        let gathered = gather(context, read, owner, DigestKind::Scheduled, DigestNo(0), now)?;
-        Ok(gathered.has_news(owner, read, now)?.then_some(gathered))
+    let parts: Result<_, ComposeError> = context.store.read(|read| {
+        let no = read.next_digest()?;
+        let gathered = gather(context, read, owner, &Occasion::Scheduled, no, now)?;
+        if !gathered.has_news(owner, read, now)? {
+            return Ok(Ok(Vec::new()));
+        }
+        composed_parts(&Sender { context, owner, first: no, now }, read, &gathered.content)
     })?;
-    let Some(gathered) = gathered else { return Ok(None) };
-    compose::compose(&gathered.content).map(Some).map_err(|error| Fault::Compose(error.to_string()))
+    let parts = parts.map_err(|error| Fault::Compose(error.to_string()))?;
+    Ok(parts.into_iter().map(|part| part.composed).collect())
 }
 
 fn gather(
     context: &Context,
     read: &Read<'_>,
     owner: &Owner,
-    kind: DigestKind,
+    occasion: &Occasion,
     no: DigestNo,
     now: Time,
 ) -> Result<Gathered, StoreError> {
     let config = &context.config;
-    let urgent_only = kind == DigestKind::Urgent;
-    let links = Links { key: &context.link_key, base: config.web.base_url.as_str().trim_end_matches('/'), no, now };
-    let Waiting { stories: numbered, feeds: mut feeds_in_it, is_full } =
-        waiting_stories(config, read, owner, urgent_only, &links)?;
+    let kind = occasion.kind();
+    let is_of_stories = *occasion != Occasion::Scheduled;
+    let matter = occasion.matter(config, read, owner, now)?;
+    let Waiting { stories: numbered, is_full } = waiting_stories(config, read, owner, matter.stories)?;
     let (listed, lines) =
-        if urgent_only { (Vec::new(), Vec::new()) } else { also_published(config, read, owner, now)? };
-    let withheld = if urgent_only { Vec::new() } else { read.withheld(&owner.id)? };
-    let (baselines, notes) = if urgent_only { (Vec::new(), Vec::new()) } else { baseline_notes(config, read, owner)? };
-    let floods = if urgent_only { Vec::new() } else { flood::to_decide(config, read, owner, now)? };
-    let answer_all_url = links.all();
-    let held = floods.iter().map(|row| flood::told(config, read, row, &answer_all_url)).collect::<Result<_, _>>()?;
+        if is_of_stories { (Vec::new(), Vec::new()) } else { also_published(config, read, owner, now)? };
+    let withheld = if is_of_stories { Vec::new() } else { read.withheld(&owner.id)? };
+    let (baselines, notes) = if is_of_stories { (Vec::new(), Vec::new()) } else { baseline_notes(config, read, owner)? };
+    let floods = if is_of_stories { Vec::new() } else { flood::to_decide(config, read, owner, now)? };
+    let held = floods.iter().map(|row| flood::told(config, read, row)).collect::<Result<_, _>>()?;
     let feeds = read.feeds()?;
-    let moves = if urgent_only { MoveNotices::default() } else { MoveNotices::of(config, read, owner, &feeds, now)? };
-    let notices = notices(config, read, owner, &feeds, kind, now)?;
+    let moves = if is_of_stories { MoveNotices::default() } else { MoveNotices::of(config, read, owner, &feeds, now)? };
+    let is_news = matches!(occasion, Occasion::Scheduled | Occasion::Urgent | Occasion::Heartbeat);
+    let notices = if is_news { notices(config, read, owner, &feeds, kind, now)? } else { Notices::default() };
     let checkpoint = read.newest_checkpoint()?;
+    let sender = Sender { context, owner, first: no, now };
+    let identity = sender.identity(0);
+    let labels: Vec<Tlp> = numbered.iter().map(|one| one.label).collect();
     let content = DigestContent {
         kind,
-        about: None,
+        about: matter.about,
         owner: owner.id.clone(),
         owner_name: owner.name.clone(),
         owner_address: owner.address.clone(),
-        deputy_name: owner.deputy.as_ref().and_then(|id| config.owner(id)).map(|deputy| deputy.name.clone()),
+        stand_in: stand_in(config, owner, &labels, now),
         timezone: owner.timezone.clone(),
         now,
         also_published: lines,
@@ -281,24 +326,21 @@ fn gather(
         held,
         restricted: withheld.iter().map(|row| restricted(config, row)).collect(),
         owns: owned(config, owner),
-        answer_all_url,
+        groups: owned_groups(config, owner, &feeds),
+        answer_all_url: identity.answer_all_url,
         checkpoint: checkpoint.as_ref().map(|stored| stored.note.clone()),
-        message_id: token::message_id(&context.link_key, no, &owner.address, domain(&config.mail.from_address)),
+        message_id: identity.message_id,
+        thread_root: sender.thread_root(),
         from_name: config.mail.from_name.clone(),
         from_address: config.mail.from_address.clone(),
-        stories: Vec::new(),
+        stories: numbered.iter().map(|one| one.told.clone()).collect(),
     };
-    feeds_in_it.extend(listed.iter().map(|row| row.feed_no));
-    feeds_in_it.extend(floods.iter().map(|row| row.feed_no));
-    feeds_in_it.extend(&moves.named);
-    feeds_in_it.sort_unstable();
-    feeds_in_it.dedup();
-    let assigned = numbered.iter().map(|(story, pending)| (story.story, pending.no)).collect();
     Ok(Gathered {
-        content: DigestContent { stories: numbered.into_iter().map(|(story, _)| story).collect(), ..content },
-        stories: assigned,
-        listed: listed.into_iter().map(|row| row.entry).collect(),
-        feeds: feeds_in_it,
+        content,
+        stories: numbered.iter().map(|one| (one.told.story, one.pending.no)).collect(),
+        story_feeds: numbered.into_iter().map(|one| one.feeds).collect(),
+        listed,
+        flood_feeds: floods.iter().map(|row| row.feed_no).collect(),
         withheld: withheld.into_iter().map(|row| row.story).collect(),
         baselines,
         moves,
@@ -319,110 +361,40 @@ fn restricted(config: &Config, row: &WithheldRow) -> Restricted {
 
 /// The stories that wait for an owner, in their order.
 struct Waiting {
-    stories: Vec<(DigestStory, PendingRow)>,
-    feeds: Vec<FeedNo>,
+    stories: Vec<WaitingStory>,
     is_full: bool,
+}
+
+/// A story that waits.
+struct WaitingStory {
+    told: DigestStory,
+    pending: PendingRow,
+    /// The feeds whose words it has.
+    feeds: Vec<FeedNo>,
+    /// The label of the feed that brought it.
+    label: Tlp,
 }
 
 fn waiting_stories(
     config: &Config,
     read: &Read<'_>,
     owner: &Owner,
-    urgent_only: bool,
-    links: &Links<'_>,
+    waiting: Vec<ToldAgain>,
 ) -> Result<Waiting, StoreError> {
-    let (mut stories, mut feeds) = (Vec::new(), Vec::new());
-    let waiting = read.pending(&owner.id, urgent_only)?;
+    let mut stories = Vec::new();
     let is_full = waiting.len() > MAX_STORIES;
-    for pending in waiting.into_iter().take(MAX_STORIES) {
+    for ToldAgain { row: pending, .. } in waiting.into_iter().take(MAX_STORIES) {
+        let label = feed_label(config, read, &pending.feed)?;
         // A preview may come before what is above the ceiling was handed over.
-        if feed_label(config, read, &pending.feed)? > owner.tlp {
+        if label > owner.tlp {
             continue;
         }
         if let Some(first_seen) = read.story_first_seen(pending.story)? {
-            let (story, of) = story_of(config, read, owner, &pending, first_seen)?;
-            feeds.extend(of);
-            stories.push((story, pending));
+            let (told, feeds) = story_of(config, read, owner, &pending, first_seen)?;
+            stories.push(WaitingStory { told, pending, feeds, label });
         }
     }
-    stories.sort_by_cached_key(|(story, pending)| shown_order(story, pending));
-    for (i, (story, _)) in stories.iter_mut().enumerate() {
-        story.number = i + 1;
-        story.answer_url = links.story(i + 1);
-    }
-    Ok(Waiting { stories, feeds, is_full })
-}
-
-/// Makes the links of one digest.
-struct Links<'l> {
-    key: &'l LinkKey,
-    base: &'l str,
-    no: DigestNo,
-    now: Time,
-}
-
-impl Links<'_> {
-    /// One link for the whole digest; a story's link adds its number, so that the page can lead on to the next one.
-    fn all(&self) -> String {
-        let expires = self.now.saturating_add(SignedDuration::from_hours(24 * LINK_DAYS)).unwrap_or(self.now);
-        let scope = Scope { digest: self.no, story: None, expires };
-        format!("{}/a/{}", self.base, token::mint(self.key, &scope))
-    }
-
-    fn story(&self, number: usize) -> String {
-        format!("{}/{number}", self.all())
-    }
-}
-
-/// The order in a digest: urgent, then components by name and confidence, then topics, then the rest.
-fn shown_order(story: &DigestStory, pending: &PendingRow) -> (bool, u8, String, bool, u8, i64) {
-    let best = story.tags.first();
-    let section = match best.map(|(_, tag)| tag.kind) {
-        Some(TagKind::Component) => 0,
-        Some(TagKind::Topic) => 1,
-        None => 2,
-    };
-    let name = best.map_or_else(String::new, |(name, _)| name.to_lowercase());
-    let confidence = 100 - best.map_or(0, |(_, tag)| tag.confidence.min(100));
-    (!story.urgent, section, name, !story.marks.exploited, confidence, pending.no.0)
-}
-
-fn story_of(
-    config: &Config,
-    read: &Read<'_>,
-    owner: &Owner,
-    pending: &PendingRow,
-    first_seen: Time,
-) -> Result<(DigestStory, Vec<FeedNo>), StoreError> {
-    let seen = SeenStory::of(config, read, owner, pending.story, (pending.entry, &pending.reason))?;
-    let story = DigestStory {
-        story: pending.story,
-        number: 0,
-        title: seen.title,
-        link: seen.link,
-        summary: seen.summary,
-        cves: seen.cves,
-        marks: seen.marks,
-        reason: seen.reason,
-        changes: changes(read, pending)?,
-        tags: seen.tags,
-        sources: seen.sources,
-        more_sources: seen.more_sources,
-        urgent: pending.urgent,
-        published: seen.published,
-        first_seen,
-        answer_url: String::new(),
-    };
-    Ok((story, seen.feeds))
-}
-
-/// What changed in a story that is told again, since the revision that is told.
-fn changes(read: &Read<'_>, pending: &PendingRow) -> Result<Vec<String>, StoreError> {
-    if pending.revision == 1 || !pending.reason.contains(change::UPDATED) {
-        return Ok(Vec::new());
-    }
-    let changes = read.changes_since(pending.entry, pending.revision)?;
-    Ok(changes.iter().flat_map(change::Change::lines).take(MAX_CHANGES).collect())
+    Ok(Waiting { stories: ordered(stories), is_full })
 }
 
 /// The lines that wait for this owner, and those of people who left or may not see them and for whom this owner
@@ -432,8 +404,8 @@ fn also_published(
     read: &Read<'_>,
     owner: &Owner,
     now: Time,
-) -> Result<(Vec<ListedRow>, Vec<AlsoPublished>), StoreError> {
-    let mut rows = Vec::new();
+) -> Result<(ListedLines, Vec<AlsoPublished>), StoreError> {
+    let mut rows: Vec<ListedRow> = Vec::new();
     for id in read.owners_with_post()? {
         for row in read.listed(&id)? {
             let label = feed_label(config, read, &row.feed)?;
@@ -443,22 +415,28 @@ fn also_published(
         }
     }
     rows.sort_by(|a, b| a.feed.cmp(&b.feed).then(a.entry.cmp(&b.entry)));
-    let mut shown: Vec<AlsoPublished> = Vec::new();
+    let (mut listed, mut shown): (ListedLines, Vec<AlsoPublished>) = (Vec::new(), Vec::new());
     for row in &rows {
         let name = feed_name(config, &row.feed);
         if shown.last().is_none_or(|last| last.feed != name) {
             shown.push(AlsoPublished { feed: name, lines: Vec::new(), more: 0 });
         }
         let Some(last) = shown.last_mut() else { continue };
+        let one = (row.entry, row.feed_no);
         if last.lines.len() < LISTED_LINES {
             let title = row.title.as_deref().unwrap_or("(no title)");
             let title = if row.is_update { format!("{} {title}", change::UPDATED) } else { title.to_owned() };
             last.lines.push((title, row.link.clone()));
+            listed.push(vec![one]);
+        } else if last.more == 0 {
+            last.more = 1;
+            listed.push(vec![one]);
         } else {
             last.more += 1;
+            listed.last_mut().into_iter().for_each(|counted| counted.push(one));
         }
     }
-    Ok((rows, shown))
+    Ok((listed, shown))
 }
 
 fn baseline_notes(
@@ -491,34 +469,23 @@ fn owned(config: &Config, owner: &Owner) -> Vec<String> {
     components.chain(topics).collect()
 }
 
-fn domain(address: &str) -> &str {
-    address.rsplit_once('@').map_or(address, |(_, domain)| domain)
-}
-
-/// Gives what waits for people who are not living owners any more, or may not see it any more, to those who stand in
-/// for them.
-fn hand_over(context: &Context, now: Time) -> Result<(), Fault> {
-    let config = &context.config;
-    let moves = context.store.read(|read| {
-        let mut moves = Vec::new();
-        for id in read.owners_with_post()? {
-            for pending in read.pending(&id, false)? {
-                let label = feed_label(config, read, &pending.feed)?;
-                let moved = moved(config, (pending.no, &pending.reason, pending.urgent), &id, label, now);
-                // What nobody can get waits until somebody can.
-                moves.extend(moved.filter(|moved| moved.to.is_some() || moved.withheld.is_some()));
-            }
-        }
-        Ok(moves)
-    })?;
-    if moves.is_empty() {
-        return Ok(());
-    }
-    context.store.write(|write| {
-        for moved in &moves {
-            write.reassign(moved, context.version, now)?;
-        }
-        Ok(())
-    })?;
-    Ok(())
+/// The groups that this owner answers for, and their feeds without a group, with when each was last heard of; the newest
+/// first.
+fn owned_groups(config: &Config, owner: &Owner, feeds: &[FeedStatus]) -> Vec<OwnedGroup> {
+    let heard = |is_of: &dyn Fn(&FeedStatus) -> bool| {
+        let of: Vec<&FeedStatus> = feeds.iter().filter(|feed| feed.enabled && is_of(feed)).collect();
+        (!of.is_empty()).then(|| of.iter().filter_map(|feed| feed.last_entry_at).max())
+    };
+    let group_of = |status: &FeedStatus| config.feed(&status.id).and_then(|feed| feed.group.as_ref());
+    let groups = config.groups.iter().filter(|group| group.owner == owner.id).filter_map(|group| {
+        let last_entry_at = heard(&|feed| group_of(feed) == Some(&group.id))?;
+        Some(OwnedGroup { name: group.name.clone(), last_entry_at })
+    });
+    let alone = config.feeds.iter().filter(|feed| feed.group.is_none() && feed.owner == owner.id).filter_map(|feed| {
+        let last_entry_at = heard(&|status| status.id == feed.id)?;
+        Some(OwnedGroup { name: feed.name.clone(), last_entry_at })
+    });
+    let mut all: Vec<OwnedGroup> = groups.chain(alone).collect();
+    all.sort_by_key(|group| std::cmp::Reverse(group.last_entry_at));
+    all
 }

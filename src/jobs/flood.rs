@@ -79,8 +79,8 @@ pub fn left_by(
     })
 }
 
-/// A flood as the digest tells of it; `link` leads to the page of the digest.
-pub(super) fn told(config: &Config, read: &Read<'_>, flood: &FloodRow, link: &str) -> Result<HeldFlood, StoreError> {
+/// A flood as the digest tells of it.
+pub(super) fn told(config: &Config, read: &Read<'_>, flood: &FloodRow) -> Result<HeldFlood, StoreError> {
     Ok(HeldFlood {
         feed: feed_name(config, &flood.feed),
         entries: flood.entries,
@@ -88,7 +88,7 @@ pub(super) fn told(config: &Config, read: &Read<'_>, flood: &FloodRow, link: &st
         sent: flood.sent,
         has_changed: flood.has_changed,
         matched: named_matches(config, read, flood.no)?,
-        decide_url: format!("{link}/held/{}", flood.no),
+        flood: flood.no,
     })
 }
 

@@ -23,6 +23,7 @@ use crate::{
 };
 
 /// The health of the feeds as one digest tells it.
+#[derive(Default)]
 pub(super) struct Notices {
     /// Every feed that could not be seen or is silent; what is new to the owner first.
     pub not_seen: Vec<NotSeen>,

@@ -1,12 +1,12 @@
 //! A story as one owner may see it: what the digest and the acknowledgement page share. Entries of feeds above the
 //! owner's ceiling are not there, nor are those that went to nobody: held, of the baseline, not for us.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::{
-    advisory,
+    advisory, change,
     model::{
-        digest::{HandOver, StorySource},
+        digest::{Exploitation, Fix, HandOver, StorySource},
         feed::Tlp,
         id::{AssignmentNo, EntryNo, FeedId, FeedNo, OwnerId, StoryNo},
         owner::Owner,
@@ -35,6 +35,12 @@ pub(super) struct SeenStory {
     pub(super) summary: Option<String>,
     pub(super) cves: Vec<String>,
     pub(super) marks: Marks,
+    /// Who stated the exploitation first, of those that the owner may see.
+    pub(super) exploited_by: Option<Exploitation>,
+    /// What is stated of a fix.
+    pub(super) fix: Option<Fix>,
+    /// Whether the owner may see everything of it.
+    pub(super) is_whole: bool,
     pub(super) sources: Vec<StorySource>,
     /// How many entries more say it.
     pub(super) more_sources: usize,
@@ -58,6 +64,7 @@ impl SeenStory {
         (brought_by, reason): (EntryNo, &str),
     ) -> Result<SeenStory, StoreError> {
         let mut seen = read.told_entries(story)?;
+        let all = seen.len();
         seen.retain(|one| label(config, one) <= owner.tlp);
         let brought_by = seen.iter().find(|one| one.entry == brought_by).or(seen.first()).map(|one| one.entry);
         let mut named: Vec<(&ToldRow, EntryRow)> = Vec::new();
@@ -79,6 +86,9 @@ impl SeenStory {
             summary: brought.and_then(|entry| entry.summary.clone().or_else(|| entry.body.clone())),
             cves: cves(&text),
             marks: seen.iter().map(|one| one.marks).fold(Marks::default(), worst),
+            exploited_by: exploited_by(config, read, &seen)?,
+            fix: named.iter().filter_map(|(_, row)| change::stated_fix(&row.entry)).reduce(both),
+            is_whole: seen.len() == all,
             sources: sources(config, &named, brought.and_then(|entry| entry.title.as_deref())),
             more_sources: seen.len() - named.len(),
             published: brought.and_then(|entry| entry.published.or(entry.updated)),
@@ -205,6 +215,32 @@ fn shortened(title: &str) -> String {
         short.push('\u{2026}');
     }
     short
+}
+
+/// The feed that was first seen to state exploitation.
+fn exploited_by(config: &Config, read: &Read<'_>, seen: &[ToldRow]) -> Result<Option<Exploitation>, StoreError> {
+    let mut first: Option<Exploitation> = None;
+    for one in seen.iter().filter(|one| one.marks.exploited).take(MAX_SOURCES) {
+        let Some(since) = read.exploited_since(one.entry)? else { continue };
+        if first.as_ref().is_none_or(|first| since < first.since) {
+            first = Some(Exploitation { feed: feed_name(config, &one.feed_id), since });
+        }
+    }
+    Ok(first)
+}
+
+/// What two sources state of a fix.
+fn both(a: Fix, b: Fix) -> Fix {
+    match (a, b) {
+        (Fix::In(mut versions), Fix::In(more)) => {
+            versions.extend(more);
+            let mut known = HashSet::new();
+            versions.retain(|version| known.insert(version.clone()));
+            Fix::In(versions)
+        }
+        (Fix::In(versions), Fix::Stated) | (Fix::Stated, Fix::In(versions)) => Fix::In(versions),
+        (Fix::Stated, Fix::Stated) => Fix::Stated,
+    }
 }
 
 /// The worst that any entry states.

@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::{
+    acknowledgement::Disposition,
     flood::HeldFlood,
     id::{OwnerId, StoryNo},
     stack::{Marks, Tag},
@@ -87,6 +88,31 @@ impl HandOver {
     }
 }
 
+/// Why an urgent story was not told at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum UrgentWait {
+    /// It is its owner's quiet hours.
+    QuietHours,
+    /// Its owner was sent as many urgent digests as a day may bring.
+    Capped,
+}
+
+impl UrgentWait {
+    /// Every reason with its word.
+    pub const ALL: [(&'static str, UrgentWait); 2] =
+        [("quiet-hours", UrgentWait::QuietHours), ("capped", UrgentWait::Capped)];
+
+    /// The reason's word in the store and the log.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.into_iter().find_map(|(word, why)| (why == self).then_some(word)).unwrap_or("capped")
+    }
+
+    /// The reason that a word stands for.
+    pub fn parse(word: &str) -> Option<UrgentWait> {
+        Self::ALL.into_iter().find_map(|(known, why)| (known == word).then_some(why))
+    }
+}
+
 /// What a digest is about that is not simply news.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum About {
@@ -129,13 +155,42 @@ pub struct StorySource {
     pub link: Option<String>,
 }
 
+/// Who states that a story is exploited, and since when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exploitation {
+    /// The name of the feed that said it first.
+    pub feed: String,
+    /// When it was first seen to say so.
+    pub since: Time,
+}
+
+/// What a source states of a fix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fix {
+    /// That there is one, in these versions, at least one.
+    In(Vec<String>),
+    /// That there is one.
+    Stated,
+}
+
+/// What somebody said of a story before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlierNote {
+    /// That person's name.
+    pub who: String,
+    /// When.
+    pub at: Time,
+    /// What was said.
+    pub disposition: Disposition,
+    /// Why, where it was said.
+    pub note: Option<String>,
+}
+
 /// One story of a digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DigestStory {
     /// The story.
     pub story: StoryNo,
-    /// Its number in this digest, from 1.
-    pub number: usize,
     /// Its title, cleaned.
     pub title: String,
     /// Its main link.
@@ -146,10 +201,20 @@ pub struct DigestStory {
     pub cves: Vec<String>,
     /// Stated severity and exploitation.
     pub marks: Marks,
+    /// Who states the exploitation, where it is stated and known.
+    pub exploited_by: Option<Exploitation>,
+    /// What is stated of a fix; `None`: nothing is.
+    pub fix: Option<Fix>,
     /// Why it came to this owner, in one sentence: "Quillgate VPN is yours."
     pub reason: String,
     /// What was and what is, a line each, where a story that was told before is told again because it changed.
     pub changes: Vec<String>,
+    /// When the owner was told of it before; `None`: never.
+    pub told_before: Option<Time>,
+    /// What was said of it before, newest first, within bounds.
+    pub earlier: Vec<EarlierNote>,
+    /// How many more times something was said of it.
+    pub more_earlier: usize,
     /// The tags that led here, best first, each with the name of its component or topic.
     pub tags: Vec<(String, Tag)>,
     /// The feeds that report it, within bounds.
@@ -162,8 +227,6 @@ pub struct DigestStory {
     pub published: Option<Time>,
     /// When sigtrail first saw it.
     pub first_seen: Time,
-    /// The link to answer it.
-    pub answer_url: String,
 }
 
 /// What one feed published that matched nothing.
@@ -269,6 +332,26 @@ pub struct Restricted {
     pub ask: String,
 }
 
+/// Who is asked when an owner does not answer, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandIn {
+    /// That person's name.
+    pub name: String,
+    /// When, for urgent stories of a digest that is handed over at its moment.
+    pub urgent_at: Time,
+    /// When, for the others.
+    pub calm_at: Time,
+}
+
+/// A group that the owner answers for, or a feed without one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnedGroup {
+    /// Its name.
+    pub name: String,
+    /// When the newest entry of its feeds came; `None`: none ever did.
+    pub last_entry_at: Option<Time>,
+}
+
 /// Everything that a digest says; `compose` decides how it looks.
 #[derive(Debug, Clone)]
 pub struct DigestContent {
@@ -282,8 +365,8 @@ pub struct DigestContent {
     pub owner_name: String,
     /// The owner's address.
     pub owner_address: String,
-    /// The name of who is asked when the owner does not answer.
-    pub deputy_name: Option<String>,
+    /// Who is asked when the owner does not answer; `None`: nobody.
+    pub stand_in: Option<StandIn>,
     /// The zone that times are shown in.
     pub timezone: TimeZone,
     /// The moment that the digest is for.
@@ -310,12 +393,16 @@ pub struct DigestContent {
     pub restricted: Vec<Restricted>,
     /// What the owner answers for, by name.
     pub owns: Vec<String>,
-    /// The link that answers the whole digest.
+    /// The groups that the owner answers for, with feeds.
+    pub groups: Vec<OwnedGroup>,
+    /// The link that answers the whole digest, where it is one mail; a number behind it answers one story.
     pub answer_all_url: String,
     /// The newest checkpoint of the log, the whole signed note.
     pub checkpoint: Option<String>,
     /// The Message-ID without angle brackets.
     pub message_id: String,
+    /// The Message-ID that this month's mails to the owner refer to, without angle brackets. No mail has it.
+    pub thread_root: String,
     /// The display name of the sender.
     pub from_name: String,
     /// The address of the sender.

@@ -55,8 +55,8 @@ pub struct HeldFlood {
     pub has_changed: bool,
     /// How many of those that are held match the stack, by the name of the component.
     pub matched: Vec<(String, usize)>,
-    /// The link to the page where it is decided.
-    pub decide_url: String,
+    /// The flood: the link to its page ends in its number.
+    pub flood: FloodNo,
 }
 
 /// A decision that stands in the log.

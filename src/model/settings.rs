@@ -133,6 +133,19 @@ impl Default for RemindSettings {
     }
 }
 
+/// `[urgent]` of `config/sigtrail.toml`: what does not wait for the hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UrgentSettings {
+    /// How many urgent digests an owner is sent on one day of theirs; what more is urgent joins the next digest.
+    pub per_day: u32,
+}
+
+impl Default for UrgentSettings {
+    fn default() -> UrgentSettings {
+        UrgentSettings { per_day: 5 }
+    }
+}
+
 /// One of the four files as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceFile {
@@ -173,6 +186,8 @@ pub struct Config {
     pub fetch: FetchSettings,
     /// What happens when nobody answers.
     pub remind: RemindSettings,
+    /// What does not wait.
+    pub urgent: UrgentSettings,
     /// The evidence log.
     pub evidence: EvidenceSettings,
     /// What is kept for how long.

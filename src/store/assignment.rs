@@ -109,20 +109,7 @@ impl Read<'_> {
              JOIN entry ON entry.no = assignment.entry JOIN feed ON feed.no = entry.feed
              WHERE waiting_state.owner = ?1 AND waiting_state.urgent >= ?2 ORDER BY assignment.no",
         )?;
-        let rows = query
-            .query_map(params![owner.as_str(), urgent], |row| {
-                Ok(PendingRow {
-                    no: AssignmentNo(row.get(0)?),
-                    story: StoryNo(row.get(1)?),
-                    entry: EntryNo(row.get(2)?),
-                    revision: row.get(3)?,
-                    feed: FeedId::new(row.get::<_, String>(4)?),
-                    reason: row.get(5)?,
-                    urgent: row.get(6)?,
-                    created_at: from_millis(row.get(7)?),
-                })
-            })?
-            .collect::<Result<_, _>>()?;
+        let rows = query.query_map(params![owner.as_str(), urgent], pending_row)?.collect::<Result<_, _>>()?;
         Ok(rows)
     }
 
@@ -235,7 +222,7 @@ impl Write<'_> {
             .query_row(params![story.0, assigned.owner.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
         match (standing, update) {
-            (None, _) => self.assign_again(story, source, assigned, config, now),
+            (None, _) => self.assign_anew(story, source, Told { assigned, update }, config, now),
             (Some((before, _, false)), Some(update)) => {
                 self.supersede(AssignmentNo(before), now)?;
                 self.assign_again(story, source, &updated(assigned, update), config, now)
@@ -254,6 +241,29 @@ impl Write<'_> {
         }
     }
 
+    /// Assigns a story to an owner who does not have it, or not any more: what was passed on stays with whoever has it in
+    /// their place, until something is worth telling; then both are told.
+    fn assign_anew(
+        &mut self,
+        story: StoryNo,
+        source: (EntryNo, u32),
+        Told { assigned, update }: Told<'_>,
+        config: ConfigVersion,
+        now: Time,
+    ) -> Result<bool, StoreError> {
+        let Some((holder, held)) = self.read().held_instead_of(story, &assigned.owner)? else {
+            return self.assign_again(story, source, assigned, config, now);
+        };
+        let Some(update) = update else {
+            let is_worse = assigned.urgent && !held.urgent;
+            return if is_worse { self.assign_again(story, source, assigned, config, now) } else { Ok(false) };
+        };
+        self.supersede(holder, now)?;
+        let held = Assigned { urgent: held.urgent || assigned.urgent, ..held };
+        self.assign_again(story, source, &updated(&held, update), config, now)?;
+        self.assign_again(story, source, &updated(assigned, update), config, now)
+    }
+
     pub(super) fn supersede(&mut self, assignment: AssignmentNo, now: Time) -> Result<(), StoreError> {
         self.tx.execute(
             "INSERT INTO reassigned (assignment, at) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
@@ -262,12 +272,13 @@ impl Write<'_> {
         Ok(())
     }
 
-    fn take_back(&mut self, moved: &Reassigned, now: Time) -> Result<(), StoreError> {
-        self.tx.execute(
+    /// Takes an assignment back; whether it still stood.
+    fn take_back(&mut self, moved: &Reassigned, now: Time) -> Result<bool, StoreError> {
+        let taken = self.tx.execute(
             "INSERT INTO reassigned (assignment, at, why) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
             params![moved.assignment.0, millis(now), moved.why.as_str()],
         )?;
-        Ok(())
+        Ok(taken > 0)
     }
 
     fn assign_again(
@@ -339,24 +350,30 @@ impl Write<'_> {
     }
 
     /// Takes an assignment back and gives its story to whom it belongs now; whoever has it already is not told of it
-    /// twice.
+    /// twice. What was answered or taken back meanwhile stays as it is, and so does what would go back to somebody
+    /// from whom it came.
     pub fn reassign(&mut self, moved: &Reassigned, config: ConfigVersion, now: Time) -> Result<(), StoreError> {
-        let (story, source, feed): (i64, (i64, u32), i64) = self
+        let (story, source, feed, from): (i64, (i64, u32), i64, String) = self
             .tx
             .prepare_cached(
-                "SELECT assignment.story, assignment.entry, revision, feed FROM assignment JOIN entry ON entry.no = assignment.entry
-                 WHERE assignment.no = ?1",
+                "SELECT assignment.story, assignment.entry, revision, feed, owner FROM assignment
+                 JOIN entry ON entry.no = assignment.entry WHERE assignment.no = ?1",
             )?
             .query_row([moved.assignment.0], |row| {
-                Ok((row.get(0)?, (row.get(1)?, row.get(2)?), row.get(3)?))
+                Ok((row.get(0)?, (row.get(1)?, row.get(2)?), row.get(3)?, row.get(4)?))
             })?;
-        let (story, source) = (StoryNo(story), (EntryNo(source.0), source.1));
-        self.take_back(moved, now)?;
-        if let Some(assigned) = &moved.to
-            && !self.assign(story, source, Told { assigned, update: None }, config, now)?
-        {
-            // The story is with them already: the log still says that this share of it came to them.
-            self.record_routed(story, source, assigned, config, now)?;
+        let (story, source, from) = (StoryNo(story), (EntryNo(source.0), source.1), OwnerId::new(from));
+        if self.read().is_answered(moved.assignment)? || self.goes_in_a_circle(moved)? || !self.take_back(moved, now)? {
+            return Ok(());
+        }
+        if let Some(assigned) = &moved.to {
+            if !self.assign(story, source, Told { assigned, update: None }, config, now)? {
+                // The story is with them already: the log still says that this share of it came to them.
+                self.record_routed(story, source, assigned, config, now)?;
+            }
+            if assigned.owner != from {
+                self.hand_over(moved, (story, &from, &assigned.owner), config, now)?;
+            }
         }
         if let Some(withheld) = &moved.withheld {
             self.withhold(story, FeedNo(feed), withheld, config, now)?;
@@ -395,6 +412,20 @@ impl Write<'_> {
         }
         Ok(())
     }
+}
+
+/// The first columns: number, story, entry, revision, feed, reason, urgency and moment of an assignment.
+pub(super) fn pending_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<PendingRow> {
+    Ok(PendingRow {
+        no: AssignmentNo(row.get(0)?),
+        story: StoryNo(row.get(1)?),
+        entry: EntryNo(row.get(2)?),
+        revision: row.get(3)?,
+        feed: FeedId::new(row.get::<_, String>(4)?),
+        reason: row.get(5)?,
+        urgent: row.get(6)?,
+        created_at: from_millis(row.get(7)?),
+    })
 }
 
 /// Tells what changed before it tells why.

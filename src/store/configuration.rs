@@ -9,7 +9,7 @@ use crate::{
     model::{
         id::ConfigVersion,
         settings::{Config, SourceFile},
-        time::{Time, millis},
+        time::{Time, from_millis, millis},
     },
 };
 
@@ -28,6 +28,12 @@ impl Read<'_> {
         let version: i64 =
             self.tx.query_row("SELECT coalesce(max(version), 0) FROM configuration", [], |row| row.get(0))?;
         Ok(ConfigVersion(version))
+    }
+
+    /// When the first configuration was loaded; `None`: none was.
+    pub fn first_loaded_at(&self) -> Result<Option<Time>, StoreError> {
+        let at: Option<i64> = self.tx.query_row("SELECT min(loaded_at) FROM configuration", [], |row| row.get(0))?;
+        Ok(at.map(from_millis))
     }
 
     /// The configuration that was loaded last and its files as they were; `None` before the first.

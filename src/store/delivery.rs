@@ -272,11 +272,8 @@ impl Write<'_> {
         }
         let was_scheduled = self.read().digest(due.digest)?.is_some_and(|row| row.kind == DigestKind::Scheduled);
         if was_scheduled {
-            // What was due is due still, and does not wait for another hour.
-            let new_owners = anew.iter().filter_map(|moved| moved.to.as_ref()).map(|to| &to.owner);
-            for owner in new_owners.chain([&due.owner]) {
-                self.plan_digest(owner, Some(now))?;
-            }
+            // What was due is due still, and does not wait for another hour; who gets it from somebody else gets it at once.
+            self.plan_digest(&due.owner, Some(now))?;
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Digests: whose turn it is, and committing the frozen bytes.
 
+use std::collections::HashSet;
+
 use rusqlite::{OptionalExtension, params};
 use sha2::{Digest as _, Sha256};
 
@@ -32,7 +34,8 @@ pub struct NewDigest<'d> {
     pub message_id: &'d str,
     /// Its bytes.
     pub composed: &'d Composed,
-    /// The stories by their number in the digest, from 1, with their assignments.
+    /// The stories by their number in the digest, from 1, with their assignments; a reminder and the word that something
+    /// was passed on tell of what was told before.
     pub stories: &'d [(StoryNo, AssignmentNo)],
     /// The entries that it lists or counts under "also published".
     pub listed: &'d [EntryNo],
@@ -104,6 +107,28 @@ impl Read<'_> {
         Ok(at.map(from_millis))
     }
 
+    /// The number that the next digest gets.
+    pub fn next_digest(&self) -> Result<DigestNo, StoreError> {
+        let no: i64 = self.tx.query_row("SELECT coalesce(max(no), 0) + 1 FROM digest", [], |row| row.get(0))?;
+        Ok(DigestNo(no))
+    }
+
+    /// The subjects of every mail to this owner so far.
+    pub fn subjects(&self, owner: &OwnerId) -> Result<HashSet<String>, StoreError> {
+        let mut query = self.tx.prepare_cached("SELECT subject FROM digest WHERE owner = ?1")?;
+        let rows = query.query_map([owner.as_str()], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        Ok(rows)
+    }
+
+    /// When the last mail of any kind was composed for this owner; `None`: there was none.
+    pub fn last_mail_at(&self, owner: &OwnerId) -> Result<Option<Time>, StoreError> {
+        let at: Option<i64> = self
+            .tx
+            .prepare_cached("SELECT max(composed_at) FROM digest WHERE owner = ?1")?
+            .query_row([owner.as_str()], |row| row.get(0))?;
+        Ok(at.map(from_millis))
+    }
+
     /// A digest without its bytes.
     pub fn digest(&self, digest: DigestNo) -> Result<Option<DigestRow>, StoreError> {
         let row = self
@@ -121,8 +146,13 @@ impl Read<'_> {
             })
             .optional()?;
         let Some(mut row) = row else { return Ok(None) };
-        let mut query =
-            self.tx.prepare_cached("SELECT story, assignment FROM digest_story WHERE digest = ?1 ORDER BY number")?;
+        let mut query = self.tx.prepare_cached(
+            "SELECT assignment.story, told.assignment FROM
+                 (SELECT number, assignment FROM digest_story WHERE digest = ?1
+                  UNION ALL SELECT number, assignment FROM reminder WHERE digest = ?1
+                  UNION ALL SELECT number, assignment FROM digest_passed WHERE digest = ?1) AS told
+             JOIN assignment ON assignment.no = told.assignment ORDER BY told.number",
+        )?;
         row.stories = query
             .query_map([digest.0], |row| Ok((StoryNo(row.get(0)?), AssignmentNo(row.get(1)?))))?
             .collect::<Result<_, _>>()?;
@@ -184,8 +214,7 @@ impl Read<'_> {
 impl Write<'_> {
     /// The number that the next digest gets.
     pub fn next_digest(&self) -> Result<DigestNo, StoreError> {
-        let no: i64 = self.tx.query_row("SELECT coalesce(max(no), 0) + 1 FROM digest", [], |row| row.get(0))?;
-        Ok(DigestNo(no))
+        self.read().next_digest()
     }
 
     /// Plans this owner's next digest.
@@ -242,6 +271,11 @@ impl Write<'_> {
                 signed(record),
             ],
         )?;
+        match new.kind {
+            DigestKind::Reminder => self.insert_reminders((new.no, new.owner), new.stories, now)?,
+            DigestKind::Passed => self.insert_passed(new.no, new.stories)?,
+            _ => self.insert_digest_stories(new)?,
+        }
         self.insert_digest_content(new)?;
         self.tx.execute("INSERT INTO delivery (digest, queued_at) VALUES (?1, ?2)", params![new.no.0, millis(now)])?;
         let delivery = DeliveryNo(self.tx.last_insert_rowid());
@@ -252,13 +286,17 @@ impl Write<'_> {
         Ok(delivery)
     }
 
-    fn insert_digest_content(&mut self, new: &NewDigest<'_>) -> Result<(), StoreError> {
-        let no = new.no.0;
+    fn insert_digest_stories(&mut self, new: &NewDigest<'_>) -> Result<(), StoreError> {
         for (i, (story, assignment)) in new.stories.iter().enumerate() {
             self.tx
                 .prepare_cached("INSERT INTO digest_story (digest, number, story, assignment) VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![no, i + 1, story.0, assignment.0])?;
+                .execute(params![new.no.0, i + 1, story.0, assignment.0])?;
         }
+        Ok(())
+    }
+
+    fn insert_digest_content(&mut self, new: &NewDigest<'_>) -> Result<(), StoreError> {
+        let no = new.no.0;
         for entry in new.listed {
             self.tx
                 .prepare_cached("INSERT INTO digest_listing (entry, digest) VALUES (?1, ?2)")?

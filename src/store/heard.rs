@@ -12,6 +12,7 @@ use crate::{
     model::{
         entry::Entry,
         id::{DigestNo, EntryNo, OwnerId, StoryNo},
+        time::{Time, from_millis},
     },
 };
 
@@ -62,6 +63,21 @@ impl Read<'_> {
     /// Whether any digest that left or may leave told this owner of this story.
     pub(super) fn is_told(&self, story: StoryNo, owner: &OwnerId) -> Result<bool, StoreError> {
         Ok(self.last_telling(story, owner)?.is_some())
+    }
+
+    /// When a digest that left or may leave told this owner of this story last; `None`: never.
+    pub fn told_at(&self, story: StoryNo, owner: &OwnerId) -> Result<Option<Time>, StoreError> {
+        let Some(telling) = self.last_telling(story, owner)? else { return Ok(None) };
+        Ok(self.digest(telling.digest)?.map(|row| row.composed_at))
+    }
+
+    /// When an entry was first seen to state exploitation; `None`: it never was.
+    pub fn exploited_since(&self, entry: EntryNo) -> Result<Option<Time>, StoreError> {
+        let at: Option<i64> = self
+            .tx
+            .prepare_cached("SELECT min(seen_at) FROM revision WHERE entry = ?1 AND exploited")?
+            .query_row([entry.0], |row| row.get(0))?;
+        Ok(at.map(from_millis))
     }
 
     fn last_telling(&self, story: StoryNo, owner: &OwnerId) -> Result<Option<Telling>, StoreError> {

@@ -12,12 +12,15 @@ mod entry;
 mod faults;
 mod feed;
 mod flood;
+mod handed_over;
 mod heard;
 mod held;
 pub mod log;
 mod migration;
 mod network;
+mod open;
 mod purge;
+mod relay;
 mod revision;
 mod story;
 
@@ -39,6 +42,8 @@ pub use self::{
     faults::Faults,
     feed::BaselineRow,
     flood::{FloodRow, HeldEntry},
+    handed_over::{Passed, TakenOver},
+    open::{OpenRow, ToldAgain},
     story::{StoryRow, StorySourceRow, ToldRow},
 };
 use crate::{clock::Clock, evidence::event::Event, model::time::Time};

@@ -26,10 +26,7 @@ use sigtrail::{
     store::DATABASE,
 };
 
-use crate::harness::{feed_server::Answer, postfix::Postfix, world::World};
-
-/// The variable that names the folder with the documents.
-const VARIABLE: &str = "SIGTRAIL_CORPUS";
+use crate::harness::{corpus, feed_server::Answer, postfix::Postfix, world::World};
 
 const OWNERS: [(&str, &str, &str); 4] = [
     ("maria", "Maria Lopez", "deputy = \"jon\"\ndigest = \"0 8 * * *\""),
@@ -87,11 +84,8 @@ struct Case {
 }
 
 fn cases() -> Option<Vec<Case>> {
-    let Some(folder) = std::env::var_os(VARIABLE) else {
-        println!("skipped: {VARIABLE} names no folder with real feed documents");
-        return None;
-    };
-    let real = PathBuf::from(folder).join("real");
+    let folder = corpus("the corpus")?;
+    let real = folder.join("real");
     let list = fs::read_to_string(real.join("MANIFEST.tsv")).unwrap();
     let mut lines = list.lines().map(|line| line.split('\t').collect::<Vec<_>>());
     let head = lines.next().unwrap();

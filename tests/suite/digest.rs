@@ -2,16 +2,19 @@
 //! mail and by a reader of markup that fails where elements do not nest.
 #![expect(clippy::string_slice, reason = "a test fails by panicking")]
 
+mod kinds;
+mod parts;
+
 use jiff::tz::TimeZone;
 use mail_parser::{MessageParser, MimeHeaders as _};
 use proptest::prelude::*;
 use quick_xml::{Reader, events::Event};
 use sigtrail::{
-    compose::{MAX_HTML, compose},
+    compose::compose,
     model::{
         digest::{
-            AlsoPublished, BaselineNote, Composed, DigestContent, DigestKind, DigestStory, NotSeen, Restricted,
-            SeenAgain, StorySource, Unasked,
+            About, AlsoPublished, BaselineNote, Composed, DigestContent, DigestKind, DigestStory, Exploitation, Fix,
+            NotSeen, OwnedGroup, Restricted, SeenAgain, StandIn, StorySource, Unasked,
         },
         id::{StoryNo, slug},
         stack::{Field, Marks, Method, Severity, Tag, TagKind},
@@ -58,6 +61,32 @@ const BREAKING: &[&str] = &[
     "العربية",
     " \t ",
     "",
+    "\r\n.\r\nMAIL FROM:<evil@example.net>",
+    "\n\nThe body begins here",
+    "\r\n\tfolded: x",
+    "\r\n folded",
+    "x\r\nContent-Type: text/html",
+    "x\r\nAuto-Submitted: no",
+    "x\nList-Unsubscribe: <https://evil.example/>",
+    "x\rReply-To: evil@example.net",
+    "Subject: again",
+    "From: x",
+    ":",
+    ">\r\nBcc: x",
+    "> <evil@example.net",
+    "<>",
+    "@",
+    "=?utf-8?q?unfinished",
+    "=?utf-16?b?AAAA?=",
+    "=?iso-8859-1*en?q?=41?=",
+    "=??utf-8?q?=00?=",
+    "%00",
+    "\u{c2}\u{85}",
+    "\u{feff}x",
+    "\u{fff9}x\u{fffb}",
+    "\u{180e}x",
+    "e\u{301}\u{301}\u{301}\u{301}\u{301}",
+    "\u{10ffff}",
 ];
 /// Markup that must come out as text.
 const MARKUP: &[&str] = &[
@@ -112,7 +141,6 @@ fn story(number: usize, title: &str) -> DigestStory {
     let maker = format!("https://psirt.quillgate.example/2099/{number}");
     DigestStory {
         story: StoryNo(i64::try_from(number).unwrap()),
-        number,
         title: title.to_owned(),
         link: Some(maker.clone()),
         summary: Some(
@@ -122,8 +150,13 @@ fn story(number: usize, title: &str) -> DigestStory {
         ),
         cves: vec![format!("CVE-2099-{}", 10_006 + number)],
         marks: Marks::default(),
+        exploited_by: None,
+        fix: None,
         reason: "Quillgate VPN is yours.".to_owned(),
         changes: Vec::new(),
+        told_before: None,
+        earlier: Vec::new(),
+        more_earlier: 0,
         tags: vec![tag(TagKind::Component, "Quillgate VPN", "Quillgate VPN", Field::Title)],
         sources: vec![
             source("Quillgate PSIRT", &maker),
@@ -133,7 +166,6 @@ fn story(number: usize, title: &str) -> DigestStory {
         urgent: false,
         published: Some("2026-11-19T10:00:00Z".parse().unwrap()),
         first_seen: "2026-11-19T18:40:00Z".parse().unwrap(),
-        answer_url: format!("{ANSWER_ALL}/{number}"),
     }
 }
 
@@ -141,6 +173,9 @@ fn three_stories() -> Vec<DigestStory> {
     let mut first = story(1, "Quillgate VPN: sign-in bypass in the web portal");
     first.urgent = true;
     first.marks = Marks { cvss_tenths: Some(98), severity: Some(Severity::Critical), exploited: true };
+    let since = "2026-11-19T18:40:00Z".parse().unwrap();
+    first.exploited_by = Some(Exploitation { feed: "KEV-S".to_owned(), since });
+    first.fix = Some(Fix::In(vec!["9.1.4".to_owned()]));
     let mut second = story(2, "libmarrow 2.8.1 fixes a crash on long archive names");
     second.summary =
         Some("An archive whose names are longer than 4,096 bytes ends the reader. Fixed in 2.8.1.".to_owned());
@@ -169,7 +204,11 @@ fn content() -> DigestContent {
         owner: "maria".into(),
         owner_name: "Maria Lopez".to_owned(),
         owner_address: "maria@example.com".to_owned(),
-        deputy_name: Some("Jon Bright".to_owned()),
+        stand_in: Some(StandIn {
+            name: "Jon Bright".to_owned(),
+            urgent_at: "2026-11-20T14:00:00Z".parse().unwrap(),
+            calm_at: "2026-11-25T08:00:00Z".parse().unwrap(),
+        }),
         timezone: TimeZone::get("Europe/London").unwrap(),
         now: "2026-11-20T08:00:00Z".parse().unwrap(),
         stories: three_stories(),
@@ -198,9 +237,17 @@ fn content() -> DigestContent {
             ask: "Jon Bright".to_owned(),
         }],
         owns: vec!["Quillgate VPN".to_owned(), "libmarrow".to_owned(), "prompt injection".to_owned()],
+        groups: vec![
+            OwnedGroup {
+                name: "Quillgate PSIRT".to_owned(),
+                last_entry_at: Some("2026-11-20T07:10:00Z".parse().unwrap()),
+            },
+            OwnedGroup { name: "Fernwald".to_owned(), last_entry_at: Some("2026-10-20T08:00:00Z".parse().unwrap()) },
+        ],
         answer_all_url: ANSWER_ALL.to_owned(),
         checkpoint: Some(CHECKPOINT.to_owned()),
         message_id: "0123456789abcdef0123456789abcdef@example.com".to_owned(),
+        thread_root: "fedcba9876543210fedcba9876543210@example.com".to_owned(),
         from_name: "sigtrail".to_owned(),
         from_address: "sigtrail@example.com".to_owned(),
     }
@@ -314,11 +361,7 @@ fn encoded_html(bytes: &[u8]) -> usize {
     let text = std::str::from_utf8(bytes).unwrap();
     let part = text.rfind("Content-Type: text/html").unwrap();
     let body = part + text[part..].find("\r\n\r\n").unwrap() + 4;
-    body_end(&text[body..])
-}
-
-fn body_end(body: &str) -> usize {
-    body.rfind("\r\n--sigtrail-").unwrap()
+    text[body..].rfind("\r\n--=_sigtrail-").unwrap()
 }
 
 #[test]
@@ -333,20 +376,21 @@ fn the_first_screen_says_what_to_do_for_whom_and_where() {
         std::fs::write(format!("{folder}/digest.html"), &mail.html).unwrap();
         std::fs::write(format!("{folder}/digest.txt"), &mail.text).unwrap();
     }
-    let first: Vec<&str> = mail.text.lines().take(6).collect();
+    let first: Vec<&str> = mail.text.lines().take(7).collect();
     assert_eq!(
         first,
         [
-            "Answer Quillgate VPN first; 2 other stories can wait",
+            "Answer Quillgate VPN by 14:00; two more can wait until Wednesday",
             "",
             "3 stories for Maria Lopez, Fri 20 Nov 2026, 08:00 Europe/London.",
             "2 feeds could not be seen.",
+            "Without an answer, Jon Bright is asked.",
             "Answer all 3 on one page:",
             ANSWER_ALL,
         ]
     );
     let (_, text) = tree(&mail.html);
-    for words in ["Answer Quillgate VPN first; 2 other stories can wait", "2 feeds could not be seen."] {
+    for words in ["Answer Quillgate VPN by 14:00; two more can wait until Wednesday", "2 feeds could not be seen."] {
         assert!(text.contains(words), "{words}");
     }
 }
@@ -366,7 +410,9 @@ fn a_subject_says_the_worst_first_and_the_day_last_in_sixty_characters() {
     let twice = mail(&DigestContent { stories: twice, ..content() }).subject;
     assert_eq!(twice, "Quillgate VPN exploited, +1 for you (Fri 20 Nov)", "no name stands twice");
     let urgent = DigestContent { kind: DigestKind::Urgent, stories: three_stories()[..1].to_vec(), ..content() };
-    assert_eq!(mail(&urgent).subject, "Quillgate VPN exploited: answer now (20 Nov 08:00)");
+    assert_eq!(mail(&urgent).subject, "Quillgate VPN exploited: answer by 14:00 today (20 Nov)");
+    let alone = DigestContent { stand_in: None, ..urgent };
+    assert_eq!(mail(&alone).subject, "Quillgate VPN exploited: answer now (20 Nov 08:00)");
     assert_eq!(mail(&empty()).subject, "Nothing for you, all feeds seen (Fri 20 Nov)");
     let blind = DigestContent { not_seen: content().not_seen, ..empty() };
     assert_eq!(mail(&blind).subject, "Blind: Tarnbase bullet… refuses us since Wed 18 Nov, +1 feed");
@@ -418,10 +464,10 @@ fn stories_stand_by_urgency_component_topic_and_route_and_keep_their_order_there
     stories.push(another);
     let text = mail(&DigestContent { stories, ..content() }).text;
     let shown =
-        ["URGENT (1)", "1. Quillgate", "YOUR COMPONENTS (2)", "2. libmarrow", "4. libmarrow", "YOUR TOPICS (1)"];
+        ["URGENT (1)", "2. Quillgate", "YOUR COMPONENTS (2)", "3. libmarrow", "5. libmarrow", "YOUR TOPICS (1)"];
     let places: Vec<usize> = shown
         .into_iter()
-        .chain(["3. Hidden", "ALSO ROUTED TO YOU (1)", "5. routed"])
+        .chain(["4. Hidden", "ALSO ROUTED TO YOU (1)", "1. routed"])
         .map(|words| text.find(words).unwrap())
         .collect();
     assert!(places.is_sorted(), "{text}");
@@ -457,26 +503,58 @@ fn the_checkpoint_stands_in_both_parts_to_the_byte() {
     assert!(tree(&mail.html).1.replace("\r\n", "\n").contains(CHECKPOINT));
 }
 
+/// A digest whose headers this text reaches: one header at a time, and all at once.
+fn spoiled_headers(text: &str) -> Vec<DigestContent> {
+    let person = |content: &mut DigestContent| content.owner_name = text.to_owned();
+    let sender = |content: &mut DigestContent| content.from_name = text.to_owned();
+    let subject = |content: &mut DigestContent| content.stories.iter_mut().for_each(|story| spoil(story, text));
+    let id = |content: &mut DigestContent| content.message_id = format!("id{text}@example.com");
+    let root = |content: &mut DigestContent| content.thread_root = format!("root{text}@example.com");
+    let reply = |content: &mut DigestContent| {
+        content.about = Some(About::Links { in_reply_to: format!("earlier{text}@example.com") });
+    };
+    let headers: [&dyn Fn(&mut DigestContent); 6] = [&person, &sender, &subject, &id, &root, &reply];
+    let mut all = content();
+    let mut spoiled: Vec<DigestContent> = headers
+        .iter()
+        .map(|spoil_one| {
+            let mut one = content();
+            spoil_one(&mut one);
+            spoil_one(&mut all);
+            one
+        })
+        .collect();
+    all.also_published[0].feed = text.to_owned();
+    all.not_seen[0].feed = text.to_owned();
+    all.owns = vec![text.to_owned()];
+    spoiled.push(all);
+    spoiled
+}
+
 #[test]
 fn m_05_nothing_breaks_out_of_a_header() {
+    assert_eq!(BREAKING.iter().collect::<std::collections::HashSet<_>>().len(), 60);
     for text in BREAKING {
-        let mut spoiled = content();
-        spoiled.owner_name = (*text).to_owned();
-        spoiled.from_name = (*text).to_owned();
-        spoiled.stories.iter_mut().for_each(|story| spoil(story, text));
-        spoiled.also_published[0].feed = (*text).to_owned();
-        spoiled.not_seen[0].feed = (*text).to_owned();
-        spoiled.owns = vec![(*text).to_owned()];
-        spoiled.message_id = format!("id{text}@example.com");
-        for kind in [DigestKind::Scheduled, DigestKind::Urgent] {
-            let composed = compose(&DigestContent { kind, ..spoiled.clone() }).unwrap();
-            assert_eq!(header_names(&composed.bytes), HEADERS, "{text:?}");
-            let message = MessageParser::default().parse(&composed.bytes).unwrap();
-            assert_eq!(message.from().unwrap().as_list().unwrap().len(), 1);
-            assert_eq!(message.to().unwrap().as_list().unwrap().len(), 1);
-            assert_eq!(message.to().unwrap().first().unwrap().address(), Some("maria@example.com"), "{text:?}");
-            assert_eq!(message.from().unwrap().first().unwrap().address(), Some("sigtrail@example.com"), "{text:?}");
-            assert!(composed.subject.chars().count() <= 60);
+        for spoiled in spoiled_headers(text) {
+            let mut expected = HEADERS.to_vec();
+            if spoiled.about.is_some() {
+                expected.insert(5, "In-Reply-To");
+            }
+            for kind in [DigestKind::Scheduled, DigestKind::Urgent] {
+                let composed = compose(&DigestContent { kind, ..spoiled.clone() }).unwrap();
+                on_the_wire(&composed.bytes);
+                assert_eq!(header_names(&composed.bytes), expected, "{text:?}");
+                let message = MessageParser::default().parse(&composed.bytes).unwrap();
+                assert_eq!(message.from().unwrap().as_list().unwrap().len(), 1);
+                assert_eq!(message.to().unwrap().as_list().unwrap().len(), 1);
+                assert_eq!(message.to().unwrap().first().unwrap().address(), Some("maria@example.com"), "{text:?}");
+                assert_eq!(
+                    message.from().unwrap().first().unwrap().address(),
+                    Some("sigtrail@example.com"),
+                    "{text:?}"
+                );
+                assert!(composed.subject.chars().count() <= 60);
+            }
         }
     }
     for address in ["maria@example.com\r\nBcc: x@example.net", "no address", "", "a@b\u{0}"] {
@@ -485,12 +563,13 @@ fn m_05_nothing_breaks_out_of_a_header() {
     }
 }
 
-const HEADERS: [&str; 10] = [
+const HEADERS: [&str; 11] = [
     "Date",
     "From",
     "To",
     "Subject",
     "Message-ID",
+    "References",
     "List-Id",
     "Auto-Submitted",
     "X-Auto-Response-Suppress",
@@ -586,62 +665,6 @@ fn m_09_dot_lines_long_lines_and_line_ends_stay_canonical() {
     }
 }
 
-#[test]
-fn m_19_five_thousand_stories_keep_the_html_part_small_and_the_text_part_complete() {
-    let stories: Vec<DigestStory> =
-        (1..=5_000).map(|n| story(n, &format!("Advisory number {n} of the flood"))).collect();
-    let composed = compose(&DigestContent { stories, ..content() }).unwrap();
-    let mail = read_back(&composed);
-    let size = encoded_html(&composed.bytes);
-    assert!(size <= MAX_HTML, "{size}");
-    assert!(size > MAX_HTML * 9 / 10, "{size}: there is room for more");
-    let shown = tree(&mail.html).0.iter().filter(|(name, _)| name == "h3").count();
-    assert!(shown >= 50, "{shown}");
-    let left = 5_000 - shown;
-    let (thousands, rest) = (left / 1_000, left % 1_000);
-    assert!(mail.html.contains(&format!("{thousands},{rest:03} more stories are in the text part")));
-    assert!(mail.html.contains("5,000"));
-    for n in [1, 2, 41, 999, 4_999, 5_000] {
-        assert!(mail.text.contains(&format!("{n}. Advisory number {n} of the flood")));
-        assert!(
-            mail.text.contains(&format!("{ANSWER_ALL}/{n}\n")) || mail.text.contains(&format!("{ANSWER_ALL}/{n}\r\n"))
-        );
-    }
-    assert_eq!(mail.text.matches("Advisory number").count(), 5_000);
-    on_the_wire(&composed.bytes);
-}
-
-#[test]
-fn m_19_the_longest_names_and_lists_keep_the_html_part_small() {
-    let wide = "\u{1f4a5}<&\"".repeat(2_000);
-    let mut spoiled = content();
-    spoiled.stories = (1..=200)
-        .map(|n| {
-            let mut one = story(n, &wide);
-            spoil(&mut one, &wide);
-            one.cves = (0..500).map(|i| format!("CVE-2099-{i}")).collect();
-            one.sources =
-                (0..100).map(|i| source(&wide, &format!("https://cert.example/{i}/{}", "p".repeat(1_900)))).collect();
-            one
-        })
-        .collect();
-    spoiled.not_seen = (0..300).map(|_| not_seen(&wide, "refused", &wide, 3)).collect();
-    spoiled.baselines = (0..300)
-        .map(|_| BaselineNote { feed: wide.clone(), recorded: 1, matched: vec![(wide.clone(), 1); 50] })
-        .collect();
-    spoiled.restricted =
-        (0..300).map(|_| Restricted { feed: wide.clone(), tlp: "RED".to_owned(), ask: wide.clone() }).collect();
-    spoiled.also_published =
-        vec![AlsoPublished { feed: wide.clone(), lines: vec![(wide.clone(), None); 300], more: 9 }];
-    spoiled.owns = vec![wide.clone(); 100];
-    spoiled.owner_name = wide;
-    let composed = compose(&spoiled).unwrap();
-    let size = encoded_html(&composed.bytes);
-    assert!(size <= MAX_HTML, "{size}");
-    assert!(tree(&read_back(&composed).html).0.iter().filter(|(name, _)| name == "h3").count() >= 1);
-    on_the_wire(&composed.bytes);
-}
-
 /// Nothing that loads, runs or submits.
 fn is_inert(html: &str) {
     let (elements, _) = tree(html);
@@ -724,9 +747,11 @@ fn m_21_the_text_part_has_every_story_every_link_and_every_answer() {
         for link in story.link.iter().chain(story.sources.iter().filter_map(|source| source.link.as_ref())) {
             assert!(lines.contains(&link.as_str()), "{link}");
         }
-        assert!(lines.contains(&story.answer_url.as_str()));
         assert!(mail.text.contains(&story.title) && story.cves.iter().all(|cve| mail.text.contains(cve)));
         assert!(story.sources.iter().all(|source| mail.text.contains(&source.feed)));
+    }
+    for number in 1..=content.stories.len() {
+        assert!(lines.contains(&format!("{ANSWER_ALL}/{number}").as_str()));
     }
     for href in links(&mail.html) {
         let href = href.split("?as=").next().unwrap().to_owned();
@@ -766,7 +791,7 @@ fn m_25_the_headers_are_exactly_these() {
     let composed = compose(&content()).unwrap();
     let text = std::str::from_utf8(&composed.bytes).unwrap();
     let head = &text[..text.find("\r\n\r\n").unwrap()];
-    let (fixed, boundary) = head.split_once(" boundary=\"sigtrail-").unwrap();
+    let (fixed, boundary) = head.split_once(" boundary=\"=_sigtrail-").unwrap();
     assert_eq!(
         fixed,
         "Date: Fri, 20 Nov 2026 08:00:00 +0000\r\n\
@@ -774,7 +799,8 @@ fn m_25_the_headers_are_exactly_these() {
          To: \"Maria Lopez\" <maria@example.com>\r\n\
          Subject: Quillgate VPN exploited, libmarrow high, +1 (Fri 20 Nov)\r\n\
          Message-ID: <0123456789abcdef0123456789abcdef@example.com>\r\n\
-         List-Id: sigtrail digests <digests.example.com>\r\n\
+         References: <fedcba9876543210fedcba9876543210@example.com>\r\n\
+         List-Id: sigtrail digests <digests.sigtrail.example.com>\r\n\
          Auto-Submitted: auto-generated\r\n\
          X-Auto-Response-Suppress: OOF, AutoReply\r\n\
          MIME-Version: 1.0\r\n\

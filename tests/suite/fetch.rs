@@ -269,7 +269,9 @@ fn p_23_the_gap_holds_for_redirects_and_for_single_requests_too() {
 #[test]
 fn p_23_those_who_stand_in_line_share_one_connection() {
     let server = FeedServer::start();
-    let fetcher = fetcher_by_name(&settings());
+    // A connection is free a moment after the answer's last byte; the gap, a second by default, is far longer.
+    let gap = Duration::from_millis(300);
+    let fetcher = fetcher_by_name(&FetchSettings { per_host_gap: gap.try_into().unwrap(), ..settings() });
     server.serve("/a.xml", Answer::ok(FEED).delay(Duration::from_millis(100)));
     let requests = (0..5).map(|_| request(server.url_at("feeds.example", "/a.xml"))).collect();
     assert_eq!(fetcher.fetch_all(requests).into_iter().count(), 5);

@@ -15,6 +15,7 @@ use sigtrail::{
 };
 
 use crate::harness::{
+    corpus,
     feed_server::Answer,
     world::{World, rss},
 };
@@ -555,13 +556,8 @@ fn play(real: &Path, step: &Value) -> Vec<String> {
 
 #[test]
 fn the_versions_of_real_feeds_bring_exactly_what_changed() {
-    let Some(folder) = std::env::var_os("SIGTRAIL_CORPUS") else {
-        eprintln!(
-            "skipped: the_versions_of_real_feeds_bring_exactly_what_changed needs SIGTRAIL_CORPUS, the folder with real documents"
-        );
-        return;
-    };
-    let real = Path::new(&folder).join("real");
+    let Some(folder) = corpus("the_versions_of_real_feeds_bring_exactly_what_changed") else { return };
+    let real = folder.join("real");
     let steps = fs::read_to_string(real.join("series.jsonl")).unwrap();
     let (mut played, mut problems) = (0, Vec::new());
     for line in steps.lines() {

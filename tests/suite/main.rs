@@ -34,6 +34,7 @@ mod probe;
 mod register;
 mod regression;
 mod reload;
+mod remind;
 mod routing;
 mod rows;
 mod service;

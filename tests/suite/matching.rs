@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     fmt::Write as _,
     fs,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use serde_json::Value;
@@ -20,6 +20,8 @@ use sigtrail::{
     story::{StoryKey, keys},
     tag::Matcher,
 };
+
+use crate::harness::corpus;
 
 /// A term from its shorthand: `=Go` is exact, `vault&hashicorp|vaultproject.io` needs one of these near, `x!y|z` does not
 /// count inside those.
@@ -76,15 +78,6 @@ fn any_text_is_tagged_without_harm() {
             assert!(tag.snippet.chars().count() <= 160 && tag.start <= tag.end);
         }
     }
-}
-
-/// The folder of the hand-judged items; `None`, said aloud, where the corpus is not there.
-fn corpus(test: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("SIGTRAIL_CORPUS").map(PathBuf::from);
-    if folder.is_none() {
-        eprintln!("skipped: {test}: SIGTRAIL_CORPUS is not set");
-    }
-    folder
 }
 
 fn lines(path: &Path) -> Vec<Value> {

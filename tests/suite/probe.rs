@@ -17,13 +17,13 @@ use sigtrail::{
 use url::Url;
 
 use crate::harness::{
+    corpus,
     feed_server::{Answer, FeedServer, Received},
     world::{World, rss},
 };
 
 const NOW: &str = "2026-11-20T07:00:00Z";
 /// The variable that names the folder with real documents.
-const VARIABLE: &str = "SIGTRAIL_CORPUS";
 
 #[expect(clippy::disallowed_methods, reason = "the program does not start others; its tests start it")]
 fn sigtrail(root: &Path, words: &[&str]) -> Output {
@@ -440,11 +440,8 @@ fn the_catalogue_needs_no_configuration_and_every_line_of_it_is_whole() {
 
 #[test]
 fn every_real_document_of_the_corpus_passes_the_test() {
-    let Some(folder) = std::env::var_os(VARIABLE) else {
-        println!("skipped: every_real_document_of_the_corpus_passes_the_test needs {VARIABLE}");
-        return;
-    };
-    let real = PathBuf::from(folder).join("real");
+    let Some(folder) = corpus("every_real_document_of_the_corpus_passes_the_test") else { return };
+    let real = folder.join("real");
     let list = fs::read_to_string(real.join("MANIFEST.tsv")).unwrap();
     let series = fs::read_to_string(real.join("series.jsonl")).unwrap();
     let steps = series.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());

@@ -6,7 +6,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _, process::Output, time::Duration
 use serde_json::Value;
 use sigtrail::{catalogue, clock::Stopwatch, config};
 
-use crate::harness::daemon::Site;
+use crate::harness::{corpus, daemon::Site};
 
 const REGISTER: &str = "# Our feeds. Ask Maria before you touch them.\n\n# ---- Authorities\n\n[[group]]\nid = \"tarn\"   # the CERT\n\
                         name = \"Tarn CERT\"\nreason = \"First word\"\nowner = \"jon\"\n\n# All of it.\n[[feed]]\n\
@@ -568,12 +568,9 @@ fn h_45_no_cell_of_an_exported_register_is_a_formula_and_every_value_reads_back(
 
 #[test]
 fn the_real_lists_of_other_readers_are_imported() {
-    let Some(folder) = std::env::var_os("SIGTRAIL_CORPUS") else {
-        println!("skipped: SIGTRAIL_CORPUS names no folder with real lists of feeds");
-        return;
-    };
+    let Some(folder) = corpus("the_real_lists_of_other_readers_are_imported") else { return };
     let mut seen = 0;
-    for entry in fs::read_dir(std::path::Path::new(&folder).join("real")).unwrap() {
+    for entry in fs::read_dir(folder.join("real")).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_none_or(|end| end != "opml") {
             continue;

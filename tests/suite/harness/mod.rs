@@ -8,3 +8,15 @@ pub mod page;
 pub mod postfix;
 pub mod smtp_server;
 pub mod world;
+
+use std::path::PathBuf;
+
+/// The folder with real documents, which stay outside of the project; `None`, said aloud for the test of this name, where
+/// `SIGTRAIL_CORPUS` names none.
+pub fn corpus(test: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("SIGTRAIL_CORPUS").filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    if folder.is_none() {
+        println!("skipped: {test}: SIGTRAIL_CORPUS names no folder with real documents");
+    }
+    folder
+}

@@ -22,6 +22,9 @@ use super::{
     smtp_server::{Mail, SmtpServer},
 };
 
+/// Stories that run for days without an answer are mostly about something else.
+const NOBODY_IS_REMINDED: &str = "[remind]\nafter = \"25w\"\ndeputy_after = \"26w\"\nurgent_after = \"25w\"\nurgent_deputy_after = \"26w\"\n";
+
 /// A world: configure it, then `tick` it.
 pub struct World {
     /// Holds `feeds.toml`, `config/` and the state folder `var`.
@@ -46,7 +49,7 @@ impl World {
         let settings = format!(
             "[mail]\nfrom = \"sigtrail <sigtrail@example.com>\"\ntransport = \"smtp\"\nhost = \"127.0.0.1\"\nport = {}\n\
              tls = \"none\"\n[web]\nbase_url = \"https://sigtrail.example.com\"\n[fetch]\nper_host_gap = \"0s\"\n\
-             allow_addresses = [\"127.0.0.2/32\"]\nallow_ports = []\ntimeout = \"5s\"\n",
+             allow_addresses = [\"127.0.0.2/32\"]\nallow_ports = []\ntimeout = \"5s\"\n{NOBODY_IS_REMINDED}",
             smtp.port()
         );
         World {
@@ -108,6 +111,11 @@ impl World {
     pub fn settings(mut self, toml: &str) -> World {
         writeln!(self.settings, "{toml}").unwrap();
         self
+    }
+
+    /// Owners who do not answer are reminded, and somebody else is asked: after 3 and 5 days, or 3 and 6 hours.
+    pub fn reminding(self) -> World {
+        self.replace_setting(NOBODY_IS_REMINDED, "")
     }
 
     /// Replaces a text in `config/sigtrail.toml`.

@@ -1,0 +1,143 @@
+//! What one owner is told of a story that waits for them, in which order, and who is asked when they do not answer.
+
+use std::{cmp::Reverse, collections::HashMap};
+
+use jiff::SignedDuration;
+
+use super::WaitingStory;
+use crate::{
+    change,
+    jobs::{occasion::waited_in_words, story::SeenStory},
+    model::{
+        digest::{DigestStory, EarlierNote, StandIn},
+        feed::Tlp,
+        id::{FeedNo, StoryNo},
+        owner::Owner,
+        settings::Config,
+        stack::{Severity, TagKind},
+        time::Time,
+    },
+    route,
+    store::{PendingRow, Read, StoreError},
+};
+
+/// How many lines say what changed in a story.
+const MAX_CHANGES: usize = 6;
+/// How many earlier answers to a story are told.
+const MAX_EARLIER: usize = 3;
+
+/// Who is asked when this owner does not answer stories of these labels, and when; `None`: there is no deputy, or not the
+/// same for all of them.
+pub(super) fn stand_in(config: &Config, owner: &Owner, labels: &[Tlp], now: Time) -> Option<StandIn> {
+    owner.deputy.as_ref()?;
+    let mut asked = labels.iter().map(|label| route::next_in_line(config, &owner.id, *label, now));
+    let first = asked.next()??;
+    let is_same = asked.all(|next| next.as_ref() == Some(&first));
+    let name = config.owner(&first).filter(|_| is_same)?.name.clone();
+    let after = |wait: SignedDuration| now.saturating_add(wait).unwrap_or(now);
+    let remind = &config.remind;
+    Some(StandIn { name, urgent_at: after(remind.urgent_deputy_after), calm_at: after(remind.deputy_after) })
+}
+
+/// How much a story matters beside others: what is exploited first, then the surest match, then the worst.
+type Weight = (bool, u8, Reverse<Option<Severity>>);
+
+fn weight(story: &DigestStory) -> Weight {
+    let confidence = 100 - story.tags.first().map_or(0, |(_, tag)| tag.confidence.min(100));
+    (!story.marks.exploited, confidence, Reverse(story.marks.severity))
+}
+
+/// The order in a digest: urgent ones, then those about components, then topics, then the rest. Stories of one component
+/// or topic stand together, where the one that matters most puts them.
+pub(super) fn ordered(mut stories: Vec<WaitingStory>) -> Vec<WaitingStory> {
+    let section = |story: &DigestStory| match story.tags.first().map(|(_, tag)| tag.kind) {
+        _ if story.urgent => 0,
+        Some(TagKind::Component) => 1,
+        Some(TagKind::Topic) => 2,
+        None => 3,
+    };
+    let name = |story: &DigestStory| {
+        let tag = story.tags.first().filter(|_| !story.urgent);
+        tag.map_or_else(String::new, |(name, _)| name.to_lowercase())
+    };
+    let mut groups: HashMap<(u8, String), Weight> = HashMap::new();
+    for one in &stories {
+        let best = groups.entry((section(&one.told), name(&one.told))).or_insert_with(|| weight(&one.told));
+        *best = (*best).min(weight(&one.told));
+    }
+    stories.sort_by_cached_key(|one| {
+        let group = (section(&one.told), name(&one.told));
+        let best = groups.get(&group).copied();
+        (group.0, best, group.1, weight(&one.told), one.pending.no)
+    });
+    stories
+}
+
+/// A story as this owner is told of it, with the feeds whose words it has.
+pub(super) fn story_of(
+    config: &Config,
+    read: &Read<'_>,
+    owner: &Owner,
+    pending: &PendingRow,
+    first_seen: Time,
+) -> Result<(DigestStory, Vec<FeedNo>), StoreError> {
+    let mut seen = SeenStory::of(config, read, owner, pending.story, (pending.entry, &pending.reason))?;
+    if let Some(why) = read.urgent_wait(pending.no)? {
+        seen.reason.push(' ');
+        seen.reason.push_str(&waited_in_words(config, why));
+    }
+    let changes = changes(read, pending)?;
+    let told_before = if changes.is_empty() { None } else { read.told_at(pending.story, &owner.id)? };
+    let (earlier, more_earlier) = earlier(config, read, owner, pending.story, seen.is_whole)?;
+    let story = DigestStory {
+        story: pending.story,
+        title: seen.title,
+        link: seen.link,
+        summary: seen.summary,
+        cves: seen.cves,
+        marks: seen.marks,
+        exploited_by: seen.exploited_by,
+        fix: seen.fix,
+        reason: seen.reason,
+        changes,
+        told_before,
+        earlier,
+        more_earlier,
+        tags: seen.tags,
+        sources: seen.sources,
+        more_sources: seen.more_sources,
+        urgent: pending.urgent,
+        published: seen.published,
+        first_seen,
+    };
+    Ok((story, seen.feeds))
+}
+
+/// What was said of a story before, newest first. What others said is told to those who may see all that they saw.
+fn earlier(
+    config: &Config,
+    read: &Read<'_>,
+    owner: &Owner,
+    story: StoryNo,
+    is_whole: bool,
+) -> Result<(Vec<EarlierNote>, usize), StoreError> {
+    let mut answers = read.answers(story)?;
+    answers.retain(|answer| is_whole || answer.owner == owner.id);
+    let more = answers.len().saturating_sub(MAX_EARLIER);
+    let newest = answers.into_iter().rev().take(MAX_EARLIER).map(|answer| EarlierNote {
+        who: config.owner(&answer.owner).map_or_else(|| answer.owner.to_string(), |owner| owner.name.clone()),
+        at: answer.at,
+        disposition: answer.disposition,
+        note: answer.note,
+    });
+    Ok((newest.collect(), more))
+}
+
+/// What changed in a story that is told again, since the revision that is told.
+fn changes(read: &Read<'_>, pending: &PendingRow) -> Result<Vec<String>, StoreError> {
+    if pending.revision == 1 || !pending.reason.contains(change::UPDATED) {
+        return Ok(Vec::new());
+    }
+    let changes = read.changes_since(pending.entry, pending.revision)?;
+    Ok(changes.iter().flat_map(change::Change::lines).take(MAX_CHANGES).collect())
+}

@@ -1,0 +1,206 @@
+//! Stories that went from one person to another: from whom, to whom, why, and who was told of it.
+
+use rusqlite::{OptionalExtension as _, params};
+
+use super::{PendingRow, Read, Reassigned, StoreError, ToldAgain, Write, assignment::pending_row, signed};
+use crate::{
+    evidence::event::{Event, Personal},
+    model::{
+        digest::HandOver,
+        id::{AssignmentNo, ConfigVersion, DigestNo, OwnerId, StoryNo},
+        time::{Time, from_millis, millis},
+    },
+    reminder::Link,
+    route::Assigned,
+};
+
+/// A story that an owner has in somebody else's place and was not told of yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenOver {
+    /// The assignment.
+    pub row: PendingRow,
+    /// Whose it was.
+    pub from: OwnerId,
+    /// Why it is theirs no more.
+    pub why: HandOver,
+}
+
+/// A story that is somebody else's now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passed {
+    /// The former assignment.
+    pub told: ToldAgain,
+    /// Who has it.
+    pub to: OwnerId,
+    /// Why.
+    pub why: HandOver,
+    /// Since when.
+    pub at: Time,
+}
+
+fn why(word: &str) -> HandOver {
+    HandOver::parse(word).unwrap_or(HandOver::Left)
+}
+
+impl Read<'_> {
+    /// What waits for this owner in somebody else's place, oldest first.
+    pub fn taken_over(&self, owner: &OwnerId) -> Result<Vec<TakenOver>, StoreError> {
+        let mut query = self.tx.prepare_cached(
+            "SELECT assignment.no, assignment.story, assignment.entry, assignment.revision, feed.id, assignment.reason,
+                 assignment.urgent, assignment.created_at, former.owner, handed_over.why
+             FROM waiting_state JOIN assignment ON assignment.no = waiting_state.assignment
+             JOIN handed_over ON handed_over.assignment =
+                 (SELECT min(first.assignment) FROM handed_over AS first WHERE first.successor = assignment.no)
+             JOIN assignment AS former ON former.no = handed_over.assignment
+             JOIN entry ON entry.no = assignment.entry JOIN feed ON feed.no = entry.feed
+             WHERE waiting_state.owner = ?1 ORDER BY assignment.no",
+        )?;
+        let rows = query
+            .query_map([owner.as_str()], |row| {
+                Ok(TakenOver {
+                    row: pending_row(row)?,
+                    from: OwnerId::new(row.get::<_, String>(8)?),
+                    why: why(&row.get::<_, String>(9)?),
+                })
+            })?
+            .collect::<Result<_, _>>()?;
+        Ok(rows)
+    }
+
+    /// What this owner was not told yet to be somebody else's now, where they could have answered it themselves.
+    pub fn passed(&self, owner: &OwnerId) -> Result<Vec<Passed>, StoreError> {
+        let mut query = self.tx.prepare_cached(
+            "SELECT handed_over.assignment, now_with.owner, handed_over.why, handed_over.at FROM handed_over
+             JOIN assignment ON assignment.no = handed_over.assignment
+             JOIN assignment AS now_with ON now_with.no = handed_over.successor
+             WHERE assignment.owner = ?1 AND handed_over.why IN ('no-answer', 'away')
+                 AND NOT EXISTS (SELECT 1 FROM digest_passed WHERE digest_passed.assignment = handed_over.assignment)
+             ORDER BY handed_over.assignment",
+        )?;
+        let found: Vec<(i64, String, String, i64)> = query
+            .query_map([owner.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
+            .collect::<Result<_, _>>()?;
+        let passed = found.into_iter().map(|(assignment, to, word, at)| {
+            let told = self.told_first(AssignmentNo(assignment))?;
+            Ok(Passed { told, to: OwnerId::new(to), why: why(&word), at: from_millis(at) })
+        });
+        passed.collect()
+    }
+
+    /// The assignment of whoever has a story that this owner passed on.
+    pub(super) fn held_instead_of(
+        &self,
+        story: StoryNo,
+        owner: &OwnerId,
+    ) -> Result<Option<(AssignmentNo, Assigned)>, StoreError> {
+        let held = self
+            .tx
+            .prepare_cached(
+                "WITH RECURSIVE after (no) AS (
+                     SELECT successor FROM handed_over WHERE assignment =
+                         (SELECT no FROM assignment WHERE story = ?1 AND owner = ?2 ORDER BY round DESC LIMIT 1)
+                     UNION SELECT successor FROM handed_over JOIN after ON handed_over.assignment = after.no)
+                 SELECT no, owner, reason, urgent FROM assignment
+                 WHERE story = ?1 AND owner IN (SELECT owner FROM assignment JOIN after USING (no))
+                     AND NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = assignment.no)
+                 ORDER BY no DESC LIMIT 1",
+            )?
+            .query_row(params![story.0, owner.as_str()], |row| {
+                let owner = OwnerId::new(row.get::<_, String>(1)?);
+                Ok((AssignmentNo(row.get(0)?), Assigned { owner, reason: row.get(2)?, urgent: row.get(3)? }))
+            })
+            .optional()?;
+        Ok(held)
+    }
+
+    /// Who has the story of an assignment that went from one person to another, and since when; `None`: it did not, or
+    /// nobody has it any more.
+    pub fn now_with(&self, assignment: AssignmentNo) -> Result<Option<(OwnerId, Time)>, StoreError> {
+        let found = self
+            .tx
+            .prepare_cached(
+                "WITH RECURSIVE after (no, at) AS (
+                     SELECT successor, at FROM handed_over WHERE assignment = ?1
+                     UNION SELECT successor, handed_over.at FROM handed_over
+                         JOIN after ON handed_over.assignment = after.no)
+                 SELECT owner, at FROM after JOIN assignment USING (no) ORDER BY at DESC, no DESC LIMIT 1",
+            )?
+            .query_row([assignment.0], |row| {
+                Ok((OwnerId::new(row.get::<_, String>(0)?), from_millis(row.get(1)?)))
+            })
+            .optional()?;
+        Ok(found)
+    }
+
+    /// Everybody who had the story of this assignment before, each with the reason why it came to them and why it is
+    /// theirs no more, the first of them first.
+    pub fn passed_by(&self, assignment: AssignmentNo) -> Result<Vec<Link>, StoreError> {
+        let mut query = self.tx.prepare_cached(
+            "WITH RECURSIVE before (assignment, why) AS (
+                 SELECT assignment, why FROM handed_over WHERE successor = ?1
+                 UNION SELECT handed_over.assignment, handed_over.why FROM handed_over
+                     JOIN before ON handed_over.successor = before.assignment)
+             SELECT owner, reason, why FROM before JOIN assignment ON assignment.no = before.assignment ORDER BY no",
+        )?;
+        let rows = query
+            .query_map([assignment.0], |row| {
+                Ok(Link {
+                    owner: OwnerId::new(row.get::<_, String>(0)?),
+                    reason: row.get(1)?,
+                    why: why(&row.get::<_, String>(2)?),
+                })
+            })?
+            .collect::<Result<_, _>>()?;
+        Ok(rows)
+    }
+}
+
+impl Write<'_> {
+    /// Whether this would give a story back to somebody who passed it on, but for having been away.
+    pub(super) fn goes_in_a_circle(&self, moved: &Reassigned) -> Result<bool, StoreError> {
+        let Some(to) = moved.to.as_ref().filter(|_| moved.why != HandOver::Left) else { return Ok(false) };
+        let before = self.read().passed_by(moved.assignment)?;
+        Ok(before.iter().any(|link| link.owner == to.owner && link.why != HandOver::Away))
+    }
+
+    /// Notes who has the story of an assignment that was taken back.
+    pub(super) fn hand_over(
+        &mut self,
+        moved: &Reassigned,
+        (story, from, to): (StoryNo, &OwnerId, &OwnerId),
+        config: ConfigVersion,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        let event = Event::HandedOver {
+            story,
+            why: moved.why,
+            from: Personal::owner(from),
+            to: Personal::owner(to),
+            config,
+        };
+        let record = self.record(event, now)?;
+        self.tx.execute(
+            "INSERT INTO handed_over (assignment, successor, why, at, record)
+             SELECT ?1, no, ?4, ?5, ?6 FROM assignment WHERE story = ?2 AND owner = ?3
+                 AND NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = assignment.no)
+             ORDER BY round DESC LIMIT 1",
+            params![moved.assignment.0, story.0, to.as_str(), moved.why.as_str(), millis(now), signed(record)],
+        )?;
+        Ok(())
+    }
+
+    /// Notes which stories a digest told their former owner to be somebody else's.
+    pub(super) fn insert_passed(
+        &mut self,
+        digest: DigestNo,
+        stories: &[(StoryNo, AssignmentNo)],
+    ) -> Result<(), StoreError> {
+        for (i, (_, assignment)) in stories.iter().enumerate() {
+            self.tx.execute(
+                "INSERT INTO digest_passed (assignment, digest, number) VALUES (?1, ?2, ?3)",
+                params![assignment.0, digest.0, i + 1],
+            )?;
+        }
+        Ok(())
+    }
+}
