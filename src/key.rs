@@ -16,12 +16,16 @@ use ed25519_dalek::{
 use crate::{
     evidence::note::{NoteError, PUBLIC_KEY_FILE, VerifierKey},
     hex::hex,
+    token::LinkKey,
 };
 
 /// The file of the key that signs the log: PKCS#8 in PEM (RFC 5958, RFC 8410, RFC 7468).
 pub const EVIDENCE_KEY: &str = "evidence-key";
 /// The file of the key that signs links: 32 random bytes.
 pub const LINK_KEY: &str = "link-key";
+
+/// The file of the key before that one: what was made with it works to its end.
+pub const OLDER_LINK_KEY: &str = "link-key.old";
 
 /// The longest key file that is read, in bytes.
 const MAX_KEY_FILE: u64 = 16 * 1024;
@@ -102,8 +106,16 @@ pub fn evidence_key(state: &Path, origin: &str, log_exists: bool) -> Result<Evid
     Ok(EvidenceKey { signing, verifier })
 }
 
-/// The key that signs links; made where there is none, so that links of an older key stop working.
-pub fn link_key(state: &Path) -> Result<[u8; 32], KeyError> {
+/// The key that signs links, made where there is none, and the one before it, where somebody kept it: to change the key
+/// is to rename its file.
+pub fn link_key(state: &Path) -> Result<LinkKey, KeyError> {
+    let key = LinkKey::new(newest_link_key(state)?);
+    let path = state.join(OLDER_LINK_KEY);
+    let Some(older) = read_secret(&path)? else { return Ok(key) };
+    Ok(key.after(older.try_into().map_err(|_| KeyError::Form { path, why: "not 32 bytes".to_owned() })?))
+}
+
+fn newest_link_key(state: &Path) -> Result<[u8; 32], KeyError> {
     let path = state.join(LINK_KEY);
     let bytes = if let Some(bytes) = read_secret(&path)? {
         bytes
@@ -202,9 +214,9 @@ mod tests {
     fn keys_are_made_once_and_only_their_owner_may_read_them() {
         let state = tempfile::tempdir().unwrap();
         let key = evidence_key(state.path(), ORIGIN, false).unwrap();
-        let link = link_key(state.path()).unwrap();
+        let link = newest_link_key(state.path()).unwrap();
         assert_eq!(evidence_key(state.path(), ORIGIN, true).unwrap().verifier, key.verifier);
-        assert_eq!(link_key(state.path()).unwrap(), link);
+        assert_eq!(newest_link_key(state.path()).unwrap(), link);
         assert_eq!(names(state.path()), [EVIDENCE_KEY, PUBLIC_KEY_FILE, LINK_KEY]);
         for secret in [EVIDENCE_KEY, LINK_KEY] {
             let mode = fs::metadata(state.path().join(secret)).unwrap().mode() & 0o777;

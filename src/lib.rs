@@ -12,6 +12,7 @@ pub mod address;
 pub mod advisory;
 pub mod cadence;
 pub mod catalogue;
+pub mod chain;
 pub mod change;
 pub mod compose;
 pub mod date;

@@ -142,7 +142,9 @@ pub fn next(
     let anybody = || {
         let others = route::deputies(config, owner).into_iter().chain([&config.fallback]);
         let others = others.chain(config.owners.iter().map(|other| &other.id));
-        others.filter(|id| !had(id) && route::can_get(config, id, tlp, now)).min_by_key(|id| !route::is_here(config, id, now))
+        others
+            .filter(|id| !had(id) && route::can_get(config, id, tlp, now))
+            .min_by_key(|id| !route::is_here(config, id, now))
     };
     if is_lost { anybody().cloned() } else { None }
 }

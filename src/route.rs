@@ -282,7 +282,8 @@ impl Desk<'_> {
     /// the fallback, else as if nobody were away.
     fn receiver_now(&self, meant: &OwnerId) -> Option<(OwnerId, Part)> {
         let deputies = deputies(self.config, meant).into_iter().map(|id| (id, Part::Deputy));
-        let line = [(meant, Part::Themselves)].into_iter().chain(deputies).chain([(&self.config.fallback, Part::Fallback)]);
+        let line =
+            [(meant, Part::Themselves)].into_iter().chain(deputies).chain([(&self.config.fallback, Part::Fallback)]);
         let here = line.into_iter().find(|(id, _)| can_get_now(self.config, id, self.tlp, self.now));
         here.map(|(id, part)| (id.clone(), part)).or_else(|| self.receiver(meant))
     }
@@ -487,6 +488,7 @@ pub(crate) mod tests {
             web: WebSettings {
                 listen: "127.0.0.1:8090".parse().unwrap(),
                 base_url: "https://sigtrail.example.com".parse().unwrap(),
+                fast_answer: crate::model::settings::FastAnswer::Accept,
             },
             fetch: FetchSettings {
                 contact: None,

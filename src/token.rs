@@ -30,16 +30,36 @@ const FORM_LIFE: SignedDuration = SignedDuration::from_hours(12);
 /// How far a form may seem to come from the future, where the clock was set back.
 const CLOCK_SLACK: SignedDuration = SignedDuration::from_mins(5);
 
-/// The secret that links, nonces and Message-IDs are derived from. It never shows itself.
+/// The secret that links, nonces and Message-IDs are derived from, with the one before it where there was one: that one
+/// opens what was made with it, and makes nothing new. Neither shows itself.
 #[derive(Clone)]
-pub struct LinkKey([u8; 32]);
+pub struct LinkKey {
+    now: Secret,
+    before: Option<Secret>,
+}
 
 impl LinkKey {
     /// The key of these bytes, which must come from a secure random source.
     pub fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+        Self { now: Secret(bytes), before: None }
     }
 
+    /// This key, which also opens what was made with an older one.
+    #[must_use]
+    pub fn after(self, older: [u8; 32]) -> Self {
+        Self { before: Some(Secret(older)), ..self }
+    }
+
+    /// The secrets that may have made something, the newest first.
+    fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        std::iter::once(&self.now).chain(&self.before)
+    }
+}
+
+#[derive(Clone)]
+struct Secret([u8; 32]);
+
+impl Secret {
     fn hmac(&self, purpose: &str, parts: &[&[u8]]) -> [u8; 32] {
         // HMAC takes keys of any length, so the error cannot occur; an all-zero key would still sign nothing.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else { return [0; 32] };
@@ -89,16 +109,14 @@ pub enum LinkError {
     /// Cut, changed, forged or made with another key: which of these cannot be told.
     #[error("the link is not complete")]
     Incomplete,
-    /// It was good once.
-    #[error("the link ended at {at}")]
-    Expired {
-        /// When it ended.
-        at: Time,
-    },
+    /// It was good once, for this.
+    #[error("the link ended at {}", .0.expires)]
+    Expired(Scope),
 }
 
 /// The text of a link: 34 characters for the first sixteen million digests, `A-Z a-z 0-9 - _` only.
 pub fn mint(key: &LinkKey, scope: &Scope) -> String {
+    let key = &key.now;
     let payload = payload(scope);
     let tag = key.tag("link", &[&[key.id()], &payload]);
     let mut bytes = Vec::with_capacity(1 + TAG + payload.len());
@@ -111,17 +129,23 @@ pub fn mint(key: &LinkKey, scope: &Scope) -> String {
 /// What a link's text stands for. Tags are compared in constant time.
 pub fn open(key: &LinkKey, text: &str, now: Time) -> Result<Scope, LinkError> {
     let bytes = decode(text).ok_or(LinkError::Incomplete)?;
-    let (id, rest) = bytes.split_first().ok_or(LinkError::Incomplete)?;
-    let (tag, masked) = rest.split_at_checked(TAG).ok_or(LinkError::Incomplete)?;
-    if *id != key.id() || masked.len() > MAX_PAYLOAD {
-        return Err(LinkError::Incomplete);
+    let scope = key.secrets().find_map(|secret| unmask(secret, &bytes)).ok_or(LinkError::Incomplete)?;
+    if now >= scope.expires { Err(LinkError::Expired(scope)) } else { Ok(scope) }
+}
+
+/// What a link of this secret stands for; `None`: it is none.
+fn unmask(secret: &Secret, bytes: &[u8]) -> Option<Scope> {
+    let (id, rest) = bytes.split_first()?;
+    let (tag, masked) = rest.split_at_checked(TAG)?;
+    if *id != secret.id() || masked.len() > MAX_PAYLOAD {
+        return None;
     }
-    let payload: Vec<u8> = masked.iter().zip(key.hmac("link stream", &[tag])).map(|(byte, mask)| byte ^ mask).collect();
-    if !bool::from(key.tag("link", &[&[*id], &payload]).ct_eq(tag)) {
-        return Err(LinkError::Incomplete);
+    let stream = secret.hmac("link stream", &[tag]);
+    let payload: Vec<u8> = masked.iter().zip(stream).map(|(byte, mask)| byte ^ mask).collect();
+    if !bool::from(secret.tag("link", &[&[*id], &payload]).ct_eq(tag)) {
+        return None;
     }
-    let scope = scope(&payload).ok_or(LinkError::Incomplete)?;
-    if now >= scope.expires { Err(LinkError::Expired { at: scope.expires }) } else { Ok(scope) }
+    scope(&payload)
 }
 
 /// The nonce of a form: it says when and behind which link the form was rendered. `token` is the link's text, with
@@ -130,7 +154,7 @@ pub fn nonce(key: &LinkKey, token: &str, now: Time, random: [u8; 16]) -> String 
     let mut bytes = Vec::with_capacity(NONCE_HEAD + TAG);
     bytes.extend_from_slice(&now.as_second().to_be_bytes());
     bytes.extend_from_slice(&random);
-    let tag = key.tag("form", &[token.as_bytes(), &bytes]);
+    let tag = key.now.tag("form", &[token.as_bytes(), &bytes]);
     bytes.extend_from_slice(&tag);
     URL_SAFE_NO_PAD.encode(bytes)
 }
@@ -139,7 +163,7 @@ pub fn nonce(key: &LinkKey, token: &str, now: Time, random: [u8; 16]) -> String 
 pub fn nonce_is_valid(key: &LinkKey, token: &str, nonce: &str, now: Time) -> bool {
     let Some(bytes) = decode(nonce) else { return false };
     let Some((head, tag)) = bytes.split_at_checked(NONCE_HEAD) else { return false };
-    if !bool::from(key.tag("form", &[token.as_bytes(), head]).ct_eq(tag)) {
+    if !key.secrets().any(|secret| bool::from(secret.tag("form", &[token.as_bytes(), head]).ct_eq(tag))) {
         return false;
     }
     let Some(seconds) = head.first_chunk().map(|seconds| i64::from_be_bytes(*seconds)) else { return false };
@@ -151,13 +175,13 @@ pub fn nonce_is_valid(key: &LinkKey, token: &str, nonce: &str, now: Time) -> boo
 /// The Message-ID (RFC 5322 section 3.6.4) of a digest to an address, without angle brackets: the same every time,
 /// and nothing of the address can be read from it. `domain` is the sender's; what a domain cannot hold is left out.
 pub fn message_id(key: &LinkKey, digest: DigestNo, address: &str, domain: &str) -> String {
-    at_domain(key.tag("message-id", &[&digest.0.to_be_bytes(), address.as_bytes()]), domain)
+    at_domain(key.now.tag("message-id", &[&digest.0.to_be_bytes(), address.as_bytes()]), domain)
 }
 
 /// The Message-ID that all mails of a month (`2026-11`) to an owner refer to, so that mail programs show them
 /// together; no mail has it, and nothing of the owner can be read from it.
 pub fn thread_root(key: &LinkKey, month: &str, owner: &str, domain: &str) -> String {
-    at_domain(key.tag("thread", &[month.as_bytes(), owner.as_bytes()]), domain)
+    at_domain(key.now.tag("thread", &[month.as_bytes(), owner.as_bytes()]), domain)
 }
 
 fn at_domain(tag: [u8; TAG], domain: &str) -> String {
@@ -263,7 +287,7 @@ mod tests {
         let text = mint(&key(), &link(None));
         assert!(open(&key(), &text, at("2026-12-20T07:59:59Z")).is_ok());
         let at_the_end = at("2026-12-20T08:00:00Z");
-        assert_eq!(open(&key(), &text, at_the_end), Err(LinkError::Expired { at: at_the_end }));
+        assert_eq!(open(&key(), &text, at_the_end), Err(LinkError::Expired(link(None))));
     }
 
     #[test]

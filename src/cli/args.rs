@@ -80,8 +80,10 @@ pub enum Command {
         #[arg(long)]
         preview: bool,
     },
-    /// Acknowledge a story for an owner
+    /// Acknowledge stories for an owner
     Ack(AckArgs),
+    /// Say that something was done about stories, with references: the next step after an answer
+    Act(ActArgs),
     /// The evidence log
     Evidence {
         /// What to do with it
@@ -261,18 +263,46 @@ pub struct AckArgs {
     /// The stories, by their numbers
     #[arg(required = true)]
     pub stories: Vec<i64>,
-    /// For whom
-    #[arg(long)]
-    pub owner: String,
-    /// acted, covered, not-relevant, watching or discuss
+    /// acted, covered, not-relevant, watching, discuss, or closed after an earlier answer
     #[arg(long = "as", value_name = "DISPOSITION")]
     pub disposition: String,
-    /// Why; needed for not-relevant
+    /// The record of an earlier answer that this one corrects
+    #[arg(long, value_name = "RECORD")]
+    pub corrects: Option<u64>,
+    /// What both `ack` and `act` take
+    #[command(flatten)]
+    pub said: SaidArgs,
+}
+
+/// `act`.
+#[derive(Debug, ClapArgs)]
+pub struct ActArgs {
+    /// The stories, by their numbers
+    #[arg(required = true)]
+    pub stories: Vec<i64>,
+    /// Nothing is left to do: the next step is `closed`, not `acted`
+    #[arg(long)]
+    pub close: bool,
+    /// What both `ack` and `act` take
+    #[command(flatten)]
+    pub said: SaidArgs,
+}
+
+/// What an answer at the shell may say beside its disposition.
+#[derive(Debug, ClapArgs)]
+pub struct SaidArgs {
+    /// Why, or what was done; needed for not-relevant
     #[arg(long)]
     pub note: Option<String>,
-    /// Minutes, ticket, pull request or risk
+    /// minutes, ticket, pull-request, risk or chat, a colon, and its name, number or address; may be given again
+    #[arg(long, value_name = "KIND:TEXT")]
+    pub reference: Vec<String>,
+    /// For whom [default: the one who has the stories]
     #[arg(long)]
-    pub reference: Option<String>,
+    pub owner: Option<String>,
+    /// When it happened, if not now: 2026-11-18, "2026-11-18 14:00" in the owner's zone, or 2026-11-18T14:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
 }
 
 /// `evidence`.

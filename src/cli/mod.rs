@@ -78,6 +78,7 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<u8, Failure> {
         }
         Command::Digest { owner, preview } => digest::run(&place, owner, *preview, out),
         Command::Ack(ack) => ack::run(&place, ack, args.json, out),
+        Command::Act(act) => ack::act(&place, act, args.json, out),
         Command::Evidence { command } => evidence::run(&place, command, args.json, out),
         Command::Status => status::run(&place, args.json, out),
         Command::Completions { shell } => {

@@ -100,10 +100,10 @@ fn gather(read: &Read<'_>, no: StoryNo) -> Result<Option<Shown>, StoreError> {
             None => None,
         };
         let mut references: Vec<String> = Vec::new();
-        for reference in answers.iter().filter(|answer| answer.owner == owner).filter_map(|one| one.reference.as_ref())
-        {
-            if !references.contains(reference) {
-                references.push(reference.clone());
+        for reference in answers.iter().filter(|answer| answer.owner == owner).flat_map(|one| &one.references) {
+            let reference = reference.to_string();
+            if !references.contains(&reference) {
+                references.push(reference);
             }
         }
         assignments.push(Assigned {

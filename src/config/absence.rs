@@ -10,8 +10,11 @@ use super::{
 };
 use crate::model::owner::{Away, QuietHours};
 
-const AWAY: Shape =
-    Shape { title: "away = [{ from = 2026-12-20, to = 2027-01-03 }]", keys: &[("from", "2026-12-20"), ("to", "2027-01-03")], elsewhere: &[] };
+const AWAY: Shape = Shape {
+    title: "away = [{ from = 2026-12-20, to = 2027-01-03 }]",
+    keys: &[("from", "2026-12-20"), ("to", "2027-01-03")],
+    elsewhere: &[],
+};
 const QUIET: Shape = Shape {
     title: "quiet_hours = { from = \"22:00\", to = \"06:00\" }",
     keys: &[("from", "\"22:00\""), ("to", "\"06:00\"")],
@@ -31,7 +34,8 @@ pub(super) fn away(owner: &Fields<'_>, report: &mut Report<'_>) -> Vec<Away> {
             report.error(&table.at, "an absence that ends before it begins").label("backward").hint(hint);
         } else if let Some(other) = all.iter().find(|other| from <= other.to && other.from <= to) {
             let label = format!("{} to {} is stated as well", other.from, other.to);
-            let hint = format!("write {{ from = {}, to = {} }} in the place of both", from.min(other.from), to.max(other.to));
+            let hint =
+                format!("write {{ from = {}, to = {} }} in the place of both", from.min(other.from), to.max(other.to));
             report.error(&table.at, "two absences share a day").label(label).hint(hint);
         } else {
             all.push(Away { from, to });
@@ -59,10 +63,10 @@ pub(super) fn quiet_hours(owner: &Fields<'_>, report: &mut Report<'_>) -> Option
 
 /// Hours and minutes, `06:00` to `23:59`, as on a clock of 24 hours.
 fn time_of_day(text: &str) -> Result<Time, Flaw> {
-    let two_digits = |part: &str| (part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit())).then(|| part.parse().ok())?;
-    let time = text.split_once(':').and_then(|(hour, minute)| {
-        Time::new(two_digits(hour)?, two_digits(minute)?, 0, 0).ok()
-    });
+    let two_digits =
+        |part: &str| (part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit())).then(|| part.parse().ok())?;
+    let time =
+        text.split_once(':').and_then(|(hour, minute)| Time::new(two_digits(hour)?, two_digits(minute)?, 0, 0).ok());
     time.ok_or_else(|| {
         let hint = if text == "24:00" { "write \"00:00\"" } else { "write something like \"22:00\"" };
         Flaw::new(format!("invalid time of day `{text}`"), "hours and minutes, 00:00 to 23:59", hint)
@@ -72,10 +76,8 @@ fn time_of_day(text: &str) -> Result<Time, Flaw> {
 /// Warns of days to come on which both an owner and their deputy are away: what comes then goes to whoever is next.
 pub(super) fn away_together(tables: &[Fields<'_>], today: Date, report: &mut Report<'_>) {
     let silent = &mut Report::silent(report.files);
-    let absences: Vec<(String, &Fields<'_>, Vec<Away>)> = tables
-        .iter()
-        .filter_map(|table| Some((declared(table, silent)?.0, table, away(table, silent))))
-        .collect();
+    let absences: Vec<(String, &Fields<'_>, Vec<Away>)> =
+        tables.iter().filter_map(|table| Some((declared(table, silent)?.0, table, away(table, silent)))).collect();
     for (id, table, own) in &absences {
         let Some(deputy) = table.text("deputy", silent) else { continue };
         let Some((_, _, theirs)) = absences.iter().find(|(other, ..)| other == deputy.text) else { continue };

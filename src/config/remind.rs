@@ -55,20 +55,22 @@ pub(super) fn check(table: &Fields<'_>, report: &mut Report<'_>) -> RemindSettin
     };
     let RemindSettings { urgent_after, urgent_deputy_after, .. } = settings;
     let hint = "the deputy is asked after the owner was reminded: write a longer `deputy_after`";
-    must(after < deputy_after, ["after", "deputy_after"], [after, deputy_after], "`deputy_after` is not above `after`", hint);
-    let hint = "what is urgent is asked for no later than the rest: write a shorter time";
-    let values = [urgent_after, after];
-    let is_late = must(
-        urgent_after <= after,
-        ["urgent_after", "after"],
-        values,
-        "`urgent_after` is above `after`",
+    must(
+        after < deputy_after,
+        ["after", "deputy_after"],
+        [after, deputy_after],
+        "`deputy_after` is not above `after`",
         hint,
     );
+    let hint = "what is urgent is asked for no later than the rest: write a shorter time";
+    let values = [urgent_after, after];
+    let is_late =
+        must(urgent_after <= after, ["urgent_after", "after"], values, "`urgent_after` is above `after`", hint);
     let values = [urgent_deputy_after, deputy_after];
     let message = "`urgent_deputy_after` is above `deputy_after`";
     let is_late =
-        must(urgent_deputy_after <= deputy_after, ["urgent_deputy_after", "deputy_after"], values, message, hint) || is_late;
+        must(urgent_deputy_after <= deputy_after, ["urgent_deputy_after", "deputy_after"], values, message, hint)
+            || is_late;
     if !is_late {
         let message = "`urgent_deputy_after` is not above `urgent_after`";
         let hint = "the deputy is asked after the owner was reminded: write a longer `urgent_deputy_after`";

@@ -12,13 +12,14 @@ use url::Url;
 
 use super::{
     fields::{Fields, Shape, number_in},
-    mail, remind,
+    mail,
     problem::{At, Report},
+    remind,
     values::{self, Flaw},
 };
 use crate::model::settings::{
-    AddressRange, EvidenceSettings, FetchSettings, MailSettings, RemindSettings, RetentionSettings, UrgentSettings,
-    WebSettings,
+    AddressRange, EvidenceSettings, FastAnswer, FetchSettings, MailSettings, RemindSettings, RetentionSettings,
+    UrgentSettings, WebSettings,
 };
 
 const TOP: Shape = Shape {
@@ -37,7 +38,11 @@ const TOP: Shape = Shape {
 };
 const WEB: Shape = Shape {
     title: "[web]",
-    keys: &[("listen", "\"127.0.0.1:8090\""), ("base_url", "\"https://sigtrail.example.com\"")],
+    keys: &[
+        ("listen", "\"127.0.0.1:8090\""),
+        ("base_url", "\"https://sigtrail.example.com\""),
+        ("fast_answer", "\"accept\""),
+    ],
     elsewhere: &[("port", "the port is part of listen = \"127.0.0.1:8090\"")],
 };
 const FETCH: Shape = Shape {
@@ -132,14 +137,16 @@ fn default_listen() -> SocketAddr {
 fn default_web() -> Option<WebSettings> {
     let listen = default_listen();
     let base_url = Url::parse(&format!("http://{listen}")).ok()?;
-    Some(WebSettings { listen, base_url })
+    Some(WebSettings { listen, base_url, fast_answer: FastAnswer::default() })
 }
 
 fn web(table: &Fields<'_>, report: &mut Report<'_>) -> Option<WebSettings> {
+    let words = [("accept", FastAnswer::Accept), ("confirm", FastAnswer::Confirm)];
+    let fast_answer = table.word("fast_answer", &words, report).unwrap_or_default();
     let listen = if table.has("listen") { table.read("listen", report, socket)? } else { default_listen() };
     if table.has("base_url") {
         let base_url = table.read("base_url", report, base_address)?;
-        return Some(WebSettings { listen, base_url });
+        return Some(WebSettings { listen, base_url, fast_answer });
     }
     if !listen.ip().is_loopback() {
         let hint = "add base_url = \"https://sigtrail.example.com\", the address that owners open";
@@ -148,7 +155,7 @@ fn web(table: &Fields<'_>, report: &mut Report<'_>) -> Option<WebSettings> {
         return None;
     }
     let base_url = Url::parse(&format!("http://{listen}")).ok()?;
-    Some(WebSettings { listen, base_url })
+    Some(WebSettings { listen, base_url, fast_answer })
 }
 
 fn socket(text: &str) -> Result<SocketAddr, Flaw> {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     difference::{Changes, Difference},
     model::{
-        acknowledgement::{Disposition, Via},
+        acknowledgement::{Disposition, Haste, ReferenceKind, Via},
         digest::{DigestKind, HandOver, UrgentWait},
         entry::Format,
         feed::FeedState,
@@ -13,7 +13,7 @@ use crate::{
         id::{
             AcknowledgementNo, ConfigVersion, DeliveryNo, DigestNo, EntryNo, FeedId, FloodNo, GroupId, OwnerId, StoryNo,
         },
-        stack::Tag,
+        stack::{OwnedKind, Tag},
         time::{Time, rfc3339},
     },
     moves,
@@ -396,12 +396,38 @@ pub enum Event {
         disposition: Disposition,
         /// The way it came.
         via: Via,
+        /// Whether it came too soon after the mail for a person.
+        haste: Haste,
+        /// The record of the earlier answer that it corrects.
+        corrects: Option<u64>,
         /// With the link issued to whom, or for whom at the shell.
         owner: Personal,
         /// Why.
         note: Option<Personal>,
-        /// What it refers to.
-        reference: Option<Personal>,
+        /// What it refers to: what it is, and the text.
+        references: Vec<(ReferenceKind, Personal)>,
+    },
+    /// An owner said that something the configuration gives them is not theirs.
+    Disowned {
+        /// What it is.
+        kind: OwnedKind,
+        /// Its identifier.
+        id: String,
+        /// The digest that carried the link.
+        digest: DigestNo,
+        /// With the link issued to whom.
+        owner: Personal,
+        /// Why, or whose it is.
+        note: Personal,
+    },
+    /// With a link that had ended, new ones were asked for.
+    LinksAsked {
+        /// The digest whose link it was.
+        digest: DigestNo,
+        /// The stories of it that were still open: they are mailed again, to the owner's present address.
+        open: Vec<StoryNo>,
+        /// Whose digest.
+        owner: Personal,
     },
     /// The texts of old entries were removed by stated retention; their keys and records stay.
     EntriesPurged {
@@ -609,17 +635,39 @@ impl Event {
             Event::DeliveryEnded { delivery, state, reason } => {
                 Draft::new("delivery-ended", json!({ "delivery": delivery, "state": state, "reason": reason }))
             }
-            Event::Acknowledged { acknowledgement, digest, stories, disposition, via, owner, note, reference } => {
-                Draft::new(
+            Event::Acknowledged {
+                acknowledgement,
+                digest,
+                stories,
+                disposition,
+                via,
+                haste,
+                corrects,
+                owner,
+                note,
+                references,
+            } => {
+                let kinds: Vec<&str> = references.iter().map(|(kind, _)| kind.as_str()).collect();
+                let draft = Draft::new(
                     "acknowledged",
                     json!({
                         "acknowledgement": acknowledgement, "digest": digest, "stories": stories,
-                        "disposition": disposition.as_str(), "via": via.as_str(),
+                        "disposition": disposition.as_str(), "via": via.as_str(), "haste": haste.as_str(),
+                        "corrects": corrects, "references": (!kinds.is_empty()).then_some(kinds),
                     }),
                 )
                 .with("owner", owner)
-                .with_some("note", note)
-                .with_some("reference", reference)
+                .with_some("note", note);
+                let texts = references.into_iter().enumerate();
+                texts.fold(draft, |draft, (n, (_, text))| draft.with(format!("reference.{n}"), text))
+            }
+            Event::Disowned { kind, id, digest, owner, note } => {
+                Draft::new("disowned", json!({ "what": kind.as_str(), "id": id, "digest": digest }))
+                    .with("owner", owner)
+                    .with("note", note)
+            }
+            Event::LinksAsked { digest, open, owner } => {
+                Draft::new("links-asked", json!({ "digest": digest, "stories": open })).with("owner", owner)
             }
             Event::EntriesPurged { before, count } => {
                 Draft::new("entries-purged", json!({ "before": rfc3339(before), "count": count }))

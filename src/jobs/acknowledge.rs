@@ -1,43 +1,70 @@
 //! Acknowledge: show what a link stands for, and record what a person says. Only a deliberate act records.
 
-use super::story::SeenStory;
+use jiff::SignedDuration;
+
+use super::{
+    story::SeenStory,
+    trail::{chain_of, owner_name},
+};
 use crate::{
     model::{
-        acknowledgement::{Answer, AnswerPage, GivenAnswer, PageStory, Recorded},
+        acknowledgement::{
+            Answer, AnswerPage, Chain, GivenAnswer, Haste, PageStory, Place, Recorded, Standing, Via, unfit,
+        },
         feed::Tlp,
-        id::{DigestNo, EntryNo, OwnerId, StoryNo},
+        id::{DigestNo, OwnerId, StoryNo},
         owner::Owner,
         settings::Config,
         time::Time,
     },
-    store::{Read, Store, StoreError},
+    store::{DigestRow, PlaceRow, Read, Store, StoreError},
 };
 
-/// What stands behind a link to a digest (`story`: `None`, every story of it) or to one story of it. `None`:
-/// there is no such digest or story. Changes nothing.
-pub fn page(
-    store: &Store,
-    config: &Config,
-    digest: DigestNo,
-    story: Option<StoryNo>,
-) -> Result<Option<AnswerPage>, StoreError> {
+/// How many stories the page of a whole digest lists at once.
+pub const LISTED: usize = 100;
+
+/// An answer that comes within this time of the mail may be a machine's.
+const FAST: SignedDuration = SignedDuration::from_secs(3);
+
+/// Whether an answer comes too soon after the mail was sent; `is_sure`: it was asked for once more.
+pub fn haste(sent_at: Option<Time>, is_sure: bool, now: Time) -> Haste {
+    match sent_at {
+        _ if is_sure => Haste::Confirmed,
+        Some(sent) if now.duration_since(sent) > FAST => Haste::None,
+        _ => Haste::Fast,
+    }
+}
+
+/// Which stories of a digest are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// The one of this number, with everything that became of it.
+    One(usize),
+    /// A list, from this number on.
+    From(usize),
+    /// All that are still open, within the length of a list.
+    Open,
+}
+
+/// What stands behind a link to a digest. `None`: there is no such digest, or no such story in it. Changes nothing.
+pub fn page(store: &Store, config: &Config, digest: DigestNo, shown: Shown) -> Result<Option<AnswerPage>, StoreError> {
     store.read(|read| {
         let Some(row) = read.digest(digest)? else { return Ok(None) };
         // Who has left the configuration can still read what was sent to them, by identifier and in UTC.
         let owner = config.owner(&row.owner).cloned().unwrap_or_else(|| departed(&row.owner, &row.address));
-        let (mut stories, mut open) = (Vec::new(), 0);
-        for (i, (no, assignment)) in row.stories.iter().enumerate() {
-            let answers = given(config, read, *no)?;
-            let is_answered =
-                read.answers(*no)?.iter().any(|answer| answer.owner == owner.id && answer.at >= row.composed_at);
-            open += usize::from(!is_answered);
-            if story.is_none_or(|wanted| wanted == *no) {
-                let ((brought_by, _), _, reason, _) = read.assignment(*assignment)?;
-                let told = (brought_by, reason.as_str());
-                stories.extend(page_story(config, read, &owner, (i + 1, *no), told, answers)?);
-            }
+        let rows = read.places(digest, &owner.id, row.composed_at)?;
+        let hidden = hidden(config, read, &owner, &row, &rows)?;
+        let places: Vec<Place> = rows.iter().map(|place| placed(place, &hidden)).collect();
+        let wanted = rows.iter().zip(&places).filter(|(place, of)| match shown {
+            Shown::One(number) => place.number == number,
+            Shown::From(number) => place.number >= number,
+            Shown::Open => of.is_open,
+        });
+        let mut stories = Vec::new();
+        for (place, _) in wanted.take(LISTED) {
+            stories.extend(page_story(config, read, &owner, place, shown)?);
         }
-        if story.is_some() && stories.is_empty() {
+        if stories.is_empty() && matches!(shown, Shown::One(_)) {
             return Ok(None);
         }
         Ok(Some(AnswerPage {
@@ -46,11 +73,56 @@ pub fn page(
             owner_name: owner.name.clone(),
             timezone: owner.timezone.clone(),
             stories,
-            in_digest: row.stories.len(),
+            places,
             told_at: row.composed_at,
-            open,
+            sent_at: read.last_sent_at(digest)?,
         }))
     })
+}
+
+/// The stories of a digest that its owner has still to answer.
+pub(super) fn open_places(
+    config: &Config,
+    read: &Read<'_>,
+    owner: &Owner,
+    digest: DigestNo,
+) -> Result<Vec<PlaceRow>, StoreError> {
+    let Some(row) = read.digest(digest)? else { return Ok(Vec::new()) };
+    let mut rows = read.places(digest, &owner.id, row.composed_at)?;
+    let hidden = hidden(config, read, owner, &row, &rows)?;
+    rows.retain(|place| placed(place, &hidden).is_open);
+    Ok(rows)
+}
+
+fn placed(place: &PlaceRow, hidden: &[StoryNo]) -> Place {
+    let is_theirs = place.passed.is_none() && !hidden.contains(&place.story);
+    Place {
+        story: place.story,
+        number: place.number,
+        is_open: is_theirs && !place.is_answered,
+        is_answered: is_theirs && place.is_answered,
+    }
+}
+
+/// The stories of a digest of which this owner may see nothing any more.
+fn hidden(
+    config: &Config,
+    read: &Read<'_>,
+    owner: &Owner,
+    digest: &DigestRow,
+    places: &[PlaceRow],
+) -> Result<Vec<StoryNo>, StoreError> {
+    let mut is_above = false;
+    for feed in read.digest_feeds(digest.no)? {
+        is_above |= super::story::feed_label(config, read, &feed)? > owner.tlp;
+    }
+    let mut hidden = Vec::new();
+    for place in places.iter().filter(|_| is_above) {
+        if SeenStory::entries(config, read, owner, place.story)?.is_empty() {
+            hidden.push(place.story);
+        }
+    }
+    Ok(hidden)
 }
 
 fn departed(id: &OwnerId, address: &str) -> Owner {
@@ -69,14 +141,17 @@ fn departed(id: &OwnerId, address: &str) -> Owner {
     }
 }
 
-fn given(config: &Config, read: &Read<'_>, story: StoryNo) -> Result<Vec<GivenAnswer>, StoreError> {
+fn given(read: &Read<'_>, story: StoryNo, name: &dyn Fn(&OwnerId) -> String) -> Result<Vec<GivenAnswer>, StoreError> {
     let answers = read.answers(story)?.into_iter().map(|row| GivenAnswer {
         at: row.at,
-        owner_name: config.owner(&row.owner).map_or_else(|| row.owner.to_string(), |owner| owner.name.clone()),
+        happened: row.happened,
+        owner_name: name(&row.owner),
         owner: row.owner,
         disposition: row.disposition,
         note: row.note,
-        reference: row.reference,
+        references: row.references,
+        corrects: row.corrects,
+        haste: row.haste,
         record: row.record,
     });
     Ok(answers.collect())
@@ -86,17 +161,27 @@ fn page_story(
     config: &Config,
     read: &Read<'_>,
     owner: &Owner,
-    (number, no): (usize, StoryNo),
-    told: (EntryNo, &str),
-    answers: Vec<GivenAnswer>,
+    place: &PlaceRow,
+    shown: Shown,
 ) -> Result<Option<PageStory>, StoreError> {
+    let no = place.story;
     if read.story_first_seen(no)?.is_none() {
         return Ok(None);
     }
-    let seen = SeenStory::of(config, read, owner, no, told)?;
+    let ((brought_by, _), _, reason, _) = read.assignment(place.assignment)?;
+    let seen = SeenStory::of(config, read, owner, no, (brought_by, &reason))?;
+    let standing = standing(config, read, owner, place, &seen)?;
+    if matches!(standing, Standing::Restricted { .. }) {
+        return Ok(Some(restricted(place, standing)));
+    }
+    let chain = match shown {
+        Shown::One(_) => chain_of(config, read, no, &seen)?,
+        Shown::From(_) | Shown::Open => Chain::default(),
+    };
     Ok(Some(PageStory {
         story: no,
-        number,
+        number: place.number,
+        standing,
         title: seen.title,
         summary: seen.summary,
         cves: seen.cves,
@@ -105,11 +190,67 @@ fn page_story(
         tags: seen.tags,
         sources: seen.sources,
         more_sources: seen.more_sources,
-        answers,
+        answers: given(read, no, &|id| owner_name(config, id))?,
+        chain,
     }))
 }
 
-/// Records an answer with its evidence, or finds that the same form was recorded before.
+/// A story of which nothing may be shown but that it is there.
+fn restricted(place: &PlaceRow, standing: Standing) -> PageStory {
+    PageStory {
+        story: place.story,
+        number: place.number,
+        standing,
+        title: "A restricted story".to_owned(),
+        summary: None,
+        cves: Vec::new(),
+        marks: crate::model::stack::Marks::default(),
+        reason: String::new(),
+        tags: Vec::new(),
+        sources: Vec::new(),
+        more_sources: 0,
+        answers: Vec::new(),
+        chain: Chain::default(),
+    }
+}
+
+fn standing(
+    config: &Config,
+    read: &Read<'_>,
+    owner: &Owner,
+    place: &PlaceRow,
+    seen: &SeenStory,
+) -> Result<Standing, StoreError> {
+    let is_restricted = seen.entries.is_empty();
+    if !is_restricted && place.passed.is_none() {
+        return Ok(Standing::Theirs);
+    }
+    let others = read.assignments(place.story)?;
+    let holder = others.iter().rev().map(|one| &one.owner).find(|id| **id != owner.id);
+    let name = owner_name(config, holder.unwrap_or(&config.fallback));
+    Ok(match place.passed {
+        Some(since) if !is_restricted => Standing::With { name, since },
+        _ => Standing::Restricted { ask: name },
+    })
+}
+
+/// Records an answer with its evidence, finds that the same form was recorded before, or that it fits no more: what
+/// was looked at when the page was shown may have changed since.
 pub fn record(store: &Store, answer: &Answer, now: Time) -> Result<Recorded, StoreError> {
-    store.write(|write| write.acknowledge(answer, now))
+    store.write(|write| {
+        let read = write.read();
+        if let Some((at, record)) = read.answer_of_form(&answer.nonce)? {
+            return Ok(Recorded::Already { at, record });
+        }
+        for story in &answer.stories {
+            if answer.via == Via::Link && read.passed_since(*story, &answer.owner)?.is_some() {
+                return Ok(Recorded::Passed);
+            }
+            let before = given(&read, *story, &ToString::to_string)?;
+            if let Some(unfit) = unfit(answer, &before) {
+                return Ok(Recorded::Unfit(unfit));
+            }
+        }
+        Ok(Recorded::New { record: write.acknowledge(answer, now)? })
+    })
 }

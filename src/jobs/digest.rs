@@ -20,7 +20,9 @@ use crate::{
     change,
     compose::ComposeError,
     model::{
-        digest::{AlsoPublished, BaselineNote, Composed, DigestContent, DigestStory, OwnedGroup, Restricted, UrgentWait},
+        digest::{
+            AlsoPublished, BaselineNote, Composed, DigestContent, DigestStory, OwnedGroup, Restricted, UrgentWait,
+        },
         feed::{FeedStatus, Tlp},
         id::{AssignmentNo, DigestNo, EntryNo, FeedNo, FloodNo, OwnerId, StoryNo},
         owner::Owner,
@@ -127,7 +129,7 @@ fn due(context: &Context, owner: &Owner, occasion: &Occasion, now: Time) -> Resu
     match occasion {
         Occasion::Scheduled => hour(context, owner, now),
         Occasion::Urgent => Ok(urgent_is_due(context, owner, now)?.then_some(now)),
-        Occasion::Takeover { .. } | Occasion::Passed { .. } | Occasion::Reminder => Ok(Some(now)),
+        Occasion::Takeover { .. } | Occasion::Passed { .. } | Occasion::Reminder | Occasion::Links => Ok(Some(now)),
         // It takes the place of a digest at the owner's hour.
         Occasion::Heartbeat => Ok(None),
     }
@@ -296,7 +298,8 @@ fn gather(
     let (listed, lines) =
         if is_of_stories { (Vec::new(), Vec::new()) } else { also_published(config, read, owner, now)? };
     let withheld = if is_of_stories { Vec::new() } else { read.withheld(&owner.id)? };
-    let (baselines, notes) = if is_of_stories { (Vec::new(), Vec::new()) } else { baseline_notes(config, read, owner)? };
+    let (baselines, notes) =
+        if is_of_stories { (Vec::new(), Vec::new()) } else { baseline_notes(config, read, owner)? };
     let floods = if is_of_stories { Vec::new() } else { flood::to_decide(config, read, owner, now)? };
     let held = floods.iter().map(|row| flood::told(config, read, row)).collect::<Result<_, _>>()?;
     let feeds = read.feeds()?;

@@ -1,7 +1,7 @@
 //! The occasions for a digest: which stories it is about, and why now. Everything but the digest at its owner's hour
 //! is about some stories only.
 
-use super::{Context, story::feed_label};
+use super::{Context, links, story::feed_label};
 use crate::{
     model::{
         digest::{About, DigestKind, HandOver, UrgentWait},
@@ -37,6 +37,8 @@ pub(super) enum Occasion {
     },
     /// Stories wait for an answer.
     Reminder,
+    /// With links that ended, new ones were asked for.
+    Links,
     /// There was nothing to say for a week.
     Heartbeat,
 }
@@ -59,6 +61,7 @@ impl Occasion {
             Occasion::Takeover { .. } => DigestKind::Takeover,
             Occasion::Passed { .. } => DigestKind::Passed,
             Occasion::Reminder => DigestKind::Reminder,
+            Occasion::Links => DigestKind::Links,
             Occasion::Heartbeat => DigestKind::Heartbeat,
         }
     }
@@ -90,6 +93,7 @@ impl Occasion {
                 let stories = due.iter().map(|row| read.told_first(row.assignment)).collect::<Result<_, _>>()?;
                 (stories, reminder(config, read, &due, now)?)
             }
+            Occasion::Links => links::wanted(config, read, owner, now)?,
             Occasion::Heartbeat => (Vec::new(), None),
         };
         Ok(Matter { stories, about })
@@ -118,6 +122,9 @@ pub(super) fn occasions(context: &Context, owner: &Owner, now: Time) -> Result<V
         }
         if is_here && !to_remind(config, read, owner, now)?.is_empty() {
             occasions.push(Occasion::Reminder);
+        }
+        if !links::wanted(config, read, owner, now)?.0.is_empty() {
+            occasions.push(Occasion::Links);
         }
         let mut once = Vec::new();
         for occasion in occasions {
@@ -151,7 +158,10 @@ pub(super) fn waited_in_words(config: &Config, why: UrgentWait) -> String {
     match why {
         UrgentWait::QuietHours => "It is urgent and waited for the end of your quiet hours.".to_owned(),
         UrgentWait::Capped => {
-            format!("It is urgent and waited: the most urgent mails that you get on a day are {}.", config.urgent.per_day)
+            format!(
+                "It is urgent and waited: the most urgent mails that you get on a day are {}.",
+                config.urgent.per_day
+            )
         }
     }
 }

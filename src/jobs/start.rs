@@ -75,7 +75,7 @@ pub fn look(config: Config, state: &Path, around: Surroundings) -> Result<Contex
         config: Arc::new(config),
         version,
         clock: around.clock,
-        link_key: Arc::new(LinkKey::new(key::link_key(state)?)),
+        link_key: Arc::new(key::link_key(state)?),
         evidence_key: Arc::new(evidence_key),
         under_way: UnderWay::default(),
         stop: Stop::default(),
@@ -88,7 +88,7 @@ fn open_log(store: &Store, state: &Path, config: &Config) -> Result<(EvidenceKey
     let begun = store.with_connection(|connection| log::size(connection).map_err(Fault::from))? > 0;
     let origin = &config.evidence.origin;
     let evidence_key = key::evidence_key(state, origin, begun)?;
-    let link_key = LinkKey::new(key::link_key(state)?);
+    let link_key = key::link_key(state)?;
     let path = state.join(checkpoint::FILE);
     let kept = log::kept_note(&path).map_err(|error| Fault::File { path, error })?;
     store.with_connection(|connection| {

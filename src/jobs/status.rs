@@ -3,12 +3,14 @@
 
 use jiff::SignedDuration;
 
+use super::disown;
 use crate::{
-    compose::words::count,
+    compose::words::{count, cut},
     health,
     model::{
         feed::{FeedState, FeedStatus},
         settings::Config,
+        stack::OwnedKind,
         time::Time,
     },
     moves,
@@ -53,13 +55,15 @@ pub enum Reason {
     DeliveryWaiting,
     /// An owner's newest mail was refused for good, or given up.
     DeliveryGivenUp,
+    /// An owner said that something the configuration gives them is not theirs.
+    NotTheirs,
     /// Records wait for a signed checkpoint.
     LogCheckpointOld,
 }
 
 impl Reason {
     /// Every reason with its name.
-    pub const ALL: [(&'static str, Reason); 15] = [
+    pub const ALL: [(&'static str, Reason); 16] = [
         ("nothing-polled", Reason::NothingPolled),
         ("no-network", Reason::NoNetwork),
         ("configuration-not-in-force", Reason::ConfigurationNotInForce),
@@ -74,6 +78,7 @@ impl Reason {
         ("move-asked", Reason::MoveAsked),
         ("delivery-waiting", Reason::DeliveryWaiting),
         ("delivery-given-up", Reason::DeliveryGivenUp),
+        ("not-theirs", Reason::NotTheirs),
         ("log-checkpoint-old", Reason::LogCheckpointOld),
     ];
 
@@ -141,6 +146,7 @@ pub fn status(read: &Read<'_>, config: &Config, now: Time) -> Result<Status, Sto
     attention.extend(no_network(read.network_lost_at()?, &feeds));
     attention.extend(held(read)?);
     attention.extend(deliveries(read, now)?);
+    attention.extend(not_theirs(read, config)?);
     attention.extend(checkpoint(read, now)?);
     attention.sort_by(|a, b| (a.reason, &a.subject).cmp(&(b.reason, &b.subject)));
     let seen = feeds.iter().filter(|feed| feed.is_seen()).count();
@@ -226,6 +232,26 @@ fn deliveries(read: &Read<'_>, now: Time) -> Result<Vec<Attention>, StoreError> 
         text: format!("The newest mail could not be delivered ({reply}). Correct the address in config/owners.toml."),
     });
     Ok(waiting.chain(lost).collect())
+}
+
+/// What owners say is not theirs, as long as the configuration says that it is.
+fn not_theirs(read: &Read<'_>, config: &Config) -> Result<Vec<Attention>, StoreError> {
+    let said = read.disowned()?.into_iter().filter_map(|said| {
+        let name = disown::still_theirs(config, &said)?;
+        let owner = config.owner(&said.owner).map_or_else(|| said.owner.to_string(), |owner| owner.name.clone());
+        let file = if said.kind == OwnedKind::Feed { "feeds.toml" } else { "config/stack.toml" };
+        Some(Attention {
+            reason: Reason::NotTheirs,
+            text: format!(
+                "{owner} says that {name} is not theirs: \"{}\" (record {}). Talk to them, and give it its owner in {file}.",
+                cut(&said.note, 200),
+                said.record
+            ),
+            subject: said.id,
+            since: said.at,
+        })
+    });
+    Ok(said.collect())
 }
 
 fn checkpoint(read: &Read<'_>, now: Time) -> Result<Option<Attention>, StoreError> {

@@ -47,6 +47,8 @@ pub(super) struct SeenStory {
     pub(super) published: Option<Time>,
     /// The feeds that say any of it.
     pub(super) feeds: Vec<FeedNo>,
+    /// The entries that this owner may see; none: nothing of the story may be shown.
+    pub(super) entries: Vec<EntryNo>,
     /// What its entries are about, each component and topic once, with its name.
     pub(super) tags: Vec<(String, Tag)>,
     /// Why it came, with everything of the owner's that any of its entries is about.
@@ -54,6 +56,17 @@ pub(super) struct SeenStory {
 }
 
 impl SeenStory {
+    /// The entries of a story that this owner may see.
+    pub(super) fn entries(
+        config: &Config,
+        read: &Read<'_>,
+        owner: &Owner,
+        story: StoryNo,
+    ) -> Result<Vec<EntryNo>, StoreError> {
+        let told = read.told_entries(story)?;
+        Ok(told.iter().filter(|one| label(config, one) <= owner.tlp).map(|one| one.entry).collect())
+    }
+
     /// The story for this owner, told by the entry that brought it for this reason; what the other entries add stands
     /// in the tags, the reason and the sources.
     pub(super) fn of(
@@ -93,6 +106,7 @@ impl SeenStory {
             more_sources: seen.len() - named.len(),
             published: brought.and_then(|entry| entry.published.or(entry.updated)),
             feeds: seen.iter().map(|one| one.feed).collect(),
+            entries: seen.iter().map(|one| one.entry).collect(),
             reason: whole_reason(config, owner, reason, &tags),
             tags,
         })

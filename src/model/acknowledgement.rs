@@ -1,11 +1,13 @@
-//! What a person said about a story.
+//! What a person said about a story, and what fits what was said before.
+
+use std::fmt;
 
 use jiff::tz::TimeZone;
 
 use super::{
     digest::StorySource,
     id::{DigestNo, OwnerId, StoryNo},
-    stack::{Marks, Tag},
+    stack::{Marks, OwnedKind, Tag},
     time::Time,
 };
 
@@ -25,16 +27,19 @@ pub enum Disposition {
     Watching,
     /// For a meeting.
     Discuss,
+    /// Nothing is left to do; only after somebody has answered.
+    Closed,
 }
 
 impl Disposition {
     /// Every disposition with its word, in the order of the form.
-    pub const ALL: [(&'static str, Disposition); 5] = [
+    pub const ALL: [(&'static str, Disposition); 6] = [
         ("acted", Disposition::Acted),
         ("covered", Disposition::Covered),
         ("not-relevant", Disposition::NotRelevant),
         ("watching", Disposition::Watching),
         ("discuss", Disposition::Discuss),
+        ("closed", Disposition::Closed),
     ];
 
     /// The disposition's word.
@@ -72,6 +77,85 @@ impl Via {
     }
 }
 
+/// What a reference leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ReferenceKind {
+    /// The minutes of a meeting.
+    Minutes,
+    /// A ticket.
+    Ticket,
+    /// A change to code.
+    PullRequest,
+    /// A line of the risk register.
+    Risk,
+    /// A conversation.
+    Chat,
+}
+
+impl ReferenceKind {
+    /// Every kind with its word, in the order of the form.
+    pub const ALL: [(&'static str, ReferenceKind); 5] = [
+        ("minutes", ReferenceKind::Minutes),
+        ("ticket", ReferenceKind::Ticket),
+        ("pull-request", ReferenceKind::PullRequest),
+        ("risk", ReferenceKind::Risk),
+        ("chat", ReferenceKind::Chat),
+    ];
+
+    /// The kind's word in the store, the log and the form.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.into_iter().find_map(|(word, kind)| (kind == self).then_some(word)).unwrap_or("ticket")
+    }
+
+    /// The kind that a word stands for.
+    pub fn parse(word: &str) -> Option<ReferenceKind> {
+        Self::ALL.into_iter().find_map(|(known, kind)| (known == word).then_some(kind))
+    }
+}
+
+/// Where one can read on: a name, a number or an address, with what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// What it leads to.
+    pub kind: ReferenceKind,
+    /// As it was written, one line.
+    pub text: String,
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.kind.as_str(), self.text)
+    }
+}
+
+/// How soon after the mail was sent an answer came: within seconds it may be a machine's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Haste {
+    /// Not too soon.
+    #[default]
+    None,
+    /// Within seconds, and recorded as it came.
+    Fast,
+    /// Within seconds, and given a second time on a page that asked for it.
+    Confirmed,
+}
+
+impl Haste {
+    /// The word in the store and the log; `None`: not too soon.
+    pub fn as_str(self) -> Option<&'static str> {
+        match self {
+            Haste::None => None,
+            Haste::Fast => Some("fast"),
+            Haste::Confirmed => Some("confirmed"),
+        }
+    }
+
+    /// What a word stands for.
+    pub fn parse(word: &str) -> Haste {
+        [Haste::Fast, Haste::Confirmed].into_iter().find(|haste| haste.as_str() == Some(word)).unwrap_or_default()
+    }
+}
+
 /// An answer that is about to be recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
@@ -85,12 +169,18 @@ pub struct Answer {
     pub disposition: Disposition,
     /// Why, in the person's own words; needed for `not-relevant`.
     pub note: Option<String>,
-    /// Minutes, ticket, pull request or risk that it refers to.
-    pub reference: Option<String>,
+    /// What it refers to.
+    pub references: Vec<Reference>,
+    /// The record of the owner's earlier answer that this one corrects.
+    pub corrects: Option<u64>,
+    /// When what it says happened; `None`: now.
+    pub happened: Option<Time>,
     /// The form's nonce; the same one again records nothing new. The shell makes a random one.
     pub nonce: String,
     /// The way it came.
     pub via: Via,
+    /// Whether it came too soon for a person.
+    pub haste: Haste,
 }
 
 /// Why an answer cannot be recorded, in words for the person who gave it.
@@ -104,11 +194,56 @@ pub fn refusal(disposition: Option<Disposition>, note: Option<&str>) -> Option<&
     }
 }
 
+/// What is wrong with an answer, seen with what was said of its story before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfit {
+    /// Nobody has answered it, so it cannot be closed.
+    NothingToClose,
+    /// It is closed without a word or a reference on what was done.
+    ClosedWithoutTrace,
+    /// It corrects what is not an answer of this owner to these stories, or was corrected before.
+    NotTheirs,
+}
+
+impl Unfit {
+    /// What to do, in words for the person.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Unfit::NothingToClose => "Say first what was done: nobody has answered this yet",
+            Unfit::ClosedWithoutTrace => "Say how this was closed, or give a reference",
+            Unfit::NotTheirs => "Choose an answer of yours that was not corrected yet",
+        }
+    }
+}
+
+/// Whether an answer to a story fits what was said of that story before. Closing needs an answer by anybody, and a
+/// note or a reference, now or before; a correction names an own answer, once.
+pub fn unfit(answer: &Answer, before: &[GivenAnswer]) -> Option<Unfit> {
+    if let Some(record) = answer.corrects {
+        let is_theirs = before.iter().any(|one| one.record == record && one.owner == answer.owner);
+        if !is_theirs || before.iter().any(|one| one.corrects == Some(record)) {
+            return Some(Unfit::NotTheirs);
+        }
+    }
+    if answer.disposition != Disposition::Closed {
+        return None;
+    }
+    let mut standing = before.iter().filter(|one| answer.corrects != Some(one.record)).peekable();
+    if standing.peek().is_none() {
+        return Some(Unfit::NothingToClose);
+    }
+    let has_trace =
+        answer.note.is_some() || !answer.references.is_empty() || standing.any(|one| !one.references.is_empty());
+    (!has_trace).then_some(Unfit::ClosedWithoutTrace)
+}
+
 /// An answer that stands in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GivenAnswer {
-    /// When it was given.
+    /// When it was recorded.
     pub at: Time,
+    /// When what it says happened.
+    pub happened: Time,
     /// Whose link it was.
     pub owner: OwnerId,
     /// That person's name.
@@ -118,9 +253,62 @@ pub struct GivenAnswer {
     /// Why.
     pub note: Option<String>,
     /// What it refers to.
-    pub reference: Option<String>,
+    pub references: Vec<Reference>,
+    /// The record that it corrects.
+    pub corrects: Option<u64>,
+    /// Whether it came too soon for a person.
+    pub haste: Haste,
     /// The number of its record in the evidence log.
     pub record: u64,
+}
+
+/// Whether a story of a digest is its owner's to decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It is.
+    Theirs,
+    /// Somebody else has it now.
+    With {
+        /// That person's name.
+        name: String,
+        /// Since when.
+        since: Time,
+    },
+    /// It is labelled above what the owner may see now, and nothing of it is shown.
+    Restricted {
+        /// The name of the person to ask.
+        ask: String,
+    },
+}
+
+/// One step of what became of a story, as a record of the log says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChainStep {
+    /// When it happened.
+    pub at: Time,
+    /// When it was recorded.
+    pub recorded: Time,
+    /// What happened, in a word or two.
+    pub word: String,
+    /// What there is to say of it.
+    pub text: String,
+    /// Where one can read on.
+    pub references: Vec<Reference>,
+    /// The record of this step in the evidence log.
+    pub record: u64,
+    /// The record of the answer that corrects this one.
+    pub corrected_by: Option<u64>,
+}
+
+/// What became of a story so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Chain {
+    /// The steps in the order of their records.
+    pub steps: Vec<ChainStep>,
+    /// How many there are between the first and the last of them that are not shown.
+    pub left_out: usize,
+    /// Whether the last answer closed it and nobody was told of it since.
+    pub is_closed: bool,
 }
 
 /// A story as the acknowledgement page shows it.
@@ -130,6 +318,8 @@ pub struct PageStory {
     pub story: StoryNo,
     /// Its number in the digest, from 1.
     pub number: usize,
+    /// Whether it is the owner's to decide.
+    pub standing: Standing,
     /// Its title.
     pub title: String,
     /// What it says, cleaned and uncut.
@@ -148,9 +338,24 @@ pub struct PageStory {
     pub more_sources: usize,
     /// What was said of it so far, by anybody, oldest first.
     pub answers: Vec<GivenAnswer>,
+    /// What became of it so far; empty on the page of a whole digest.
+    pub chain: Chain,
 }
 
-/// What stands behind a link: the digest's owner and its stories (one, where the link is for one).
+/// A story of a digest by its place in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The story.
+    pub story: StoryNo,
+    /// Its number in the digest, from 1.
+    pub number: usize,
+    /// Whether its owner has still to answer it.
+    pub is_open: bool,
+    /// Whether its owner has answered it and it is theirs still.
+    pub is_answered: bool,
+}
+
+/// What stands behind a link: the digest's owner, and its stories as far as they are shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnswerPage {
     /// The digest.
@@ -161,14 +366,26 @@ pub struct AnswerPage {
     pub owner_name: String,
     /// The zone that times are shown in.
     pub timezone: TimeZone,
-    /// The stories that the link is for.
+    /// The stories that are shown.
     pub stories: Vec<PageStory>,
-    /// How many stories the digest has in all.
-    pub in_digest: usize,
+    /// All stories of the digest, by their numbers.
+    pub places: Vec<Place>,
     /// When the digest was composed: an answer from before it answers nothing that it says.
     pub told_at: Time,
-    /// How many of the digest's stories have no answer of this owner yet.
-    pub open: usize,
+    /// When the mail server was last spoken to about it; `None`: it has not been sent yet.
+    pub sent_at: Option<Time>,
+}
+
+impl AnswerPage {
+    /// How many of the digest's stories their owner has still to answer.
+    pub fn open(&self) -> usize {
+        self.places.iter().filter(|place| place.is_open).count()
+    }
+
+    /// Whether the story of this number has still to be answered.
+    pub fn is_open(&self, number: usize) -> bool {
+        self.places.iter().any(|place| place.number == number && place.is_open)
+    }
 }
 
 /// What came of recording an answer.
@@ -186,4 +403,25 @@ pub enum Recorded {
         /// The number of that record.
         record: u64,
     },
+    /// It does not fit what was said before; nothing was added.
+    Unfit(Unfit),
+    /// Somebody else has a story of it now; nothing was added.
+    Passed,
+}
+
+/// Something that an owner said is not theirs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disowned {
+    /// Who said it.
+    pub owner: OwnerId,
+    /// What it is.
+    pub kind: OwnedKind,
+    /// Its identifier.
+    pub id: String,
+    /// Why, or whose it is.
+    pub note: String,
+    /// When.
+    pub at: Time,
+    /// The number of its record; 0 before it has one.
+    pub record: u64,
 }

@@ -93,6 +93,19 @@ pub struct WebSettings {
     pub listen: SocketAddr,
     /// The address that links in mails start with, without a slash at the end.
     pub base_url: Url,
+    /// What becomes of an answer that comes within seconds of the mail.
+    pub fast_answer: FastAnswer,
+}
+
+/// What becomes of an answer that comes within seconds of the mail: a person can be that fast, and so can a program that
+/// looks through mail and presses buttons.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum FastAnswer {
+    /// It is recorded, and marked.
+    #[default]
+    Accept,
+    /// The page asks once more before it is recorded and marked.
+    Confirm,
 }
 
 /// `[evidence]` of `config/sigtrail.toml`.

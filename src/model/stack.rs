@@ -159,6 +159,33 @@ impl TagKind {
     }
 }
 
+/// What an owner answers for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OwnedKind {
+    /// A part of the stack.
+    Component,
+    /// A subject that somebody follows.
+    Topic,
+    /// A feed.
+    Feed,
+}
+
+impl OwnedKind {
+    /// Every kind with its word.
+    pub const ALL: [(&'static str, OwnedKind); 3] =
+        [("component", OwnedKind::Component), ("topic", OwnedKind::Topic), ("feed", OwnedKind::Feed)];
+
+    /// The kind's word in the store, the log and the form.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.into_iter().find_map(|(word, kind)| (kind == self).then_some(word)).unwrap_or("component")
+    }
+
+    /// The kind that a word stands for.
+    pub fn parse(word: &str) -> Option<OwnedKind> {
+        Self::ALL.into_iter().find_map(|(known, kind)| (known == word).then_some(kind))
+    }
+}
+
 /// The field of an entry that a tag was found in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -150,7 +150,8 @@ impl Read<'_> {
             "SELECT assignment.story, told.assignment FROM
                  (SELECT number, assignment FROM digest_story WHERE digest = ?1
                   UNION ALL SELECT number, assignment FROM reminder WHERE digest = ?1
-                  UNION ALL SELECT number, assignment FROM digest_passed WHERE digest = ?1) AS told
+                  UNION ALL SELECT number, assignment FROM digest_passed WHERE digest = ?1
+                  UNION ALL SELECT number, assignment FROM digest_anew WHERE digest = ?1) AS told
              JOIN assignment ON assignment.no = told.assignment ORDER BY told.number",
         )?;
         row.stories = query
@@ -274,6 +275,7 @@ impl Write<'_> {
         match new.kind {
             DigestKind::Reminder => self.insert_reminders((new.no, new.owner), new.stories, now)?,
             DigestKind::Passed => self.insert_passed(new.no, new.stories)?,
+            DigestKind::Links => self.insert_anew(new.no, new.stories)?,
             _ => self.insert_digest_stories(new)?,
         }
         self.insert_digest_content(new)?;

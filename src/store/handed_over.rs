@@ -125,9 +125,7 @@ impl Read<'_> {
                          JOIN after ON handed_over.assignment = after.no)
                  SELECT owner, at FROM after JOIN assignment USING (no) ORDER BY at DESC, no DESC LIMIT 1",
             )?
-            .query_row([assignment.0], |row| {
-                Ok((OwnerId::new(row.get::<_, String>(0)?), from_millis(row.get(1)?)))
-            })
+            .query_row([assignment.0], |row| Ok((OwnerId::new(row.get::<_, String>(0)?), from_millis(row.get(1)?))))
             .optional()?;
         Ok(found)
     }
@@ -171,13 +169,8 @@ impl Write<'_> {
         config: ConfigVersion,
         now: Time,
     ) -> Result<(), StoreError> {
-        let event = Event::HandedOver {
-            story,
-            why: moved.why,
-            from: Personal::owner(from),
-            to: Personal::owner(to),
-            config,
-        };
+        let event =
+            Event::HandedOver { story, why: moved.why, from: Personal::owner(from), to: Personal::owner(to), config };
         let record = self.record(event, now)?;
         self.tx.execute(
             "INSERT INTO handed_over (assignment, successor, why, at, record)

@@ -14,7 +14,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension as _, TransactionB
 use super::StoreError;
 use crate::{
     evidence::{
-        event::Event,
+        event::{Draft, Event},
         merkle::{Edge, Hash, consistency, inclusion, leaf_hash, node_hash},
         note::{self, Checkpoint, VerifierKey},
         record,
@@ -84,10 +84,15 @@ impl<'t> Appender<'t> {
 
     /// Appends what happened at `time` and is written down at `recorded`; gives the record's index.
     pub fn append(&mut self, event: Event, time: Time, recorded: Time) -> Result<u64, LogError> {
+        self.append_draft(event.into_draft(), time, recorded)
+    }
+
+    /// As [`Appender::append`], for an event whose names and values are known already.
+    pub fn append_draft(&mut self, draft: Draft, time: Time, recorded: Time) -> Result<u64, LogError> {
         let index = self.edge.size();
         let row = sql_integer(index)?;
         let salts = &mut self.salts;
-        let made = record::encode(event.into_draft(), index, time, recorded, &mut || fresh_salt(salts))?;
+        let made = record::encode(draft, index, time, recorded, &mut || fresh_salt(salts))?;
         self.insert_record.execute(params![row, made.bytes, made.leaf_hash])?;
         for personal in made.personal {
             let person = personal.person.as_ref().map(OwnerId::as_str);

@@ -8,6 +8,7 @@ pub mod clock;
 mod configuration;
 mod delivery;
 mod digest;
+mod disowned;
 mod entry;
 mod faults;
 mod feed;
@@ -15,14 +16,17 @@ mod flood;
 mod handed_over;
 mod heard;
 mod held;
+mod links;
 pub mod log;
 mod migration;
 mod network;
 mod open;
+mod place;
 mod purge;
 mod relay;
 mod revision;
 mod story;
+mod trail;
 
 use std::{
     fs,
@@ -44,7 +48,9 @@ pub use self::{
     flood::{FloodRow, HeldEntry},
     handed_over::{Passed, TakenOver},
     open::{OpenRow, ToldAgain},
+    place::PlaceRow,
     story::{StoryRow, StorySourceRow, ToldRow},
+    trail::TrailRow,
 };
 use crate::{clock::Clock, evidence::event::Event, model::time::Time};
 
@@ -251,7 +257,11 @@ pub struct Write<'t> {
 impl Write<'_> {
     /// Appends a record for an event of this moment; its number in the log.
     pub fn record(&mut self, event: Event, at: Time) -> Result<u64, StoreError> {
-        Ok(self.log.append(event, at, self.recorded)?)
+        let draft = event.into_draft();
+        let about = trail::about(&draft);
+        let record = self.log.append_draft(draft, at, self.recorded)?;
+        trail::keep(self.tx, &about, record)?;
+        Ok(record)
     }
 
     /// What the transaction sees so far.

@@ -17,6 +17,18 @@ use crate::{
     story::{StoryKey, StoryKeys, first_held},
 };
 
+/// The entries of a story that ever went to somebody.
+pub(super) const TOLD: &str = "SELECT entry.no, entry.feed, feed.id, tlp, exploited, cvss, severity FROM entry
+     JOIN revision ON revision.entry = entry.no
+         AND revision.n = (SELECT max(n) FROM revision AS newest WHERE newest.entry = entry.no)
+     JOIN feed ON feed.no = entry.feed JOIN feed_state ON feed_state.feed = feed.no
+     WHERE entry.story = ?1
+         AND (EXISTS (SELECT 1 FROM revision AS early
+                  WHERE early.entry = entry.no AND early.fate IN ('assigned', 'listed'))
+              OR EXISTS (SELECT 1 FROM held_state
+                  WHERE held_state.entry = entry.no AND ended IN ('assigned', 'listed')))
+     ORDER BY entry.no";
+
 /// An entry of a story that went to somebody, without its texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToldRow {
@@ -100,18 +112,7 @@ impl Read<'_> {
     /// The entries of a story that ever went to somebody, oldest first; those that are held, of the baseline or not for
     /// us are not among them.
     pub fn told_entries(&self, story: StoryNo) -> Result<Vec<ToldRow>, StoreError> {
-        let mut query = self.tx.prepare_cached(
-            "SELECT entry.no, entry.feed, feed.id, tlp, exploited, cvss, severity FROM entry
-             JOIN revision ON revision.entry = entry.no
-                 AND revision.n = (SELECT max(n) FROM revision AS newest WHERE newest.entry = entry.no)
-             JOIN feed ON feed.no = entry.feed JOIN feed_state ON feed_state.feed = feed.no
-             WHERE entry.story = ?1
-                 AND (EXISTS (SELECT 1 FROM revision AS early
-                          WHERE early.entry = entry.no AND early.fate IN ('assigned', 'listed'))
-                      OR EXISTS (SELECT 1 FROM held_state
-                          WHERE held_state.entry = entry.no AND ended IN ('assigned', 'listed')))
-             ORDER BY entry.no",
-        )?;
+        let mut query = self.tx.prepare_cached(TOLD)?;
         let rows = query
             .query_map([story.0], |row| {
                 let severity: Option<String> = row.get(6)?;

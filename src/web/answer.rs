@@ -14,15 +14,16 @@ use url::{Url, form_urlencoded};
 
 use super::{
     Desk,
-    form::{Form, some},
+    form::{Form, misfit, some},
     link,
-    page::{self, Outcome, View},
+    page::{self, Outcome, View, What},
 };
 use crate::{
-    jobs::acknowledge,
+    jobs::acknowledge::{self, Shown},
     model::{
-        acknowledgement::{Answer, AnswerPage, Disposition, Recorded, Via},
+        acknowledgement::{Answer, AnswerPage, Disposition, Haste, Place as Placed, Recorded, Standing, Via},
         id::StoryNo,
+        settings::FastAnswer,
         time::Time,
     },
     store::StoreError,
@@ -34,14 +35,25 @@ type Place = Result<Path<Vec<(String, String)>>, PathRejection>;
 
 /// Shows the page; changes nothing.
 pub(super) async fn show(State(desk): State<Desk>, place: Place, RawQuery(query): RawQuery) -> Response {
+    show_page(&desk, place, query.as_deref(), false).await
+}
+
+/// Shows what is still open, to be answered with one reason.
+pub(super) async fn show_rest(State(desk): State<Desk>, place: Place, RawQuery(query): RawQuery) -> Response {
+    show_page(&desk, place, query.as_deref(), true).await
+}
+
+async fn show_page(desk: &Desk, place: Place, query: Option<&str>, is_rest: bool) -> Response {
     let now = desk.clock.now();
-    let wish = Wish::read(query.as_deref().unwrap_or_default());
-    match load(&desk, place, now).await {
+    let wish = Wish::read(query.unwrap_or_default());
+    match load(desk, place, is_rest, wish.from, now).await {
         Err(refusal) => *refusal,
         Ok(behind) => {
             let form = Form { disposition: wish.disposition, ..Form::default() };
-            let outcome = behind.outcome(&wish);
-            behind.view(&desk, now, form, outcome, StatusCode::OK)
+            match behind.outcome(desk, &wish).await {
+                Ok(outcome) => behind.view(desk, now, form, outcome, StatusCode::OK),
+                Err(error) => link::unreadable(desk, &error),
+            }
         }
     }
 }
@@ -53,34 +65,82 @@ pub(super) async fn record(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
+    record_answer(&desk, place, &headers, body, false).await
+}
+
+/// Records one reason for everything that is still open.
+pub(super) async fn record_rest(
+    State(desk): State<Desk>,
+    place: Place,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    record_answer(&desk, place, &headers, body, true).await
+}
+
+async fn record_answer(
+    desk: &Desk,
+    place: Place,
+    headers: &HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+    is_rest: bool,
+) -> Response {
     let now = desk.clock.now();
-    let behind = match load(&desk, place, now).await {
+    let behind = match load(desk, place, is_rest, 1, now).await {
         Ok(behind) => behind,
         Err(refusal) => return *refusal,
     };
     let Ok(body) = body else {
         let outcome = Outcome::Trouble("Not recorded: the form is too long or did not arrive whole.");
-        return behind.view(&desk, now, Form::default(), outcome, StatusCode::PAYLOAD_TOO_LARGE);
+        return behind.view(desk, now, Form::default(), outcome, StatusCode::PAYLOAD_TOO_LARGE);
     };
-    let form = Form::read(&body);
-    if is_foreign(&headers, &desk.config().web.base_url) {
-        let outcome = Outcome::Trouble("Not recorded: the answer came from another site. Record it here.");
-        return behind.view(&desk, now, form, outcome, StatusCode::FORBIDDEN);
+    let mut form = Form::read(&body);
+    if is_rest {
+        form.disposition = Some(Disposition::NotRelevant);
     }
-    if !token::nonce_is_valid(&desk.key, &behind.form_name(), &form.nonce, now) {
+    if is_foreign(headers, &desk.config().web.base_url) {
+        let outcome = Outcome::Trouble("Not recorded: the answer came from another site. Record it here.");
+        return behind.view(desk, now, form, outcome, StatusCode::FORBIDDEN);
+    }
+    let is_sure = token::nonce_is_valid(&desk.key, &behind.sure_name(), &form.nonce, now);
+    if !is_sure && !token::nonce_is_valid(&desk.key, &behind.form_name(), &form.nonce, now) {
         let outcome = Outcome::Trouble(
             "Not recorded yet: this form was open for too long. Your text is still here; send it again.",
         );
-        return behind.view(&desk, now, form, outcome, StatusCode::FORBIDDEN);
+        return behind.view(desk, now, form, outcome, StatusCode::FORBIDDEN);
+    }
+    if !behind.may_decide() {
+        return behind.view(desk, now, form, Outcome::Nothing, StatusCode::CONFLICT);
     }
     let mistakes = form.mistakes();
     let Some(disposition) = form.disposition.filter(|_| mistakes.is_empty()) else {
-        return behind.view(&desk, now, form, Outcome::Mistakes(mistakes), StatusCode::UNPROCESSABLE_ENTITY);
+        return behind.view(desk, now, form, Outcome::Mistakes(mistakes), StatusCode::UNPROCESSABLE_ENTITY);
     };
-    let answer = behind.answer(&form, disposition);
-    match store_answer(&desk, answer, now).await {
+    let haste = acknowledge::haste(behind.page.sent_at, is_sure, now);
+    if haste == Haste::Fast && desk.config().web.fast_answer == FastAnswer::Confirm {
+        return behind.view(desk, now, form, Outcome::OnceMore, StatusCode::OK);
+    }
+    let answer = behind.answer(&form, disposition, haste);
+    settled(desk, behind, form, answer, now).await
+}
+
+/// Records the answer and shows what came of it.
+async fn settled(desk: &Desk, behind: Behind, form: Form, answer: Answer, now: Time) -> Response {
+    let store = desk.store.clone();
+    let recorded = tokio::task::spawn_blocking(move || acknowledge::record(&store, &answer, now))
+        .await
+        .unwrap_or(Err(StoreError::OnPurpose("the thread that records")));
+    match recorded {
         Ok(Recorded::New { record }) => behind.see_other("recorded", record),
         Ok(Recorded::Already { record, .. }) => behind.see_other("already", record),
+        Ok(Recorded::Unfit(unfit)) => {
+            let outcome = Outcome::Mistakes(vec![misfit(unfit)]);
+            behind.view(desk, now, form, outcome, StatusCode::UNPROCESSABLE_ENTITY)
+        }
+        Ok(Recorded::Passed) => {
+            let outcome = Outcome::Trouble("Not recorded: somebody else has this now. Open the link again to see who.");
+            behind.view(desk, now, form, outcome, StatusCode::CONFLICT)
+        }
         Err(error) => {
             tracing::error!(target: "acknowledge", digest = %behind.page.digest, %error, "an answer was not recorded");
             let outcome = Outcome::Trouble(if error.is_full() {
@@ -88,27 +148,30 @@ pub(super) async fn record(
             } else {
                 "Not recorded: our storage failed. Your text is still here; try again later."
             });
-            behind.view(&desk, now, form, outcome, StatusCode::SERVICE_UNAVAILABLE)
+            behind.view(desk, now, form, outcome, StatusCode::SERVICE_UNAVAILABLE)
         }
     }
 }
 
 /// What the address asks for beside the place.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Wish {
     disposition: Option<Disposition>,
     recorded: Option<u64>,
     already: Option<u64>,
+    /// The first story of a long list.
+    from: usize,
 }
 
 impl Wish {
     fn read(query: &str) -> Wish {
-        let mut wish = Wish::default();
+        let mut wish = Wish { disposition: None, recorded: None, already: None, from: 1 };
         for (name, value) in form_urlencoded::parse(query.as_bytes()).take(16) {
             match &*name {
                 "as" => wish.disposition = Disposition::parse(&value),
                 "recorded" => wish.recorded = value.parse().ok(),
                 "already" => wish.already = value.parse().ok(),
+                "from" => wish.from = value.parse().unwrap_or(1),
                 _ => {}
             }
         }
@@ -121,15 +184,14 @@ struct Behind {
     token: String,
     /// Whether the link is for every story of its digest.
     whole: bool,
-    /// The number of the one story that the link or the address names.
-    number: Option<usize>,
-    /// Whether the address names it.
+    what: What,
+    /// Whether the address names the one story that is shown.
     is_named: bool,
     root: String,
     page: AnswerPage,
 }
 
-async fn load(desk: &Desk, place: Place, now: Time) -> Result<Behind, Box<Response>> {
+async fn load(desk: &Desk, place: Place, is_rest: bool, from: usize, now: Time) -> Result<Behind, Box<Response>> {
     let place = place.map(|Path(place)| place).unwrap_or_default();
     let part = |name: &str| place.iter().find_map(|(known, text)| (known == name).then_some(text.as_str()));
     let wrong = || Box::new(link::wrong(desk));
@@ -139,35 +201,36 @@ async fn load(desk: &Desk, place: Place, now: Time) -> Result<Behind, Box<Respon
         None => None,
         Some(text) => Some(number(text).ok_or_else(wrong)?),
     };
-    let number = match (scope.story, named) {
+    let what = match (scope.story, named) {
+        // Only the link of a whole digest speaks for all that is open in it.
+        (Some(_), _) if is_rest => return Err(wrong()),
         (Some(story), Some(named)) if story != named => return Err(wrong()),
-        (story, named) => named.or(story).map(usize::from),
+        (story, named) => match named.or(story) {
+            Some(number) => What::One(usize::from(number)),
+            None if is_rest => What::Rest,
+            None => What::Whole,
+        },
+    };
+    let shown = match what {
+        What::One(number) => Shown::One(number),
+        What::Whole => Shown::From(from),
+        What::Rest => Shown::Open,
     };
     let (store, config) = (desk.store.clone(), desk.config());
-    let loaded = tokio::task::spawn_blocking(move || acknowledge::page(&store, &config, scope.digest, None)).await;
+    let loaded = tokio::task::spawn_blocking(move || acknowledge::page(&store, &config, scope.digest, shown)).await;
     let page = match loaded {
         Ok(Ok(Some(page))) => page,
         Ok(Ok(None)) => return Err(wrong()),
         Ok(Err(error)) => return Err(Box::new(link::unreadable(desk, &error))),
         Err(error) => return Err(Box::new(link::unreadable(desk, &error))),
     };
-    if number.is_some_and(|number| page.stories.iter().all(|story| story.number != number)) {
-        return Err(wrong());
-    }
     let (root, token) = (desk.root(), token.to_owned());
-    Ok(Behind { token, whole: scope.story.is_none(), number, is_named: named.is_some(), root, page })
+    Ok(Behind { token, whole: scope.story.is_none(), what, is_named: named.is_some(), root, page })
 }
 
 /// A story's number in its one spelling: no sign, no zero in front.
 fn number(text: &str) -> Option<u16> {
     text.parse::<u16>().ok().filter(|number| *number > 0 && number.to_string() == text)
-}
-
-async fn store_answer(desk: &Desk, answer: Answer, now: Time) -> Result<Recorded, StoreError> {
-    let store = desk.store.clone();
-    tokio::task::spawn_blocking(move || acknowledge::record(&store, &answer, now))
-        .await
-        .unwrap_or(Err(StoreError::OnPurpose("the thread that records")))
 }
 
 /// Whether a POST says that another site made it. Browsers send `Origin: null` from a page that has
@@ -185,59 +248,80 @@ pub(super) fn is_foreign(headers: &HeaderMap, base_url: &Url) -> bool {
 
 impl Behind {
     fn path(&self) -> String {
-        match self.number {
-            Some(number) if self.is_named => format!("{}/a/{}/{number}", self.root, self.token),
-            _ => format!("{}/a/{}", self.root, self.token),
+        match self.what {
+            What::One(number) if self.is_named => format!("{}/a/{}/{number}", self.root, self.token),
+            What::Rest => format!("{}/a/{}/rest", self.root, self.token),
+            What::One(_) | What::Whole => format!("{}/a/{}", self.root, self.token),
         }
     }
 
     /// What a nonce is made for: the link and the story, so that a form serves nowhere else.
     fn form_name(&self) -> String {
-        match self.number {
-            Some(number) => format!("{}/{number}", self.token),
-            None => format!("{}/all", self.token),
+        match self.what {
+            What::One(number) => format!("{}/{number}", self.token),
+            What::Whole => format!("{}/all", self.token),
+            What::Rest => format!("{}/rest", self.token),
         }
+    }
+
+    /// The same for the form that asks once more.
+    fn sure_name(&self) -> String {
+        format!("{}/sure", self.form_name())
     }
 
     /// The stories that an answer of this page is about: the one, or those still open, or all where none is.
     fn stories(&self) -> Vec<StoryNo> {
-        if let Some(number) = self.number {
-            return self.page.stories.iter().filter(|story| story.number == number).map(|story| story.story).collect();
+        let places = &self.page.places;
+        let of = |keep: &dyn Fn(&Placed) -> bool| -> Vec<StoryNo> {
+            places.iter().filter(|place| keep(place)).map(|place| place.story).collect()
+        };
+        if let What::One(number) = self.what {
+            return of(&|place| place.number == number);
         }
-        let open: Vec<StoryNo> =
-            self.page.stories.iter().filter(|one| page::is_open(one, &self.page)).map(|one| one.story).collect();
-        if open.is_empty() { self.page.stories.iter().map(|story| story.story).collect() } else { open }
+        let open = of(&|place| place.is_open);
+        if open.is_empty() { of(&|place| place.is_answered) } else { open }
     }
 
-    fn answer(&self, form: &Form, disposition: Disposition) -> Answer {
+    /// Whether there is a story that this owner may answer here.
+    fn may_decide(&self) -> bool {
+        match self.what {
+            What::One(_) => self.page.stories.iter().all(|story| story.standing == Standing::Theirs),
+            What::Whole | What::Rest => !self.stories().is_empty(),
+        }
+    }
+
+    fn answer(&self, form: &Form, disposition: Disposition, haste: Haste) -> Answer {
         Answer {
             owner: self.page.owner.clone(),
             digest: Some(self.page.digest),
             stories: self.stories(),
             disposition,
             note: some(&form.note),
-            reference: some(&form.reference),
+            references: form.references(),
+            corrects: form.corrects,
+            happened: None,
             nonce: form.nonce.clone(),
             via: Via::Link,
+            haste,
         }
     }
 
-    /// What the address says was done: believed only where an answer of this owner with that record
-    /// stands.
-    fn outcome(&self, wish: &Wish) -> Outcome {
-        let shown = |record: u64| {
-            let stories = self.page.stories.iter().filter(|one| self.number.is_none_or(|number| one.number == number));
-            let mut own = stories.flat_map(|one| &one.answers).filter(|one| one.owner == self.page.owner);
-            own.find(|answer| answer.record == record).map(|answer| answer.at)
+    /// What the address says was done: believed only where an answer of this owner to these stories has that record.
+    async fn outcome(&self, desk: &Desk, wish: &Wish) -> Result<Outcome, StoreError> {
+        let Some(record) = wish.recorded.or(wish.already) else { return Ok(Outcome::Nothing) };
+        let (store, owner) = (desk.store.clone(), self.page.owner.clone());
+        let given = tokio::task::spawn_blocking(move || store.read(|read| read.answer_of_record(&owner, record)))
+            .await
+            .unwrap_or(Err(StoreError::OnPurpose("the thread that reads")))?;
+        let here = |story: &StoryNo| match self.what {
+            What::One(number) => self.page.places.iter().any(|place| place.number == number && place.story == *story),
+            What::Whole | What::Rest => self.page.places.iter().any(|place| place.story == *story),
         };
-        let found = |record: Option<u64>| record.and_then(|record| Some((record, shown(record)?)));
-        if let Some((record, _)) = found(wish.recorded) {
-            Outcome::Recorded { record }
-        } else if let Some((_, at)) = found(wish.already) {
-            Outcome::Already { at }
-        } else {
-            Outcome::Nothing
-        }
+        Ok(match given.filter(|(_, stories)| stories.iter().any(here)) {
+            Some(_) if wish.recorded.is_some() => Outcome::Recorded { record },
+            Some((at, _)) => Outcome::Already { at },
+            None => Outcome::Nothing,
+        })
     }
 
     fn see_other(&self, what: &str, record: u64) -> Response {
@@ -245,20 +329,19 @@ impl Behind {
     }
 
     fn view(&self, desk: &Desk, now: Time, form: Form, outcome: Outcome, status: StatusCode) -> Response {
-        let mut random = [0; 16];
-        if getrandom::fill(&mut random).is_err() {
-            let words = "This page cannot be shown now. Nothing is lost; try again later.";
-            return page::notice(StatusCode::SERVICE_UNAVAILABLE, &self.root, words, "");
-        }
+        let name = if outcome == Outcome::OnceMore { self.sure_name() } else { self.form_name() };
+        let Some(nonce) = link::fresh_nonce(desk, &name, now) else { return link::without_random(desk) };
+        let is_of_many = self.page.places.len() > 1 || self.what == What::Rest;
         let view = View {
             root: &self.root,
             path: self.path(),
-            all_path: (self.whole && self.page.in_digest > 1).then(|| format!("{}/a/{}", self.root, self.token)),
+            all_path: (self.whole && is_of_many).then(|| format!("{}/a/{}", self.root, self.token)),
             page: &self.page,
-            number: self.number,
-            form: Form { nonce: token::nonce(&desk.key, &self.form_name(), now, random), ..form },
+            what: self.what,
+            form: Form { nonce, ..form },
             outcome,
             base_url: desk.config().web.base_url.clone(),
+            now,
         };
         page::answer(status, &view)
     }

@@ -15,13 +15,13 @@ use axum::{
     },
     middleware::map_response,
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 use sha2::{Digest as _, Sha256};
 use tokio::{net::TcpListener, sync::oneshot};
 use tower_http::timeout::TimeoutLayer;
 
-use super::{answer, decision, door::Door, page};
+use super::{answer, decision, door::Door, link, page, wrong};
 use crate::{clock::Clock, model::settings::Config, store::Store, token::LinkKey};
 
 /// The most bytes of a form: two texts of 2,000 characters, twelve bytes a character in the worst spelling.
@@ -65,12 +65,16 @@ impl Desk {
     }
 }
 
-/// The routes: an answer page per digest and story, a page per flood, the style sheet, and nothing else. GET and HEAD change nothing.
+/// The routes: an answer page per digest, per story and for the rest of a digest, "Not yours?", a page per flood, new
+/// links, the style sheet, and nothing else. GET and HEAD change nothing.
 pub fn router(desk: Desk) -> Router {
     let answers = get(answer::show).post(answer::record);
     Router::new()
         .route("/a/{token}", answers.clone())
         .route("/a/{token}/{number}", answers)
+        .route("/a/{token}/rest", get(answer::show_rest).post(answer::record_rest))
+        .route("/a/{token}/wrong", get(wrong::show).post(wrong::record))
+        .route("/a/{token}/anew", post(link::anew))
         .route("/a/{token}/held/{flood}", get(decision::show).post(decision::record))
         .route(&format!("/{}", style_name()), get(style))
         .fallback(no_such_page)

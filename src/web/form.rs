@@ -4,7 +4,7 @@ use url::form_urlencoded;
 
 use crate::{
     compose::words,
-    model::acknowledgement::{Disposition, MAX_NOTE, refusal},
+    model::acknowledgement::{Disposition, MAX_NOTE, Reference, ReferenceKind, Unfit, refusal},
 };
 
 /// The fields of the form as they came.
@@ -16,6 +16,12 @@ pub(super) struct Form {
     pub note: String,
     /// What it refers to, one line.
     pub reference: String,
+    /// What that leads to; `None`: nothing chosen, or a word that we do not know.
+    pub kind: Option<ReferenceKind>,
+    /// Whether the form asked for that kind; one that does not means a ticket.
+    pub asks_kind: bool,
+    /// The record of the earlier answer that this one corrects; of what is no number, one that is nobody's.
+    pub corrects: Option<u64>,
     /// The form's nonce.
     pub nonce: String,
 }
@@ -42,6 +48,9 @@ impl Form {
                 "disposition" => form.disposition = Disposition::parse(&value),
                 "note" => form.note = paragraphs(&value),
                 "reference" => form.reference = words::line(&value),
+                "reference_kind" => (form.kind, form.asks_kind) = (ReferenceKind::parse(&value), true),
+                "corrects" if value.is_empty() => {}
+                "corrects" => form.corrects = Some(value.parse().unwrap_or(u64::MAX)),
                 "nonce" => form.nonce = value.into_owned(),
                 _ => continue,
             }
@@ -68,8 +77,27 @@ impl Form {
                 mistakes.push(Mistake { field, words });
             }
         }
+        if !self.reference.is_empty() && self.kind.is_none() && self.asks_kind {
+            mistakes.push(Mistake { field: "kind", words: "Choose what the reference is".to_owned() });
+        }
         mistakes
     }
+
+    /// What the answer refers to.
+    pub(super) fn references(&self) -> Vec<Reference> {
+        let kind = self.kind.unwrap_or(ReferenceKind::Ticket);
+        some(&self.reference).map(|text| Reference { kind, text }).into_iter().collect()
+    }
+}
+
+/// What does not fit what was said before, at the field that can mend it.
+pub(super) fn misfit(unfit: Unfit) -> Mistake {
+    let field = match unfit {
+        Unfit::NothingToClose => "disposition",
+        Unfit::ClosedWithoutTrace => "note",
+        Unfit::NotTheirs => "corrects",
+    };
+    Mistake { field, words: unfit.as_str().to_owned() }
 }
 
 /// Clean lines with LF between them, without empty ones at the ends.

@@ -1,4 +1,10 @@
-//! What the answer page shows, in words and markup (askama templates). Pure: everything comes in, HTML goes out.
+//! What the answer page shows, in words and markup (askama templates). Pure: everything comes in, HTML goes out. Here is
+//! what all its pages share; one story, the list of a digest, the form and the chain have files of their own.
+
+mod chain;
+mod form_view;
+mod list;
+mod story;
 
 use askama::Template;
 use axum::{
@@ -16,16 +22,13 @@ use crate::{
     compose::{
         links::{Judge, Link},
         said,
-        words::{count, cut, grouped, moment},
+        words::{cut, grouped, moment},
     },
     model::{
-        acknowledgement::{AnswerPage, Disposition, GivenAnswer, MAX_NOTE, PageStory},
+        acknowledgement::{AnswerPage, Disposition, PageStory, Reference, Standing},
         time::Time,
     },
 };
-
-/// A text longer than this, in characters, is folded behind its beginning.
-const FOLD: usize = 1_200;
 
 /// What came of the request, or of the one before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,10 +45,23 @@ pub(super) enum Outcome {
         /// When.
         at: Time,
     },
+    /// It came within seconds of the mail, and has to be said once more.
+    OnceMore,
     /// The form says something that cannot be recorded.
     Mistakes(Vec<Mistake>),
     /// Nothing was recorded, for a reason that is not in the form.
     Trouble(&'static str),
+}
+
+/// What of a digest is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    /// The story of this number.
+    One(usize),
+    /// Every story of it, and one answer for those still open.
+    Whole,
+    /// Those still open, and one reason why none of them is for us.
+    Rest,
 }
 
 /// Everything that an answer page is made of.
@@ -59,40 +75,43 @@ pub(super) struct View<'a> {
     pub all_path: Option<String>,
     /// What stands behind the link.
     pub page: &'a AnswerPage,
-    /// The number of the one story that is shown; `None`: all.
-    pub number: Option<usize>,
+    /// What of it is shown.
+    pub what: What,
     /// What the form holds.
     pub form: Form,
     /// What came of it.
     pub outcome: Outcome,
     /// Our own address, which no feed may link to.
     pub base_url: Url,
-}
-
-/// Whether this owner has not answered the story since this digest told it.
-pub(super) fn is_open(story: &PageStory, page: &AnswerPage) -> bool {
-    story.answers.iter().all(|answer| answer.owner != page.owner || answer.at < page.told_at)
+    /// The time.
+    pub now: Time,
 }
 
 /// The page of a story or of a whole digest.
 pub(super) fn answer(status: StatusCode, view: &View<'_>) -> Response {
     let judge = Judge::new(view.base_url.as_str());
-    let shown = view.page.stories.iter().find(|story| Some(story.number) == view.number);
+    let shown = match view.what {
+        What::One(number) => view.page.stories.iter().find(|story| story.number == number),
+        What::Whole | What::Rest => None,
+    };
     match shown {
-        Some(story) => respond(status, &one_story(story, view, &judge)),
-        None => respond(status, &whole_digest(view, &judge)),
+        Some(shown) => respond(status, &story::story_page(shown, view, &judge)),
+        None => respond(status, &list::list_page(view, &judge)),
     }
 }
 
 /// A page that says one thing.
 pub(super) fn notice(status: StatusCode, root: &str, words: &str, advice: &str) -> Response {
-    respond(status, &NoticePage { root, style: style_name(), title: words, words, advice })
+    respond(status, &NoticePage { root, style: style_name(), title: words, words, advice, form: None })
 }
 
-/// The page of a link that has ended.
-pub(super) fn expired(root: &str, at: Time) -> Response {
-    let words = format!("This link ended on {}.", moment(at, &TimeZone::UTC, "%-d %b %Y"));
-    notice(StatusCode::GONE, root, &words, "Whoever runs sigtrail can record your answer for you.")
+/// The page of a link that has ended: a new one can be mailed to the same address, whoever asks. `form` has the path
+/// and the nonce.
+pub(super) fn expired(root: &str, at: Time, form: (&str, &str)) -> Response {
+    let words = format!("This link ended on {}.", moment(at, &TimeZone::UTC, "%-d %b"));
+    let advice = "We can mail a new one to the same address.";
+    let page = NoticePage { root, style: style_name(), title: &words, words: &words, advice, form: Some(form) };
+    respond(StatusCode::GONE, &page)
 }
 
 pub(super) fn respond(status: StatusCode, template: &impl Template) -> Response {
@@ -110,65 +129,7 @@ struct NoticePage<'a> {
     title: &'a str,
     words: &'a str,
     advice: &'a str,
-}
-
-#[derive(Template)]
-#[template(path = "story.html")]
-struct StoryPage<'a> {
-    root: &'a str,
-    style: &'static str,
-    title: String,
-    story: ShownStory,
-    banner: Banner,
-    form: FormView<'a>,
-    all: Option<(String, String)>,
-    next: Option<(String, String)>,
-}
-
-#[derive(Template)]
-#[template(path = "stories.html")]
-struct StoriesPage<'a> {
-    root: &'a str,
-    style: &'static str,
-    title: String,
-    heading: String,
-    state: String,
-    rows: Vec<Row>,
-    banner: Banner,
-    form: Option<FormView<'a>>,
-}
-
-/// A line of the list of a digest's stories.
-struct Row {
-    number: usize,
-    title: String,
-    path: String,
-    marks: Vec<String>,
-    exploited: bool,
-    said: Option<&'static str>,
-}
-
-/// A story in words.
-struct ShownStory {
-    title: String,
-    exploited: bool,
-    marks: Vec<String>,
-    summary: String,
-    whole_text: Option<String>,
-    reason: String,
-    proofs: Vec<String>,
-    sources: Vec<(String, Link)>,
-    more_sources: Option<String>,
-    answers: Vec<Earlier>,
-}
-
-/// An answer that was given before.
-struct Earlier {
-    who_and_when: String,
-    said: &'static str,
-    note: Option<String>,
-    reference: Option<String>,
-    record: String,
+    form: Option<(&'a str, &'a str)>,
 }
 
 /// The lines above everything else.
@@ -187,31 +148,7 @@ impl Banner {
     }
 }
 
-/// The form as it is shown.
-struct FormView<'a> {
-    path: &'a str,
-    heading: String,
-    choices: Vec<Choice>,
-    note: &'a str,
-    reference: &'a str,
-    nonce: &'a str,
-    button: String,
-    promise: String,
-    max_note: usize,
-    choose_mistake: Option<String>,
-    note_mistake: Option<String>,
-    reference_mistake: Option<String>,
-}
-
-/// One answer to choose.
-struct Choice {
-    word: &'static str,
-    name: &'static str,
-    hint: &'static str,
-    checked: bool,
-}
-
-/// A disposition's name on the page and in the mail.
+/// A disposition's name on the page.
 fn name(disposition: Disposition) -> &'static str {
     match disposition {
         Disposition::Acted => "Acted",
@@ -219,87 +156,12 @@ fn name(disposition: Disposition) -> &'static str {
         Disposition::NotRelevant => "Not relevant",
         Disposition::Watching => "Watching",
         Disposition::Discuss => "Discuss",
-    }
-}
-
-fn hint(disposition: Disposition) -> &'static str {
-    match disposition {
-        Disposition::Acted => "something was done",
-        Disposition::Covered => "already in place",
-        Disposition::NotRelevant => "needs a reason",
-        Disposition::Watching => "under observation",
-        Disposition::Discuss => "for a meeting",
-    }
-}
-
-fn one_story<'a>(story: &PageStory, view: &'a View<'_>, judge: &Judge) -> StoryPage<'a> {
-    let page = view.page;
-    let heading = if is_open(story, page) { "What do you say?" } else { "Add another answer" };
-    let shown = shown(story, page, judge);
-    let next = view.all_path.as_ref().and_then(|all| {
-        let later = page.stories.iter().filter(|one| one.number > story.number && is_open(one, page));
-        let earlier = page.stories.iter().filter(|one| one.number < story.number && is_open(one, page));
-        let next = later.chain(earlier).next()?;
-        Some((format!("{all}/{}", next.number), format!("Next: {} of {}", next.number, page.in_digest)))
-    });
-    let banner = Banner { next: next.clone(), ..banner(view) };
-    StoryPage {
-        root: view.root,
-        style: style_name(),
-        title: title(&shown.title, &banner),
-        story: shown,
-        form: form(view, heading.to_owned(), "Record answer".to_owned()),
-        banner,
-        all: view.all_path.clone().map(|path| (path, format!("All {} stories", grouped(page.in_digest as u64)))),
-        next,
-    }
-}
-
-fn whole_digest<'a>(view: &'a View<'_>, judge: &Judge) -> StoriesPage<'a> {
-    let page = view.page;
-    let open = page.stories.iter().filter(|story| is_open(story, page)).count();
-    let banner = banner(view);
-    let heading = match open {
-        0 => "Nothing is open".to_owned(),
-        n => format!("{} to answer", count(n, "story", "stories")),
-    };
-    let all_path = format!("{}/", view.path);
-    StoriesPage {
-        root: view.root,
-        style: style_name(),
-        title: title(&heading, &banner),
-        state: format!("For {}: {} in this digest.", page.owner_name, count(page.stories.len(), "story", "stories")),
-        heading,
-        rows: page.stories.iter().map(|story| row(story, page, &all_path, judge)).collect(),
-        form: (open > 0).then(|| {
-            let (heading, button) = match open {
-                1 => ("Answer the open story".to_owned(), "Record answer".to_owned()),
-                2 => ("One answer for both open stories".to_owned(), "Record for both".to_owned()),
-                n => {
-                    let n = grouped(n as u64);
-                    (format!("One answer for all {n} open stories"), format!("Record for all {n}"))
-                }
-            };
-            form(view, heading, button)
-        }),
-        banner,
+        Disposition::Closed => "Closed",
     }
 }
 
 fn title(heading: &str, banner: &Banner) -> String {
     if banner.is_error() { format!("Error: {heading}") } else { format!("{heading} - sigtrail") }
-}
-
-fn row(story: &PageStory, page: &AnswerPage, all_path: &str, judge: &Judge) -> Row {
-    let own = story.answers.iter().rev().find(|answer| answer.owner == page.owner);
-    Row {
-        number: story.number,
-        title: story_title(story, judge),
-        path: format!("{all_path}{}", story.number),
-        marks: marks(story),
-        exploited: story.marks.exploited,
-        said: own.map(|answer| name(answer.disposition)),
-    }
 }
 
 fn story_title(story: &PageStory, judge: &Judge) -> String {
@@ -312,42 +174,50 @@ fn marks(story: &PageStory) -> Vec<String> {
     said::severity(story.marks).into_iter().chain(story.cves.iter().map(|cve| cut(cve, 40))).collect()
 }
 
-fn shown(story: &PageStory, page: &AnswerPage, judge: &Judge) -> ShownStory {
-    let text = judge.defang(&cut(story.summary.as_deref().unwrap_or_default(), usize::MAX));
-    let summary = cut(&text, FOLD);
-    ShownStory {
-        title: story_title(story, judge),
-        exploited: story.marks.exploited,
-        marks: marks(story),
-        whole_text: (summary != text).then_some(text),
-        summary,
-        reason: judge.defang(&cut(&story.reason, 300)),
-        proofs: story.tags.iter().map(|(name, tag)| judge.defang(&said::proof(name, tag, &story.reason))).collect(),
-        sources: story
-            .sources
-            .iter()
-            .map(|source| (judge.defang(&cut(&source.feed, 80)), judge.link(source.link.as_deref())))
-            .collect(),
-        more_sources: (story.more_sources > 0).then(|| format!("and {} more", grouped(story.more_sources as u64))),
-        answers: story.answers.iter().map(|answer| earlier(answer, &page.timezone)).collect(),
+/// A reference as it is shown: what it is, the text, and where it leads if that is safe.
+struct ShownReference {
+    kind: &'static str,
+    text: String,
+    url: Option<String>,
+    beside: String,
+}
+
+fn reference(reference: &Reference, judge: &Judge) -> ShownReference {
+    let link = judge.link(Some(&reference.text));
+    let url = link.url().filter(|url| url.starts_with("https://")).map(str::to_owned);
+    let beside = match &link {
+        Link::Words(_) => "(not linked)".to_owned(),
+        Link::To { .. } | Link::Absent => String::new(),
+    };
+    let text = cut(&reference.text, 300);
+    let text = if url.is_some() { text } else { judge.defang(&text) };
+    ShownReference { kind: reference.kind.as_str(), text, url, beside }
+}
+
+/// Why a story is not the owner's to decide; `None`: it is.
+fn standing(story: &PageStory, view: &View<'_>) -> Option<String> {
+    match &story.standing {
+        Standing::Theirs => None,
+        Standing::With { name, since } => {
+            Some(format!("This story is with {name} since {}. You can still read it.", since_when(*since, view)))
+        }
+        Standing::Restricted { ask } => Some(format!("This entry is restricted. Ask {ask}.")),
     }
 }
 
-fn earlier(answer: &GivenAnswer, zone: &TimeZone) -> Earlier {
-    Earlier {
-        who_and_when: format!("{}, {}", answer.owner_name, moment(answer.at, zone, "%-d %b %Y at %H:%M")),
-        said: name(answer.disposition),
-        note: answer.note.clone(),
-        reference: answer.reference.clone(),
-        record: grouped(answer.record),
-    }
+/// A moment of today by its hour, an earlier one by its day.
+fn since_when(since: Time, view: &View<'_>) -> String {
+    let zone = &view.page.timezone;
+    let day = |time: Time| time.to_zoned(zone.clone()).date();
+    let pattern = if day(since) == day(view.now) { "%H:%M" } else { "%-d %b, %H:%M" };
+    moment(since, zone, pattern)
 }
 
 fn banner(view: &View<'_>) -> Banner {
     match &view.outcome {
         Outcome::Nothing => Banner::default(),
         Outcome::Recorded { record } => {
-            let open = match view.page.open {
+            let open = match view.page.open() {
                 0 => "Nothing of this digest is open any more.".to_owned(),
                 1 => "1 story is still open.".to_owned(),
                 n => format!("{} stories are still open.", grouped(n as u64)),
@@ -361,42 +231,13 @@ fn banner(view: &View<'_>) -> Banner {
             let when = moment(*at, &view.page.timezone, "%-d %b at %H:%M");
             Banner { known: Some(format!("Already recorded on {when}. Nothing was added.")), ..Banner::default() }
         }
+        Outcome::OnceMore => {
+            let words = "Not recorded yet: the mail was sent a moment ago, and programs that look through mail press \
+                         buttons as well. Record your answer once more.";
+            Banner { known: Some(words.to_owned()), ..Banner::default() }
+        }
         Outcome::Mistakes(mistakes) => Banner { mistakes: mistakes.clone(), ..Banner::default() },
         Outcome::Trouble(words) => Banner { trouble: Some(words), ..Banner::default() },
-    }
-}
-
-fn form<'a>(view: &'a View<'_>, heading: String, button: String) -> FormView<'a> {
-    let mistake = |field: &str| match &view.outcome {
-        Outcome::Mistakes(mistakes) => {
-            mistakes.iter().find(|mistake| mistake.field == field).map(|mistake| mistake.words.clone())
-        }
-        _ => None,
-    };
-    FormView {
-        path: &view.path,
-        heading,
-        choices: Disposition::ALL
-            .into_iter()
-            .map(|(word, one)| Choice {
-                word,
-                name: name(one),
-                hint: hint(one),
-                checked: view.form.disposition == Some(one),
-            })
-            .collect(),
-        note: &view.form.note,
-        reference: &view.form.reference,
-        nonce: &view.form.nonce,
-        button,
-        promise: format!(
-            "Recorded as given with the link sent to {}. Answers are never changed; you can add another.",
-            view.page.owner_name
-        ),
-        max_note: MAX_NOTE,
-        choose_mistake: mistake("disposition"),
-        note_mistake: mistake("note"),
-        reference_mistake: mistake("reference"),
     }
 }
 

@@ -2,6 +2,12 @@
 #![expect(clippy::string_slice, reason = "a test fails by panicking")]
 
 mod browser;
+mod ended;
+mod haste;
+mod later;
+mod rest;
+mod scanners;
+mod withdrawn;
 
 use std::{collections::BTreeSet, net::TcpStream, sync::Arc, time::Duration};
 
@@ -32,7 +38,11 @@ struct Office {
 
 impl Office {
     fn open() -> Office {
-        let mut world = World::company(NOW).feed("cert", "");
+        Office::of(World::company(NOW).feed("cert", ""))
+    }
+
+    /// The same in another world that has the feed.
+    fn of(mut world: World) -> Office {
         world.publish(
             "cert",
             &rss(&[
@@ -46,6 +56,7 @@ impl Office {
         let paths: Vec<String> = mails[0]
             .lines()
             .filter_map(|line| line.trim().strip_prefix("https://sigtrail.example.com"))
+            .filter(|path| !path.ends_with("/rest") && !path.ends_with("/wrong"))
             .map(ToOwned::to_owned)
             .collect();
         assert_eq!(paths.len(), 4, "{}", mails[0]);
@@ -65,6 +76,27 @@ impl Office {
     /// The nonce of a fresh form.
     fn nonce(&self, path: &str) -> String {
         nonce_of(&self.get(path).body)
+    }
+
+    /// Sends a form with a fresh nonce.
+    fn say(&self, path: &str, fields: &str) -> Reply {
+        self.post(path, &format!("{fields}&nonce={}", self.nonce(path)))
+    }
+
+    /// Sends a form that must be recorded; the number of its record.
+    #[track_caller]
+    fn said(&self, path: &str, fields: &str) -> u64 {
+        let reply = self.say(path, fields);
+        assert_eq!(reply.status, 303, "{}", reply.body);
+        reply.header("location").unwrap().split("recorded=").nth(1).unwrap().parse().unwrap()
+    }
+
+    /// Starts the page anew, with the configuration and the keys as they are now.
+    fn reopen(&mut self) {
+        self.page.stop().shutdown_timeout(Duration::from_secs(10));
+        self.world.restart();
+        self.key = self.world.context().link_key.clone();
+        self.page = Page::open(&mut self.world);
     }
 
     fn acknowledged(&mut self) -> usize {
@@ -88,9 +120,12 @@ fn an_answer_is_recorded_by_two_clicks_and_shown_with_its_record() {
     assert!(location.starts_with(&format!("{story}?recorded=")), "{location}");
     let shown = office.get(&location);
     assert!(shown.body.contains("2 stories are still open."), "{}", shown.body);
-    for words in
-        ["Recorded. Your answer is record", "portal is &#60;off&#62;", "Reference: CHG-118", "Add another answer"]
-    {
+    for words in [
+        "Recorded. Your answer is record",
+        "portal is &#60;off&#62;",
+        "Reference: ticket CHG-118",
+        "Add another answer",
+    ] {
         assert!(shown.body.contains(words), "{words}");
     }
     let records = office.world.records_of("acknowledged");
@@ -138,57 +173,6 @@ fn a_missing_answer_and_a_missing_reason_are_asked_for_and_what_was_typed_stays(
     let body = format!("disposition=not-relevant&note=not+in+use&nonce={}", nonce_of(&reply.body));
     assert_eq!(office.post(&story, &body).status, 303);
     assert_eq!(office.acknowledged(), 1);
-}
-
-#[test]
-fn a_01_scanners_of_twenty_kinds_acknowledge_nothing() {
-    let mut office = Office::open();
-    let mut paths: BTreeSet<String> = office.stories.iter().cloned().collect();
-    paths.insert(office.all.clone());
-    for word in ["acted", "covered", "not-relevant", "watching", "discuss"] {
-        paths.insert(format!("{}?as={word}", office.stories[0]));
-    }
-    let browsers: [&[(&str, &str)]; 8] = [
-        &[("User-Agent", "OneOutlook")],
-        &[("User-Agent", "Mozilla/5.0 (Windows NT 10.0; Win64; x64) HeadlessChrome/140.0"), ("Sec-Fetch-Site", "none")],
-        &[("User-Agent", "python-requests/2.32"), ("Accept", "*/*")],
-        &[("Purpose", "prefetch"), ("Sec-Purpose", "prefetch;prerender")],
-        &[("X-Forwarded-For", "203.0.113.9"), ("User-Agent", "BarracudaCentral")],
-        &[("Range", "bytes=0-100")],
-        &[("If-Modified-Since", "Fri, 20 Nov 2026 08:00:00 GMT"), ("If-None-Match", "*")],
-        &[("X-HTTP-Method-Override", "POST"), ("Content-Type", FORM)],
-    ];
-    for path in &paths {
-        for headers in browsers {
-            for method in ["GET", "HEAD"] {
-                let body = if headers[0].0.starts_with("X-HTTP") { "disposition=acted" } else { "" };
-                let reply = ask(office.page.address, method, path, headers, body);
-                assert_eq!(reply.status, 200, "{method} {path}");
-                assert_eq!(reply.body.is_empty(), method == "HEAD", "{method} {path}");
-            }
-        }
-        for method in ["OPTIONS", "PUT", "DELETE", "PATCH", "PROPFIND"] {
-            let reply = ask(office.page.address, method, path, &[("Content-Type", FORM)], "disposition=acted");
-            assert_eq!(reply.status, 405, "{method} {path}");
-        }
-        // A scanner that sends forms blindly sends no nonce that was rendered for it.
-        for body in
-            ["", "disposition=acted", "disposition=acted&nonce=", "disposition=acted&note=x&reference=x&nonce=x"]
-        {
-            assert_eq!(office.post(path, body).status, 403, "{path}");
-        }
-        // One that follows every link of the page, as often as it likes.
-        let page = office.get(path).body;
-        for link in page
-            .split("href=\"")
-            .skip(1)
-            .map(|rest| rest.split('"').next().unwrap())
-            .filter(|link| link.starts_with('/'))
-        {
-            assert_eq!(office.get(link).status, 200, "{link}");
-        }
-    }
-    assert_eq!(office.acknowledged(), 0);
 }
 
 #[test]
@@ -246,15 +230,12 @@ fn a_04_a_good_post_a_hundred_times_makes_one_record_and_a_hundred_equal_answers
     let threads: Vec<_> = (0..50)
         .map(|_| {
             let (story, body) = (story.clone(), body.clone());
-            std::thread::spawn(move || ask(address, "POST", &story, &[("Content-Type", FORM)], &body))
+            std::thread::spawn(move || [(); 2].map(|()| ask(address, "POST", &story, &[("Content-Type", FORM)], &body)))
         })
         .collect();
-    for thread in threads {
-        count(&thread.join().unwrap());
-    }
-    for _ in 0..50 {
-        count(&office.post(&story, &body));
-    }
+    let replies: Vec<Reply> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+    assert_eq!(replies.len(), 100);
+    replies.iter().for_each(&mut count);
     assert_eq!((records.len(), fresh), (1, 1));
     assert_eq!(office.acknowledged(), 1);
     let record = records.first().unwrap();
@@ -290,7 +271,7 @@ fn a_05_forged_cut_and_ended_links_open_nothing() {
     office.world.wait_until("2026-12-20T08:00:01Z");
     for reply in [office.get(&office.all), office.post(&office.all, &format!("disposition=acted&nonce={nonce}"))] {
         assert_eq!(reply.status, 410);
-        assert!(reply.body.contains("This link ended on 20 Dec 2026."), "{}", reply.body);
+        assert!(reply.body.contains("This link ended on 20 Dec."), "{}", reply.body);
     }
     assert_eq!(office.acknowledged(), 0);
 }
@@ -396,7 +377,8 @@ fn a_11_odd_paths_are_not_found_and_lead_nowhere_else() {
     ]
     .map(ToOwned::to_owned)
     .to_vec();
-    for tail in ["/", "/1/", "//1", "/1/2", "/rest", "/wrong", "/../1", "/%31/..", "%2f1", "/1%0d%0aX: y", ";1", "/１"]
+    for tail in
+        ["/", "/1/", "//1", "/1/2", "/rest/", "/wrong/1", "/../1", "/%31/..", "%2f1", "/1%0d%0aX: y", ";1", "/１"]
     {
         odd.push(format!("{all}{tail}"));
     }

@@ -56,7 +56,7 @@ impl Hand {
     /// Writes into a field.
     #[track_caller]
     fn write(self, browser: &Browser, field: &str, words: &str) {
-        let field = browser.find("textbox", field);
+        let field = browser.field(field);
         match self {
             Hand::Mouse => browser.fill(&field, words),
             Hand::Keyboard => {
@@ -105,22 +105,23 @@ fn decide_and_correct(browser: &Browser, scene: &mut Scene, hand: Hand, story: u
 
     // A reason is asked for, and nothing that was typed is lost.
     hand.choose(browser, "Not relevant");
-    hand.write(browser, "Reference", "CHG-118");
+    hand.write(browser, "reference_kind", "Ticket");
+    hand.write(browser, "reference", "CHG-118");
     hand.send(browser);
     assert!(browser.title().starts_with("Error: "), "{}", browser.title());
     let problem = browser.run("return document.activeElement.innerText", &[]).to_string();
     assert!(problem.contains("There is a problem"), "the focus is on what is wrong: {problem}");
     assert!(browser.is_chosen(&browser.find("radio", "Not relevant")));
-    assert_eq!(browser.attribute(&browser.find("textbox", "Reference"), "value").as_deref(), Some("CHG-118"));
+    assert_eq!(browser.attribute(&browser.field("reference"), "value").as_deref(), Some("CHG-118"));
     assert_eq!(scene.world.records_of("acknowledged"), before);
 
     let (first, second) = (format!("seen by {hand:?}"), format!("portal off, says {hand:?}"));
-    hand.write(browser, "Reason or note", &first);
+    hand.write(browser, "note", &first);
     hand.send(browser);
     let text = browser.text();
     assert!(text.contains("Recorded.") && text.contains(&first), "{text}");
     hand.choose(browser, "Acted");
-    hand.write(browser, "Reason or note", &second);
+    hand.write(browser, "note", &second);
     hand.send(browser);
     let text = browser.text();
     let chain = ["Not relevant", first.as_str(), "CHG-118", "Acted", second.as_str()].map(|words| text.find(words));

@@ -71,6 +71,7 @@ fn a_command_that_reads_says_that_there_is_no_state_and_makes_none() {
         &["digest", "maria"],
         &["digest", "maria", "--preview"],
         &["ack", "1", "--owner", "maria", "--as", "acted"],
+        &["act", "1", "--reference", "ticket:CHG-118"],
         &["evidence", "checkpoint"],
         &["evidence", "export", "pack"],
     ] {
@@ -95,6 +96,48 @@ fn nobody_answers_from_the_shell_for_a_story_that_went_to_others_only() {
     assert!(world.records_of("acknowledged").is_empty());
     assert_eq!(answer("maria").status.code(), Some(0));
     assert_eq!(world.records_of("acknowledged").len(), 1);
+}
+
+#[test]
+fn what_happened_before_is_recorded_at_the_shell_with_both_dates_until_it_is_closed() {
+    let mut world = world();
+    let root = world.root.path().to_owned();
+    said(&root, &["poll"]);
+    for (words, told) in [
+        (&["act", "1", "--reference", "ticket:CHG-118", "--close"][..], "nobody has answered this story yet"),
+        (&["act", "1"], "nothing to attach"),
+        (&["act", "1", "--reference", "CHG-118"], "begins with minutes, ticket, pull-request, risk, chat and a colon"),
+        (&["ack", "1", "--as", "not-relevant"], "Say why this is not relevant"),
+        (&["ack", "1", "--as", "acted", "--at", "2999-01-01"], "is in the future"),
+        (&["ack", "1", "--as", "acted", "--corrects", "0"], "names no answer of this owner"),
+        (&["ack", "99", "--as", "acted"], "no story 99"),
+    ] {
+        let output = sigtrail(&root, words);
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+        assert!(text(&output.stderr).contains(told), "{words:?}: {}", text(&output.stderr));
+    }
+    assert!(world.records_of("acknowledged").is_empty());
+    let ack = ["ack", "1", "--as", "discuss", "--at", "2026-01-05 14:00", "--reference", "minutes:5 Jan", "--json"];
+    let first = &lines(&root, &ack)[0];
+    assert_eq!((&first["owner"], &first["happened_at"]), (&"maria".into(), &"2026-01-05T14:00:00Z".into()));
+    let act = ["act", "1", "--reference", "ticket:CHG-118", "--reference", "pull-request:https://git.example/7"];
+    said(&root, &act);
+    said(&root, &["ack", "1", "--as", "watching", "--corrects", &first["record"].to_string()]);
+    said(&root, &["act", "1", "--close", "--note", "patched everywhere"]);
+    let records = world.records_of("acknowledged");
+    let words: Vec<&str> = records.iter().map(|one| one["fields"]["disposition"].as_str().unwrap()).collect();
+    assert_eq!(words, ["discuss", "acted", "watching", "closed"]);
+    assert_eq!(records[0]["time"], "2026-01-05T14:00:00.000Z");
+    let day = |record: &Value, name: &str| record[name].as_str().unwrap()[..10].to_owned();
+    assert_ne!(day(&records[0], "time"), day(&records[0], "recorded"));
+    assert_eq!(day(&records[1], "time"), day(&records[1], "recorded"));
+    assert_eq!(records[1]["fields"]["references"], serde_json::json!(["ticket", "pull-request"]));
+    assert_eq!(records[2]["fields"]["corrects"], first["record"]);
+    let stories = lines(&root, &["stories", "--json", "quillgate"]);
+    let assigned = &stories[0]["assignments"][0];
+    assert_eq!(assigned["disposition"], "closed");
+    let references = ["minutes:5 Jan", "ticket:CHG-118", "pull-request:https://git.example/7"];
+    assert_eq!(assigned["references"], serde_json::json!(references));
 }
 
 #[test]
@@ -196,13 +239,13 @@ fn every_table_is_json_lines_with_the_agreed_names() {
         keys(&stories[1]["assignments"][0]),
         ["acknowledged_at", "delivered_at", "digest", "disposition", "note", "owner", "reason", "references"]
     );
-    for reference in ["CHG-118", "minutes 20 Nov", "CHG-118"] {
+    for reference in ["ticket:CHG-118", "minutes:20 Nov", "ticket:CHG-118"] {
         said(root, &["ack", "1", "--owner", "maria", "--as", "acted", "--reference", reference]);
     }
     let answered = &lines(root, &["stories", "--json", "quillgate"])[0]["assignments"][0];
     assert_eq!(
         (&answered["disposition"], &answered["references"]),
-        (&"acted".into(), &serde_json::json!(["CHG-118", "minutes 20 Nov"]))
+        (&"acted".into(), &serde_json::json!(["ticket:CHG-118", "minutes:20 Nov"]))
     );
     assert_eq!(keys(&stories[1]["sources"][0]), ["entry", "feed", "link"]);
     assert_eq!(keys(&stories[1]["tags"][0]), ["confidence", "field", "id", "kind", "method", "snippet", "term"]);

@@ -448,7 +448,10 @@ fn every_key_there_is_stands_in_the_shipped_files() {
         (OWNERS, "fallback id name address role deputy timezone digest tlp until"),
         (STACK, "id name owner terms when to urgent text case near not regex feed group tag severity"),
         (SETTINGS, "state from transport host port tls username password_file ca_file listen base_url contact every"),
-        (SETTINGS, "min_interval per_host_gap timeout max_wire max_decoded allow_addresses allow_ports origin entries"),
+        (
+            SETTINGS,
+            "fast_answer min_interval per_host_gap timeout max_wire max_decoded allow_addresses allow_ports origin entries",
+        ),
     ];
     for (name, keys) in keys {
         let text = project(name);

@@ -12,7 +12,7 @@ use sigtrail::{
     clock::{Clock, Stopwatch},
     jobs::{self, Fault, checkpoint},
     model::{
-        acknowledgement::{Answer, Disposition, Recorded, Via},
+        acknowledgement::{Answer, Disposition, Haste, Recorded, Reference, ReferenceKind, Via},
         id::{DigestNo, OwnerId, StoryNo},
     },
     store::Faults,
@@ -189,9 +189,12 @@ impl Run {
             stories: vec![StoryNo(1)],
             disposition,
             note: Some("Raised at the Monday meeting.".to_owned()),
-            reference: Some("SEC-17".to_owned()),
+            references: vec![Reference { kind: ReferenceKind::Ticket, text: "SEC-17".to_owned() }],
+            corrects: None,
+            happened: None,
             nonce: nonce.to_owned(),
             via: Via::Link,
+            haste: Haste::None,
         };
         let recorded = jobs::acknowledge::record(&context.store, &answer, context.now())?;
         assert!(matches!(recorded, Recorded::New { .. } | Recorded::Already { .. }));

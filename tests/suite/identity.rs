@@ -6,9 +6,9 @@ use std::{collections::BTreeSet, fmt::Write as _, fs, path::Path};
 use jiff::SignedDuration;
 use serde_json::Value;
 use sigtrail::{
-    jobs::acknowledge,
+    jobs::acknowledge::{self, Shown},
     model::{
-        acknowledgement::{Answer as Said, Disposition, Via},
+        acknowledgement::{Answer as Said, Disposition, Haste, Via},
         id::{DigestNo, OwnerId, StoryNo},
     },
     store::StoryRow,
@@ -168,9 +168,12 @@ fn h_42_a_text_that_is_rewritten_after_it_was_answered_is_told_again_and_both_ar
         stories: vec![StoryNo(1)],
         disposition: Disposition::NotRelevant,
         note: Some("we do not parse".to_owned()),
-        reference: None,
+        references: Vec::new(),
+        corrects: None,
+        happened: None,
         nonce: "one".to_owned(),
         via: Via::Link,
+        haste: Haste::None,
     };
     acknowledge::record(&context.store, &answer, context.now()).unwrap();
     let rewritten =
@@ -189,8 +192,9 @@ fn h_42_a_text_that_is_rewritten_after_it_was_answered_is_told_again_and_both_ar
     assert_eq!(field(&world.records_of("entry-received")[1], "changed").to_string(), r#"["text","rewritten"]"#);
     assert_eq!(world.records_of("entry-routed").len(), 2);
     assert_eq!(world.records_of("acknowledged").len(), 1, "what was said stays said");
-    let page = |digest| acknowledge::page(&context.store, &context.config, DigestNo(digest), None).unwrap().unwrap();
-    assert_eq!((page(1).open, page(2).open), (0, 1), "the answer was given to what stood there then");
+    let page =
+        |digest| acknowledge::page(&context.store, &context.config, DigestNo(digest), Shown::From(1)).unwrap().unwrap();
+    assert_eq!((page(1).open(), page(2).open()), (0, 1), "the answer was given to what stood there then");
     world.wait_until(TUESDAY);
     world.tick();
     assert_eq!(world.mailbox("maria").len(), 2, "once for one change");

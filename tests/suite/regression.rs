@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use sigtrail::{
-    jobs::{self, acknowledge, poll},
+    jobs::{
+        self,
+        acknowledge::{self, Shown},
+        poll,
+    },
     model::id::{DigestNo, FeedId},
 };
 
@@ -47,7 +51,8 @@ fn a_label_binds_after_its_feed_left_the_configuration() {
     world.restart();
     let context = world.context();
     for digest in [1, 2] {
-        let Some(page) = acknowledge::page(&context.store, &context.config, DigestNo(digest), None).unwrap() else {
+        let Some(page) = acknowledge::page(&context.store, &context.config, DigestNo(digest), Shown::From(1)).unwrap()
+        else {
             continue;
         };
         if page.owner.as_str() == "maria" {

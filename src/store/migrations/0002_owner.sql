@@ -79,3 +79,81 @@ CREATE TRIGGER digest_passed_stays BEFORE UPDATE ON digest_passed BEGIN SELECT R
 CREATE TRIGGER digest_passed_is_kept BEFORE DELETE ON digest_passed BEGIN SELECT RAISE (ABORT, 'a digest is never deleted'); END;
 CREATE TRIGGER urgent_waits_stays BEFORE UPDATE ON urgent_waits BEGIN SELECT RAISE (ABORT, 'a wait is never changed'); END;
 CREATE TRIGGER urgent_waits_is_kept BEFORE DELETE ON urgent_waits BEGIN SELECT RAISE (ABORT, 'a wait is never deleted'); END;
+
+-- What an answer refers to. The column `reference` of `acknowledgement` is not used any more.
+CREATE TABLE acknowledgement_reference (
+    acknowledgement INTEGER NOT NULL REFERENCES acknowledgement (no),
+    n               INTEGER NOT NULL,
+    kind            TEXT NOT NULL,
+    text            TEXT NOT NULL,
+    PRIMARY KEY (acknowledgement, n)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER acknowledgement_reference_stays BEFORE UPDATE ON acknowledgement_reference
+BEGIN SELECT RAISE (ABORT, 'a reference is never changed'); END;
+CREATE TRIGGER acknowledgement_reference_is_kept BEFORE DELETE ON acknowledgement_reference
+BEGIN SELECT RAISE (ABORT, 'a reference is never deleted'); END;
+
+-- `at` is when an answer was recorded; this is when what it says happened, where that is another moment.
+ALTER TABLE acknowledgement ADD COLUMN happened_at INTEGER;
+-- The record of the earlier answer that it corrects.
+ALTER TABLE acknowledgement ADD COLUMN corrects INTEGER;
+-- Whether it came within seconds of the mail: 'fast', or 'confirmed' where it was given twice.
+ALTER TABLE acknowledgement ADD COLUMN haste TEXT NOT NULL DEFAULT '';
+
+CREATE INDEX acknowledgement_record ON acknowledgement (record);
+
+-- What owners said is not theirs.
+CREATE TABLE disowned (
+    no     INTEGER PRIMARY KEY,
+    nonce  TEXT NOT NULL UNIQUE,
+    owner  TEXT NOT NULL,
+    kind   TEXT NOT NULL,
+    id     TEXT NOT NULL,
+    digest INTEGER NOT NULL REFERENCES digest (no),
+    note   TEXT NOT NULL,
+    at     INTEGER NOT NULL,
+    record INTEGER NOT NULL
+) STRICT;
+CREATE INDEX disowned_owner ON disowned (owner);
+CREATE TRIGGER disowned_stays BEFORE UPDATE ON disowned BEGIN SELECT RAISE (ABORT, 'what was said is never changed'); END;
+CREATE TRIGGER disowned_is_kept BEFORE DELETE ON disowned BEGIN SELECT RAISE (ABORT, 'what was said is never deleted'); END;
+
+-- When new links to the stories of a digest were asked for, with a link that had ended.
+CREATE TABLE links_asked (
+    digest INTEGER NOT NULL REFERENCES digest (no),
+    at     INTEGER NOT NULL,
+    record INTEGER NOT NULL,
+    PRIMARY KEY (digest, at)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX links_asked_at ON links_asked (at);
+CREATE TRIGGER links_asked_stays BEFORE UPDATE ON links_asked BEGIN SELECT RAISE (ABORT, 'what was asked is never changed'); END;
+CREATE TRIGGER links_asked_is_kept BEFORE DELETE ON links_asked BEGIN SELECT RAISE (ABORT, 'what was asked is never deleted'); END;
+
+-- The stories of digests that tell new links to what other digests told.
+CREATE TABLE digest_anew (
+    digest     INTEGER NOT NULL REFERENCES digest (no),
+    number     INTEGER NOT NULL,
+    assignment INTEGER NOT NULL REFERENCES assignment (no),
+    PRIMARY KEY (digest, number)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER digest_anew_stays BEFORE UPDATE ON digest_anew BEGIN SELECT RAISE (ABORT, 'a digest is never changed'); END;
+CREATE TRIGGER digest_anew_is_kept BEFORE DELETE ON digest_anew BEGIN SELECT RAISE (ABORT, 'a digest is never deleted'); END;
+
+-- Which records of the log speak of a story or of a delivery; made from the log, and kept with every record.
+CREATE TABLE trail_state (
+    about  TEXT NOT NULL,
+    no     INTEGER NOT NULL,
+    record INTEGER NOT NULL,
+    PRIMARY KEY (about, no, record)
+) STRICT, WITHOUT ROWID;
+INSERT OR IGNORE INTO trail_state (about, no, record)
+SELECT 'story', fields ->> '$.story', idx FROM
+    (SELECT idx, CAST(bytes AS TEXT) ->> '$.kind' AS kind, CAST(bytes AS TEXT) -> '$.fields' AS fields FROM record)
+WHERE kind <> 'entry-received' AND json_type(fields, '$.story') = 'integer';
+INSERT OR IGNORE INTO trail_state (about, no, record)
+SELECT 'story', story.value, idx FROM (SELECT idx, CAST(bytes AS TEXT) -> '$.fields' AS fields FROM record)
+JOIN json_each(fields, '$.stories') AS story WHERE story.type = 'integer';
+INSERT OR IGNORE INTO trail_state (about, no, record)
+SELECT 'delivery', fields ->> '$.delivery', idx FROM
+    (SELECT idx, CAST(bytes AS TEXT) ->> '$.kind' AS kind, CAST(bytes AS TEXT) -> '$.fields' AS fields FROM record)
+WHERE kind <> 'delivery-started' AND json_type(fields, '$.delivery') = 'integer';

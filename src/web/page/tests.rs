@@ -6,6 +6,7 @@ use super::*;
 use crate::{
     compose::words,
     model::{
+        acknowledgement::{Chain, ChainStep, GivenAnswer, Haste, Place, ReferenceKind},
         digest::StorySource,
         id::{DigestNo, StoryNo},
         stack::{Field, Marks, Method, Severity, Tag, TagKind},
@@ -27,6 +28,7 @@ fn story(number: usize, title: &str) -> PageStory {
     PageStory {
         story: StoryNo(i64::try_from(number).unwrap()),
         number,
+        standing: Standing::Theirs,
         title: title.to_owned(),
         summary: Some(
             "A crafted cookie skips the sign-in. All 9.x before 9.1.4; attacks since 17 Nov. Work-around: switch the \
@@ -46,24 +48,51 @@ fn story(number: usize, title: &str) -> PageStory {
         ],
         more_sources: 0,
         answers: Vec::new(),
+        chain: Chain::default(),
+    }
+}
+
+fn step(word: &str, text: &str, record: u64) -> ChainStep {
+    let at = "2026-11-20T08:00:00Z".parse().unwrap();
+    ChainStep {
+        at,
+        recorded: at,
+        word: word.to_owned(),
+        text: text.to_owned(),
+        references: Vec::new(),
+        record,
+        corrected_by: None,
     }
 }
 
 fn given(name: &str, record: u64) -> GivenAnswer {
     GivenAnswer {
         at: "2026-11-20T09:31:00Z".parse().unwrap(),
+        happened: "2026-11-20T09:31:00Z".parse().unwrap(),
         owner: if name == "Maria Lopez" { "maria" } else { "jon" }.into(),
         owner_name: name.to_owned(),
         disposition: Disposition::Watching,
         note: Some("only the build image uses it\nand that is rebuilt <weekly>".to_owned()),
-        reference: Some("CHG-118".to_owned()),
+        references: vec![ticket("CHG-118")],
+        corrects: None,
+        haste: Haste::None,
         record,
     }
+}
+
+fn ticket(text: &str) -> Reference {
+    Reference { kind: ReferenceKind::Ticket, text: text.to_owned() }
 }
 
 fn page() -> AnswerPage {
     let mut answered = story(2, "libmarrow 2.8.1 fixes a crash on long archive names");
     answered.answers = vec![given("Jon Bright", 48_101), given("Maria Lopez", 48_230)];
+    let place = |number: usize| Place {
+        story: StoryNo(i64::try_from(number).unwrap()),
+        number,
+        is_open: number != 2,
+        is_answered: number == 2,
+    };
     AnswerPage {
         digest: DigestNo(7),
         owner: "maria".into(),
@@ -74,22 +103,28 @@ fn page() -> AnswerPage {
             answered,
             story(3, "Hidden instructions in calendar invitations"),
         ],
-        in_digest: 3,
+        places: [1, 2, 3].map(place).to_vec(),
         told_at: Time::UNIX_EPOCH,
-        open: 2,
+        sent_at: None,
     }
 }
 
 fn view(page: &AnswerPage, number: Option<usize>, form: Form, outcome: Outcome) -> View<'_> {
+    let what = number.map_or(What::Whole, What::One);
+    view_of(page, what, form, outcome)
+}
+
+fn view_of(page: &AnswerPage, what: What, form: Form, outcome: Outcome) -> View<'_> {
     View {
         root: "",
         path: "/a/Zk3vT8wQ1nLr6YpXbC2mGA7uVhE4sJdK0o".to_owned(),
         all_path: Some("/a/Zk3vT8wQ1nLr6YpXbC2mGA7uVhE4sJdK0o".to_owned()),
         page,
-        number,
+        what,
         form,
         outcome,
         base_url: Url::parse("https://sigtrail.example.com").unwrap(),
+        now: "2026-11-20T16:00:00Z".parse().unwrap(),
     }
 }
 
@@ -159,7 +194,7 @@ async fn a_story_says_what_it_is_why_it_came_and_what_was_said() {
         "Add another answer",
         "Jon Bright, 20 Nov 2026 at 09:31",
         "rebuilt &#60;weekly&#62;",
-        "Reference: CHG-118",
+        "Reference: ticket CHG-118",
     ] {
         assert!(html.contains(words), "{words}");
     }
@@ -187,7 +222,9 @@ async fn a_mistake_is_said_above_and_at_its_field_and_keeps_what_was_typed() {
         disposition: Some(Disposition::NotRelevant),
         note: String::new(),
         reference: "CHG-\"118\"".to_owned(),
+        asks_kind: true,
         nonce: "n".to_owned(),
+        ..Form::default()
     };
     let mistakes = form.mistakes();
     let html = rendered(&view(&page, Some(1), form, Outcome::Mistakes(mistakes))).await;
@@ -195,7 +232,8 @@ async fn a_mistake_is_said_above_and_at_its_field_and_keeps_what_was_typed() {
     assert!(html.contains("<title>Error: "));
     assert!(html.contains("There is a problem"));
     assert_eq!(html.matches("Say why this is not relevant").count(), 2);
-    assert!(html.contains("href=\"#note\""));
+    assert!(html.contains("href=\"#note\"") && html.contains("href=\"#kind\""));
+    assert_eq!(html.matches("Choose what the reference is").count(), 2);
     assert!(html.contains("value=\"CHG-&#34;118&#34;\""));
 }
 
@@ -215,7 +253,9 @@ async fn a_whole_digest_lists_its_stories_and_takes_one_answer_for_the_open_ones
     for story in &mut page.stories {
         story.answers = vec![given("Maria Lopez", 9)];
     }
-    page.open = 0;
+    for place in &mut page.places {
+        (place.is_open, place.is_answered) = (false, true);
+    }
     let html =
         rendered(&view(&page, None, Form::default(), Outcome::Already { at: page.stories[0].answers[0].at })).await;
     assert!(html.contains("Nothing is open"));
@@ -225,9 +265,10 @@ async fn a_whole_digest_lists_its_stories_and_takes_one_answer_for_the_open_ones
 
 #[tokio::test]
 async fn a_link_that_ended_says_when() {
-    let html = html(expired("", "2026-12-20T08:00:00Z".parse().unwrap())).await;
+    let html = html(expired("", "2026-12-20T08:00:00Z".parse().unwrap(), ("/a/x/anew", "n"))).await;
     show("expired", &html);
-    assert!(html.contains("This link ended on 20 Dec 2026."));
+    assert!(html.contains("This link ended on 20 Dec.") && html.contains("We can mail a new one to the same address."));
+    assert!(html.contains("action=\"/a/x/anew\""));
 }
 
 #[tokio::test]
@@ -288,7 +329,9 @@ async fn the_markup_is_plain_and_labelled() {
     let page = page();
     let story = rendered(&view(&page, Some(1), Form::default(), Outcome::Nothing)).await;
     let whole = rendered(&view(&page, None, Form::default(), Outcome::Nothing)).await;
-    for html in [story, whole] {
+    let rest = rendered(&view_of(&page, What::Rest, Form::default(), Outcome::Nothing)).await;
+    let answered = rendered(&view(&page, Some(2), Form::default(), Outcome::Nothing)).await;
+    for html in [story, whole, rest, answered] {
         let elements = elements(&html);
         let ids: Vec<&String> = elements
             .iter()
@@ -313,4 +356,81 @@ async fn the_markup_is_plain_and_labelled() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn the_chain_stands_below_with_its_records_and_says_what_is_not_yet() {
+    let mut page = page();
+    let story = &mut page.stories[1];
+    story.chain.steps = vec![
+        step("received", "Quillgate PSIRT, entry 11", 48_020),
+        ChainStep {
+            recorded: "2026-11-22T10:00:00Z".parse().unwrap(),
+            references: vec![
+                ticket("https://tickets.example/CHG-118"),
+                ticket("http://plain.example/1"),
+                ticket("minutes"),
+            ],
+            corrected_by: Some(48_300),
+            ..step("answered", "Maria Lopez: acted, \"portal <off>\"", 48_230)
+        },
+    ];
+    let html = rendered(&view(&page, Some(2), Form::default(), Outcome::Nothing)).await;
+    show("chain", &html);
+    for words in [
+        "What became of it",
+        "48,020",
+        "20 Nov 2026 08:00",
+        "(recorded 22 Nov 2026 10:00)",
+        "corrected by record 48,300",
+        "portal &#60;off&#62;",
+        "<a href=\"https://tickets.example/CHG-118\"",
+        "not yet",
+    ] {
+        assert!(html.contains(words), "{words}: {html}");
+    }
+    assert!(!html.contains("href=\"http://plain.example"), "only https becomes a link");
+    assert!(html.find("<form").unwrap() < html.find("class=\"chain\"").unwrap());
+    page.stories[1].chain.is_closed = true;
+    let html = rendered(&view(&page, Some(2), Form::default(), Outcome::Nothing)).await;
+    assert!(!html.contains("not yet"));
+}
+
+#[tokio::test]
+async fn closing_is_offered_after_an_answer_and_correcting_to_whoever_gave_one() {
+    let page = page();
+    let first = rendered(&view(&page, Some(1), Form::default(), Outcome::Nothing)).await;
+    assert!(!first.contains("value=\"closed\"") && !first.contains("name=\"corrects\""));
+    let again = rendered(&view(&page, Some(2), Form::default(), Outcome::Nothing)).await;
+    assert!(again.contains("value=\"closed\""));
+    assert!(again.contains("corrects record 48,230 (watching)") && !again.contains("corrects record 48,101"));
+    let whole = rendered(&view(&page, None, Form::default(), Outcome::Nothing)).await;
+    assert!(!whole.contains("value=\"closed\"") && !whole.contains("name=\"corrects\""));
+}
+
+#[tokio::test]
+async fn the_rest_takes_one_reason_and_shows_for_what() {
+    let mut page = page();
+    page.stories.remove(1);
+    let html = rendered(&view_of(&page, What::Rest, Form::default(), Outcome::Nothing)).await;
+    show("rest", &html);
+    for words in ["seen, nothing for us", "One reason for all", "Both open stories are not relevant", "Record for both"]
+    {
+        assert!(html.contains(words), "{words}");
+    }
+    assert!(!html.contains("type=\"radio\"") && !html.contains("libmarrow"));
+}
+
+#[tokio::test]
+async fn what_somebody_else_has_can_be_read_and_what_is_restricted_cannot() {
+    let mut page = page();
+    page.stories[0].standing =
+        Standing::With { name: "Jon Bright".to_owned(), since: "2026-11-20T14:00:00Z".parse().unwrap() };
+    let html = rendered(&view(&page, Some(1), Form::default(), Outcome::Nothing)).await;
+    show("withdrawn", &html);
+    assert!(html.contains("This story is with Jon Bright since 14:00. You can still read it."));
+    assert!(html.contains("A crafted cookie") && !html.contains("<form"));
+    page.stories[0].standing = Standing::Restricted { ask: "Jon Bright".to_owned() };
+    let html = rendered(&view(&page, Some(1), Form::default(), Outcome::Nothing)).await;
+    assert!(html.contains("This entry is restricted. Ask Jon Bright.") && !html.contains("<form"));
 }

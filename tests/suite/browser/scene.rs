@@ -108,6 +108,8 @@ impl Scene {
         scene.play("urgent");
         scene.world.wait_until("2026-11-17T08:00:00Z");
         scene.play("daily");
+        // Nobody reads a mail as soon as it is sent.
+        scene.world.wait(SignedDuration::from_mins(10));
         scene
     }
 
@@ -271,7 +273,7 @@ pub const STATES: &[State] = &[
         says: "Recorded.",
         reach: |it, scene| {
             it.open(&format!("{}?as=watching", scene.story(2)));
-            it.fill(&it.find("textbox", "Reason or note"), "we look at it on Monday");
+            it.fill(&it.field("note"), "we look at it on Monday");
             it.send("Record answer");
         },
     },
@@ -280,8 +282,9 @@ pub const STATES: &[State] = &[
         says: "Recorded.",
         reach: |it, scene| {
             it.open(&format!("{}?as=acted", scene.story(2)));
-            it.fill(&it.find("textbox", "Reason or note"), "portal off; 9.1.5 is rolled out");
-            it.fill(&it.find("textbox", "Reference"), "CHG-118");
+            it.fill(&it.field("note"), "portal off; 9.1.5 is rolled out");
+            it.fill(&it.field("reference_kind"), "Ticket");
+            it.fill(&it.field("reference"), "CHG-118");
             it.send("Record answer");
         },
     },
@@ -298,7 +301,11 @@ pub const STATES: &[State] = &[
         },
     },
     State { name: "digest", says: "to answer", reach: |it, scene| it.open(&scene.all("daily-maria")) },
-    State { name: "digest-of-130", says: "130", reach: |it, scene| it.open(&scene.all("first-jon")) },
+    State {
+        name: "digest-of-many",
+        says: "stories in this digest",
+        reach: |it, scene| it.open(&scene.all("first-jon")),
+    },
     State { name: "held", says: "held", reach: |it, scene| it.open(&scene.held()) },
     State {
         name: "held-decided",
@@ -337,7 +344,7 @@ pub const STATES: &[State] = &[
         says: "Your text is still here",
         reach: |it, scene| {
             it.open(&format!("{}?as=discuss", scene.story(4)));
-            it.fill(&it.find("textbox", "Reason or note"), "for the meeting on Thursday");
+            it.fill(&it.field("note"), "for the meeting on Thursday");
             scene.world.wait(HOUR * 13);
             it.send("Record answer");
         },
@@ -349,8 +356,30 @@ pub const STATES: &[State] = &[
             let page = broken(scene);
             let path = scene.story(4).strip_prefix(&scene.origin()).unwrap().to_owned();
             it.open(&format!("http://{}{path}?as=discuss", page.address));
-            it.fill(&it.find("textbox", "Reason or note"), "for the meeting on Thursday");
+            it.fill(&it.field("note"), "for the meeting on Thursday");
             it.send("Record answer");
+        },
+    },
+    State { name: "rest", says: "open", reach: |it, scene| it.open(&format!("{}/rest", scene.all("daily-maria"))) },
+    State {
+        name: "rest-reason-missing",
+        says: "There is a problem",
+        reach: |it, scene| {
+            it.open(&format!("{}/rest", scene.all("daily-maria")));
+            it.send("Record");
+        },
+    },
+    State {
+        name: "not-yours",
+        says: "not yours",
+        reach: |it, scene| it.open(&format!("{}/wrong", scene.all("daily-maria"))),
+    },
+    State {
+        name: "not-yours-nothing-chosen",
+        says: "There is a problem",
+        reach: |it, scene| {
+            it.open(&format!("{}/wrong", scene.all("daily-maria")));
+            it.send("Record");
         },
     },
     State {
@@ -359,6 +388,23 @@ pub const STATES: &[State] = &[
         reach: |it, scene| {
             it.open(&format!("{}?as=covered", scene.all("daily-maria")));
             it.send("Record");
+        },
+    },
+    State {
+        name: "withdrawn",
+        says: "This story is with Jon Bright",
+        reach: |it, scene| {
+            scene.go_on();
+            it.open(&format!("{}/1", scene.all("urgent-maria")));
+        },
+    },
+    State {
+        name: "new-links-asked",
+        says: "new links",
+        reach: |it, scene| {
+            scene.world.wait_until("2026-12-20T12:00:00Z");
+            it.open(&scene.all("daily-maria"));
+            it.send("Mail me a new link");
         },
     },
 ];

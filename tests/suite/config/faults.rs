@@ -88,8 +88,20 @@ pub const ERRORS: &[Fault] = &[
         "text, regex, case",
     ),
     // How long an answer is waited for, and how often somebody is disturbed.
-    fault(SETTINGS, "[evidence]", "[remind]\n«deputy» = \"jon\"\n[evidence]", "unknown key `deputy` in [remind]", "owners.toml"),
-    fault(SETTINGS, "[evidence]", "[remind]\nafter = «3»\n[evidence]", "`after` must be a text in quotes", "write after = \"3d\""),
+    fault(
+        SETTINGS,
+        "[evidence]",
+        "[remind]\n«deputy» = \"jon\"\n[evidence]",
+        "unknown key `deputy` in [remind]",
+        "owners.toml",
+    ),
+    fault(
+        SETTINGS,
+        "[evidence]",
+        "[remind]\nafter = «3»\n[evidence]",
+        "`after` must be a text in quotes",
+        "write after = \"3d\"",
+    ),
     fault(
         SETTINGS,
         "[evidence]",
@@ -683,6 +695,13 @@ pub const ERRORS: &[Fault] = &[
         "listen = «\"8090\"»",
         "invalid address `8090` to listen on",
         "an address and a port",
+    ),
+    fault(
+        SETTINGS,
+        "listen = \"127.0.0.1:8090\"",
+        "listen = \"127.0.0.1:8090\"\nfast_answer = «\"confrm\"»",
+        "unknown fast_answer `confrm`",
+        "did you mean \"confirm\"?",
     ),
     fault(
         SETTINGS,

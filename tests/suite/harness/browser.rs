@@ -194,6 +194,15 @@ impl Browser {
         one
     }
 
+    /// The field of this name, in whatever form.
+    #[track_caller]
+    pub fn field(&self, name: &str) -> Element {
+        let Some(one) = self.all(&format!("[name='{name}']")).into_iter().next() else {
+            panic!("no field `{name}` at {}:\n{}", self.url(), self.text());
+        };
+        one
+    }
+
     /// The role of an element, as computed from the markup.
     pub fn role(&self, element: &Element) -> String {
         text(&self.get(&format!("/element/{}/computedrole", element.0)))

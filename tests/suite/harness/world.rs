@@ -23,7 +23,8 @@ use super::{
 };
 
 /// Stories that run for days without an answer are mostly about something else.
-const NOBODY_IS_REMINDED: &str = "[remind]\nafter = \"25w\"\ndeputy_after = \"26w\"\nurgent_after = \"25w\"\nurgent_deputy_after = \"26w\"\n";
+const NOBODY_IS_REMINDED: &str =
+    "[remind]\nafter = \"25w\"\ndeputy_after = \"26w\"\nurgent_after = \"25w\"\nurgent_deputy_after = \"26w\"\n";
 
 /// A world: configure it, then `tick` it.
 pub struct World {
