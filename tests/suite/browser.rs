@@ -122,6 +122,7 @@ fn decide_and_correct(browser: &Browser, scene: &mut Scene, hand: Hand, story: u
     assert!(text.contains("Recorded.") && text.contains(&first), "{text}");
     hand.choose(browser, "Acted");
     hand.write(browser, "note", &second);
+    hand.write(browser, "corrects", "corrects");
     hand.send(browser);
     let text = browser.text();
     let chain = ["Not relevant", first.as_str(), "CHG-118", "Acted", second.as_str()].map(|words| text.find(words));

@@ -81,6 +81,7 @@ impl Scene {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let mut world = World::company("2026-11-16T07:00:00Z")
+            .reminding()
             .replace_setting("https://sigtrail.example.com", &base)
             .stack("[[route]]\nwhen = { feed = [\"quillgate-psirt\"], severity = \"critical\" }\nto = [\"maria\"]\nurgent = true")
             .feed("example-cert", "every = \"30m\"")
