@@ -97,7 +97,10 @@ pub fn step(settings: &RemindSettings, owner: &Owner, asked: Asked, now: Time) -
         let cannot_wait = asked.due_at(settings) < back;
         return if cannot_wait { Step::HandOver(HandOver::Away) } else { Step::Wait };
     }
-    if asked.reminded_at.is_none() {
+    // What lies ahead was noted by a clock that was wrong, and keeps nobody waiting.
+    let is_reminded = asked.reminded_at.is_some();
+    let asked = Asked { reminded_at: asked.reminded_at.filter(|reminded| *reminded <= now), ..asked };
+    if !is_reminded {
         return if reminds_now(settings, owner, asked, now) { Step::Remind } else { Step::Wait };
     }
     if now < asked.due_at(settings) { Step::Wait } else { Step::HandOver(HandOver::NoAnswer) }
@@ -213,6 +216,13 @@ mod tests {
         let reminded = asked("2026-11-18T08:00:03Z", Some("2026-11-23T08:00:01Z"));
         assert_eq!(now(&maria(), reminded, "2026-11-25T08:00:00Z"), Step::Wait);
         assert_eq!(now(&maria(), reminded, "2026-11-25T08:00:01Z"), Step::HandOver(HandOver::NoAnswer));
+    }
+
+    #[test]
+    fn a_reminder_of_a_clock_that_was_ahead_keeps_nobody_waiting() {
+        let story = asked("2026-11-18T08:00:00Z", Some("2027-11-18T08:00:00Z"));
+        assert_eq!(now(&maria(), story, "2026-11-22T08:00:00Z"), Step::Wait);
+        assert_eq!(now(&maria(), story, "2026-11-23T08:00:00Z"), Step::HandOver(HandOver::NoAnswer));
     }
 
     #[test]

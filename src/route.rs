@@ -1,6 +1,9 @@
 //! Who gets an entry and why. Pure: the configuration, the feed, the tags and the marks decide, and the moment only says
 //! who is still a living owner. Rules never drop: what matches nothing follows the feed's `unmatched`.
 //!
+//! **How soon.** Three things do not wait for an owner's hour: what is exploited and names a component of theirs in its
+//! title (confidence 50 or more), what is of high severity and surely about one (70 or more), and what an urgent route sends.
+//!
 //! **Who.** The owner of every component and topic that is tagged, and everybody whom a `[[route]]` rule names whose
 //! conditions all hold. Somebody who has left or is away is stood in for by the deputies in turn, else by the fallback
 //! owner; when all of these are away, nobody is. A line goes to who is away: it needs no answer and waits. An owner
@@ -13,9 +16,14 @@ use crate::model::{
     id::{ComponentId, OwnerId, TopicId},
     owner::Owner,
     settings::Config,
-    stack::{Marks, Route, Tag, TagKind},
+    stack::{Marks, Route, Severity, Tag, TagKind},
     time::Time,
 };
+
+/// The confidence of a component that the title names.
+const NAMED: u8 = 50;
+/// The confidence from which on a match is as good as certain: a package or a version fits.
+const CONFIDENT: u8 = 70;
 
 /// An owner who gets an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +45,15 @@ pub struct Withheld {
     pub ask: OwnerId,
 }
 
+/// An owner who is away, and who gets what they would have got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoodIn {
+    /// Who is away, and why it would have come to them.
+    pub meant: Assigned,
+    /// Who gets it.
+    pub by: OwnerId,
+}
+
 /// Where an entry ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
@@ -56,6 +73,8 @@ pub struct Judgement {
     pub assignments: Vec<Assigned>,
     /// Who does not, because of the label: each owner once.
     pub restricted: Vec<Withheld>,
+    /// In whose place others get it: who is away, each owner once.
+    pub away: Vec<StoodIn>,
     /// Where it ends.
     pub fate: Fate,
 }
@@ -63,8 +82,8 @@ pub struct Judgement {
 /// Decides who gets an entry of this feed. `tags` are those of the entry and those of the feed
 /// (`tag::feed_tags`).
 pub fn route(config: &Config, feed: &Feed, tags: &[Tag], marks: &Marks, now: Time) -> Judgement {
-    let mut desk = Desk { config, tlp: feed.tlp, now, places: Vec::new(), restricted: Vec::new() };
-    let mut is_matched = desk.give_owned(tags);
+    let mut desk = Desk { config, tlp: feed.tlp, now, places: Vec::new(), restricted: Vec::new(), away: Vec::new() };
+    let mut is_matched = desk.give_owned(tags, *marks);
     for (at, rule) in config.routes.iter().enumerate() {
         if holds(rule, feed, tags, *marks) {
             is_matched |= !rule.to.is_empty();
@@ -87,6 +106,14 @@ pub fn route(config: &Config, feed: &Feed, tags: &[Tag], marks: &Marks, now: Tim
             desk.judgement(fate)
         }
     }
+}
+
+/// Whether an entry is urgent for who owns what is tagged, without any route: a component that its title names is
+/// exploited, or a severity of at least high is stated of what is surely in use.
+fn is_pressing(tag: &Tag, marks: Marks) -> bool {
+    let is_severe = marks.severity.is_some_and(|stated| stated >= Severity::High);
+    let is_sure = |least| tag.kind == TagKind::Component && tag.confidence >= least;
+    marks.exploited && is_sure(NAMED) || is_severe && is_sure(CONFIDENT)
 }
 
 /// Whether every condition of a rule holds; a condition that is not stated holds.
@@ -159,7 +186,7 @@ impl Part {
 /// Who gets what is meant for this owner under this label: the owner, the first of the deputies who lives and may
 /// see it, the fallback, or any other owner who may; `None` when nobody may see it.
 pub fn stand_in(config: &Config, meant: &OwnerId, tlp: Tlp, now: Time) -> Option<OwnerId> {
-    let desk = Desk { config, tlp, now, places: Vec::new(), restricted: Vec::new() };
+    let desk = Desk { config, tlp, now, places: Vec::new(), restricted: Vec::new(), away: Vec::new() };
     desk.receiver(meant).map(|(owner, _)| owner)
 }
 
@@ -197,7 +224,7 @@ pub fn is_away_in_words(config: &Config, id: &OwnerId, now: Time) -> String {
 
 /// Who gets now what is meant for this owner under this label: as [`stand_in`], but whoever is not away comes first.
 pub fn stand_in_now(config: &Config, meant: &OwnerId, tlp: Tlp, now: Time) -> Option<OwnerId> {
-    let desk = Desk { config, tlp, now, places: Vec::new(), restricted: Vec::new() };
+    let desk = Desk { config, tlp, now, places: Vec::new(), restricted: Vec::new(), away: Vec::new() };
     desk.receiver_now(meant).map(|(owner, _)| owner)
 }
 
@@ -222,6 +249,7 @@ struct Desk<'a> {
     now: Time,
     places: Vec<Place>,
     restricted: Vec<Withheld>,
+    away: Vec<StoodIn>,
 }
 
 /// One owner's share of it.
@@ -236,9 +264,10 @@ struct Place {
 
 impl Desk<'_> {
     /// Gives every tagged component and topic to its owner; whether there was one.
-    fn give_owned(&mut self, tags: &[Tag]) -> bool {
+    fn give_owned(&mut self, tags: &[Tag], marks: Marks) -> bool {
         for tag in tags {
             let config = self.config;
+            let urgent = is_pressing(tag, marks);
             let found = match tag.kind {
                 TagKind::Component => config
                     .component(&ComponentId::new(&*tag.id))
@@ -248,8 +277,8 @@ impl Desk<'_> {
                 }
             };
             match found {
-                Some((owner, why)) => self.give(owner, &why, false),
-                None => self.give(&config.fallback, &Why::Unknown(tag.id.clone()), false),
+                Some((owner, why)) => self.give(owner, &why, urgent),
+                None => self.give(&config.fallback, &Why::Unknown(tag.id.clone()), urgent),
             }
         }
         !tags.is_empty()
@@ -265,6 +294,8 @@ impl Desk<'_> {
         self.note(&owner, why, instead.as_deref(), urgent);
         if self.is_living(meant) && !self.may_see(meant) {
             self.withhold(meant, owner);
+        } else if self.is_living(meant) && owner != *meant {
+            self.stood_in(meant, why, urgent, owner);
         }
     }
 
@@ -349,6 +380,19 @@ impl Desk<'_> {
         }
     }
 
+    /// Notes what somebody who is away would have got.
+    fn stood_in(&mut self, meant: &OwnerId, why: &Why, urgent: bool, by: OwnerId) {
+        if let Some(known) = self.away.iter_mut().find(|known| known.meant.owner == *meant) {
+            known.meant.urgent |= urgent;
+            let sentence = why.to_you();
+            if !known.meant.reason.contains(&sentence) {
+                known.meant.reason = format!("{} {sentence}", known.meant.reason);
+            }
+            return;
+        }
+        self.away.push(StoodIn { meant: Assigned { owner: meant.clone(), reason: why.to_you(), urgent }, by });
+    }
+
     fn withhold(&mut self, owner: &OwnerId, ask: OwnerId) {
         if !self.restricted.iter().any(|withheld| withheld.owner == *owner) {
             self.restricted.push(Withheld { owner: owner.clone(), ask });
@@ -357,7 +401,7 @@ impl Desk<'_> {
 
     fn judgement(self, fate: Fate) -> Judgement {
         let assignments = self.places.into_iter().map(Place::assigned).collect();
-        Judgement { assignments, restricted: self.restricted, fate }
+        Judgement { assignments, restricted: self.restricted, away: self.away, fate }
     }
 }
 
@@ -406,7 +450,7 @@ pub(crate) mod tests {
             EvidenceSettings, FetchSettings, MailSettings, MailTransport, RemindSettings, RetentionSettings,
             UrgentSettings, WebSettings,
         },
-        stack::{Component, Field, Method, Severity, Topic},
+        stack::{Component, Field, Method, Topic},
     };
 
     const NOW: &str = "2099-01-02T08:00:00Z";
@@ -594,6 +638,53 @@ pub(crate) mod tests {
         assert!(!gets(&config, &cert, &[tag(TagKind::Component, "libmarrow")], Some(Severity::High)));
         assert!(!gets(&config, &Feed { group: None, ..cert.clone() }, &tagged, Some(Severity::High)));
         assert!(!gets(&config, &Feed { id: "third".into(), ..cert }, &tagged, Some(Severity::High)));
+    }
+
+    #[test]
+    fn what_is_surely_about_a_component_and_exploited_or_severe_is_urgent_without_a_route() {
+        let config = config();
+        let sure = |confidence, kind, id| Tag { confidence, ..tag(kind, id) };
+        let exploited = Marks { exploited: true, ..Marks::default() };
+        let stated = |severity| Marks { severity: Some(severity), ..Marks::default() };
+        let cert = feed(Tlp::Clear, Unmatched::None);
+        for (tag, marks, expected) in [
+            (sure(70, TagKind::Component, "quillgate"), exploited, true),
+            (sure(70, TagKind::Component, "quillgate"), stated(Severity::High), true),
+            (sure(100, TagKind::Component, "quillgate"), stated(Severity::Critical), true),
+            (sure(100, TagKind::Component, "quillgate"), stated(Severity::Medium), false),
+            (sure(100, TagKind::Component, "quillgate"), Marks::default(), false),
+            (sure(69, TagKind::Component, "quillgate"), stated(Severity::Critical), false),
+            (sure(50, TagKind::Component, "quillgate"), exploited, true),
+            (sure(49, TagKind::Component, "quillgate"), exploited, false),
+            (sure(100, TagKind::Topic, "prompt-injection"), exploited, false),
+        ] {
+            let told = judge(&config, &cert, std::slice::from_ref(&tag), marks).0;
+            assert_eq!(told[0].starts_with("maria!"), expected, "{tag:?} {marks:?} {told:?}");
+        }
+    }
+
+    #[test]
+    fn who_is_away_is_stood_in_for_until_nobody_is_there() {
+        use crate::model::owner::Away;
+        let mut config = config();
+        let away = vec![Away { from: date(2098, 12, 30), to: date(2099, 1, 5) }];
+        let tags = [tag(TagKind::Component, "tarnbase")];
+        let cert = feed(Tlp::Clear, Unmatched::List);
+        config.owners[2].away.clone_from(&away);
+        assert_eq!(
+            assigned(&config, &cert, &tags),
+            ["maria: Tarnbase belongs to Ada Example, who is away until 5 Jan 2099; you stand in."]
+        );
+        config.owners[0].away.clone_from(&away);
+        let (told, withheld, _) = judge(&config, &cert, &tags, Marks::default());
+        assert_eq!(withheld.len(), 0);
+        assert!(told[0].ends_with("you are the fallback.") || told[0].starts_with("jon"), "{told:?}");
+        for owner in &mut config.owners {
+            owner.away.clone_from(&away);
+        }
+        assert_eq!(assigned(&config, &cert, &tags), ["ada: Tarnbase is yours."], "better than nobody");
+        let listed = judge(&config, &cert, &[], Marks::default()).2;
+        assert_eq!(listed, Fate::Listed("maria".into()), "a line waits for the return");
     }
 
     #[test]

@@ -22,9 +22,9 @@ static FIX: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"(?:patch(?:es)?|(?:hot)?fix(?:es)?|(?:security\s+)?updates?|fixed\s+versions?)\s+(?:is|are|has\s+been|have\s+been|was|were)\s+(?:now\s+|already\s+)?(?:made\s+)?(?:available|released|published|issued)",
         r"|(?:has|have)\s+(?:now\s+|since\s+)?been\s+(?:fixed|patched|resolved|remediated)",
         r"|(?:is|are|was|were)\s+(?:now\s+)?(?:fixed|patched)\s+(?:in|with|by|as\s+of)",
-        r"|(?:fixed|patched|resolved|remediated)\s+(?:in|with)\s+(?:\w+\s+){0,3}?v?[0-9]",
-        r"|(?:first\s+)?(?:fixed|patched)\s+versions?\s*(?:[:=]|is|are)?\s*(?:\w+\s+){0,2}?[>=v]*\s*[0-9]",
-        r"|(?:upgrade|update)\s+to\s+(?:\w+\s+){0,3}?v?[0-9]",
+        r"|(?:fixed|patched|resolved|remediated)\s+(?:in|with)\s+(?:\w+\s+){0,3}?v?(?:[0-9]|[0-9]+\.[0-9]+)",
+        r"|(?:first\s+)?(?:fixed|patched)\s+versions?\s*(?:[:=]|is|are)?\s*(?:\w+\s+){0,2}?[>=v]*\s*(?:[0-9]|[0-9]+\.[0-9]+)",
+        r"|(?:upgrade|update)\s+to\s+(?:\w+\s+){0,3}?v?(?:[0-9]|[0-9]+\.[0-9]+)",
         r"|(?:released|published|issued)\s+(?:an?\s+|the\s+)?(?:\w+\s+){0,2}?(?:patch(?:es)?|(?:hot)?fix(?:es)?|security\s+updates?)",
         r")(?-u:\b)"
     ))
@@ -251,6 +251,31 @@ mod tests {
             ("t", "A claim that this advisory will be withdrawn"),
         ] {
             assert!(!states_withdrawal(&of(title, text)), "{title}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_fix_names_the_versions_of_its_own_statement_and_no_others() {
+        let fixed = |versions: &[&str]| Some(Fix::In(versions.iter().map(|one| (*one).to_owned()).collect()));
+        for (text, stated) in [
+            ("Fixed in 9.1.4.", fixed(&["9.1.4"])),
+            ("All 9.x before 9.1.4 let anybody in. Upgrade to version 9.1.4 or 8.7.2-p1.", fixed(&["9.1.4", "8.7.2-p1"])),
+            ("Fixed in v9.1.4, 8.7.2 and 7.0.1; 6.2.0 is not maintained.", fixed(&["9.1.4", "8.7.2", "7.0.1"])),
+            ("Fixed in 9.1.4, all versions since 8.0.0 are concerned", fixed(&["9.1.4"])),
+            ("libmarrow 2.8.1 fixes a crash", fixed(&["2.8.1"])),
+            ("Patched versions: 1.2.3", fixed(&["1.2.3"])),
+            ("Update to 10.2.0 from 9.1.3 now", fixed(&["10.2.0"])),
+            ("Fixed in 9.1.4. It was fixed in 9.1.4", fixed(&["9.1.4"])),
+            ("A patch is available.", Some(Fix::Stated)),
+            ("Fixed in build 7", Some(Fix::Stated)),
+            ("Fixed in 10.2.0 and 22.04.1", fixed(&["10.2.0", "22.04.1"])),
+            ("It has been fixed. Version 9.1.3 is concerned", Some(Fix::Stated)),
+            ("It is not yet fixed in 9.1.4", None),
+            ("Versions before 9.1.4 are concerned", None),
+            ("No patch is available", None),
+            ("", None),
+        ] {
+            assert_eq!(stated_fix(&of("t", text)), stated, "{text}");
         }
     }
 

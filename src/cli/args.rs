@@ -76,7 +76,7 @@ pub enum Command {
     Digest {
         /// The owner
         owner: String,
-        /// Write the HTML to a file and print its path
+        /// Write the mail and its HTML to files and print their paths
         #[arg(long)]
         preview: bool,
     },

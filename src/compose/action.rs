@@ -170,7 +170,8 @@ pub(super) fn why(content: &DigestContent) -> Option<String> {
                 HandOver::Bounced => "Mail to you came back.",
                 HandOver::Left => "You may not see it any more, or have left.",
             };
-            format!("{why} The links of the earlier mail still show it, and no longer decide.")
+            let them = if content.stories.len() == 1 { "it" } else { "them" };
+            format!("{why} The links of the earlier mail still show {them}, and no longer decide.")
         }
         About::Links { .. } => "The links of your earlier mail have ended. These are new, and last as long.".to_owned(),
     })

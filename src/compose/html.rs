@@ -14,6 +14,8 @@ use super::{
 const SHOWN: usize = 4;
 /// How many CVE ids of a story are shown here.
 const SHOWN_CVES: usize = 8;
+/// Stands where the stories come; no text of a feed can hold it, because its brackets would be escaped.
+const STORIES: &str = "<!--stories-->";
 /// The type, in every cell.
 const FONT: &str = "font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif";
 
@@ -31,8 +33,8 @@ const ANSWERS: [(&str, &str); 5] = [
 struct Page<'a> {
     subject: &'a str,
     said: &'a Said,
-    /// The stories under their headings, as markup.
-    stories: String,
+    /// Where the stories stand.
+    stories: &'static str,
     lists: [(&'static str, &'a [String]); 4],
     font: &'static str,
 }
@@ -58,7 +60,7 @@ pub(super) fn html(said: &Said, subject: &str) -> Result<String, ComposeError> {
     let page = Page {
         subject,
         said,
-        stories,
+        stories: STORIES,
         lists: [
             ("Seen again", &said.seen_again),
             ("About the feeds", &said.notices),
@@ -67,7 +69,9 @@ pub(super) fn html(said: &Said, subject: &str) -> Result<String, ComposeError> {
         ],
         font: FONT,
     };
-    Ok(wire_lines(&page.render()?))
+    let frame = wire_lines(&page.render()?);
+    let (before, after) = frame.split_once(STORIES).unwrap_or((&frame, ""));
+    Ok([before, &stories, after.trim_ascii_start()].concat())
 }
 
 /// One story as it stands in the HTML part.

@@ -106,7 +106,7 @@ fn handed_over(from: &str, why: HandOver) -> String {
         HandOver::Away => format!("{from} is away"),
         HandOver::Undelivered => format!("no mail reaches {from}"),
         HandOver::Bounced => format!("mail to {from} came back"),
-        HandOver::Left => format!("{from} has left it"),
+        HandOver::Left => format!("no longer {from}'s"),
     }
 }
 

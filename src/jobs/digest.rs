@@ -12,7 +12,7 @@ use self::{
 use super::{
     Context, Fault, flood,
     hand_over::hand_over_due,
-    notice::{MoveNotices, Notices, notices, unasked},
+    notice::{MoveNotices, notices, unasked},
     occasion::{Occasion, occasions, own, urgent_wait},
     story::{feed_label, feed_name},
 };
@@ -137,17 +137,25 @@ fn due(context: &Context, owner: &Owner, occasion: &Occasion, now: Time) -> Resu
 
 /// Whether something is urgent and goes now; that it does not is noted.
 fn urgent_is_due(context: &Context, owner: &Owner, now: Time) -> Result<bool, Fault> {
+    let is_quiet = owner.quiet_until(now).is_some();
     let (mut waiting, so_far) = context.store.read(|read| {
         let mut waiting = Vec::new();
-        for row in own(read, owner, true)? {
+        // What came from somebody else waits for the end of quiet hours as well, and is bound by nothing else.
+        for row in if is_quiet { read.pending(&owner.id, true)? } else { own(read, owner, true)? } {
             let before = read.urgent_wait(row.no)?;
             waiting.push((row, before));
         }
+        // What is one too many for a day joins the next digest, and is no reason for one.
+        waiting.retain(|(_, before)| *before != Some(UrgentWait::Capped));
+        if waiting.is_empty() {
+            return Ok((waiting, 0));
+        }
         Ok((waiting, read.urgent_digests_since(&owner.id, owner.day_began(now))?))
     })?;
-    // What is one too many for a day joins the next digest, which is no reason for one.
-    waiting.retain(|(_, before)| *before != Some(UrgentWait::Capped));
-    let Some(why) = urgent_wait(&context.config, owner, so_far, now) else { return Ok(!waiting.is_empty()) };
+    if waiting.is_empty() {
+        return Ok(false);
+    }
+    let Some(why) = urgent_wait(&context.config, owner, so_far, now) else { return Ok(true) };
     waiting.retain(|(_, before)| before.is_none());
     let rows: Vec<PendingRow> = waiting.into_iter().map(|(row, _)| row).collect();
     if !rows.is_empty() {
@@ -291,7 +299,6 @@ fn gather(
     now: Time,
 ) -> Result<Gathered, StoreError> {
     let config = &context.config;
-    let kind = occasion.kind();
     let is_of_stories = *occasion != Occasion::Scheduled;
     let matter = occasion.matter(config, read, owner, now)?;
     let Waiting { stories: numbered, is_full } = waiting_stories(config, read, owner, matter.stories)?;
@@ -304,14 +311,13 @@ fn gather(
     let held = floods.iter().map(|row| flood::told(config, read, row)).collect::<Result<_, _>>()?;
     let feeds = read.feeds()?;
     let moves = if is_of_stories { MoveNotices::default() } else { MoveNotices::of(config, read, owner, &feeds, now)? };
-    let is_news = matches!(occasion, Occasion::Scheduled | Occasion::Urgent | Occasion::Heartbeat);
-    let notices = if is_news { notices(config, read, owner, &feeds, kind, now)? } else { Notices::default() };
+    let notices = notices(config, read, owner, &feeds, occasion.kind(), now)?;
     let checkpoint = read.newest_checkpoint()?;
     let sender = Sender { context, owner, first: no, now };
     let identity = sender.identity(0);
     let labels: Vec<Tlp> = numbered.iter().map(|one| one.label).collect();
     let content = DigestContent {
-        kind,
+        kind: occasion.kind(),
         about: matter.about,
         owner: owner.id.clone(),
         owner_name: owner.name.clone(),

@@ -215,7 +215,9 @@ fn judgement(config: &Config, feed: &Feed, decision: Decision, held: &HeldEntry,
     match decision {
         Decision::All => route::route(config, feed, &held.tags, &held.row.marks, now),
         Decision::Matching => if_matching(config, feed, (&held.tags, held.row.marks), now),
-        Decision::None => Judgement { assignments: Vec::new(), restricted: Vec::new(), fate: Fate::NotForUs },
+        Decision::None => {
+            Judgement { assignments: Vec::new(), restricted: Vec::new(), away: Vec::new(), fate: Fate::NotForUs }
+        }
     }
 }
 

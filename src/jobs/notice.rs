@@ -34,7 +34,8 @@ pub(super) struct Notices {
 }
 
 /// What an owner's digest says of the health of these feeds. Everybody reads what could not be seen; a change is
-/// news only for who answers for the feed. An urgent digest tells of no recovery: that can wait.
+/// news only for who answers for the feed. An urgent digest tells of no recovery: that can wait; one about who has
+/// stories tells of no feed.
 pub(super) fn notices(
     config: &Config,
     read: &Read<'_>,
@@ -43,6 +44,9 @@ pub(super) fn notices(
     kind: DigestKind,
     now: Time,
 ) -> Result<Notices, StoreError> {
+    if !matches!(kind, DigestKind::Scheduled | DigestKind::Urgent) {
+        return Ok(Notices::default());
+    }
     let mut before: HashMap<FeedNo, Vec<(Notice, FeedState)>> = HashMap::new();
     for row in read.told_notices(&owner.id)? {
         before.entry(row.feed).or_default().push((row.notice, row.state));

@@ -16,7 +16,7 @@ use crate::{
         stack::TagKind,
         time::Time,
     },
-    route::{self, Assigned, Judgement, Withheld},
+    route::{self, Assigned, Judgement, StoodIn, Withheld},
 };
 
 /// What becomes of one entry.
@@ -74,6 +74,8 @@ pub struct EntryPlan {
     pub assigned: Vec<Assigned>,
     /// Who may not see it.
     pub withheld: Vec<Withheld>,
+    /// In whose place who gets it.
+    pub stood_in: Vec<StoodIn>,
     /// Whether it was of the baseline until now: then it is treated like a new one.
     pub left_baseline: bool,
     /// Where it is, if a flood brought it.
@@ -172,6 +174,7 @@ impl EntryPlan {
             fate: Fate::Baseline,
             assigned: Vec::new(),
             withheld: Vec::new(),
+            stood_in: Vec::new(),
             left_baseline: false,
             held_back: None,
             change: None,
@@ -192,6 +195,7 @@ impl EntryPlan {
         self.fate = Fate::from(judgement.fate);
         self.assigned = judgement.assignments;
         self.withheld = judgement.restricted;
+        self.stood_in = judgement.away;
         self.is_listed_again &= matches!(self.fate, Fate::Listed(_));
     }
 

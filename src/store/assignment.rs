@@ -11,7 +11,7 @@ use crate::{
         id::{AssignmentNo, ConfigVersion, DigestNo, EntryNo, FeedId, FeedNo, OwnerId, StoryNo},
         time::{Time, from_millis, millis},
     },
-    route::{Assigned, Withheld},
+    route::{Assigned, StoodIn, Withheld},
 };
 
 /// An assignment that stands.
@@ -367,18 +367,42 @@ impl Write<'_> {
             return Ok(());
         }
         if let Some(assigned) = &moved.to {
+            // Who passed this story on themselves is not asked for it: it is with whoever has it in their place.
+            let holder = self.read().held_instead_of(story, &assigned.owner)?.map(|(_, held)| held.owner);
+            let assigned = &Assigned { owner: holder.unwrap_or(assigned.owner.clone()), ..assigned.clone() };
             if !self.assign(story, source, Told { assigned, update: None }, config, now)? {
                 // The story is with them already: the log still says that this share of it came to them.
                 self.record_routed(story, source, assigned, config, now)?;
             }
             if assigned.owner != from {
-                self.hand_over(moved, (story, &from, &assigned.owner), config, now)?;
+                self.hand_over(moved, (story, &from, &assigned.owner), (config, false), now)?;
             }
         }
         if let Some(withheld) = &moved.withheld {
             self.withhold(story, FeedNo(feed), withheld, config, now)?;
         }
         Ok(())
+    }
+
+    /// Notes that somebody gets a story in the place of an owner who is away and does not have it: so that the owner can
+    /// be told of it, and it is not asked of them when a second source brings it.
+    pub(super) fn stood_in(
+        &mut self,
+        story: StoryNo,
+        source: (EntryNo, u32),
+        StoodIn { meant, by }: &StoodIn,
+        config: ConfigVersion,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        let has_it = self.read().standing(story, &meant.owner)?.is_some();
+        if has_it || self.read().held_instead_of(story, &meant.owner)?.is_some() {
+            return Ok(());
+        }
+        self.assign_again(story, source, meant, config, now)?;
+        let Some(assignment) = self.read().standing(story, &meant.owner)? else { return Ok(()) };
+        let moved = Reassigned { assignment, why: HandOver::Away, to: None, withheld: None };
+        self.take_back(&moved, now)?;
+        self.hand_over(&moved, (story, &meant.owner, by), (config, true), now)
     }
 
     /// Lists an entry under "also published" for an owner.

@@ -346,6 +346,9 @@ impl Write<'_> {
             let assigned = assigned.assigned;
             urgent += usize::from(is_new && assigned.urgent);
         }
+        for stood_in in &plan.stood_in {
+            self.stood_in(story, (entry, revision), stood_in, config, now)?;
+        }
         for withheld in &plan.withheld {
             self.withhold(story, no, withheld, config, now)?;
         }

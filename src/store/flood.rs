@@ -316,6 +316,9 @@ impl Write<'_> {
                 let told = Told { assigned, update: update.as_deref() };
                 self.assign(held.row.story, source, told, config, now)?;
             }
+            for stood_in in &judgement.away {
+                self.stood_in(held.row.story, source, stood_in, config, now)?;
+            }
             for withheld in &judgement.restricted {
                 self.withhold(held.row.story, no, withheld, config, now)?;
             }

@@ -43,6 +43,20 @@ fn why(word: &str) -> HandOver {
 }
 
 impl Read<'_> {
+    /// The assignment of this story that stands for this owner.
+    pub(super) fn standing(&self, story: StoryNo, owner: &OwnerId) -> Result<Option<AssignmentNo>, StoreError> {
+        let no: Option<i64> = self
+            .tx
+            .prepare_cached(
+                "SELECT no FROM assignment WHERE story = ?1 AND owner = ?2
+                     AND NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = assignment.no)
+                 ORDER BY round DESC LIMIT 1",
+            )?
+            .query_row(params![story.0, owner.as_str()], |row| row.get(0))
+            .optional()?;
+        Ok(no.map(AssignmentNo))
+    }
+
     /// What waits for this owner in somebody else's place, oldest first.
     pub fn taken_over(&self, owner: &OwnerId) -> Result<Vec<TakenOver>, StoreError> {
         let mut query = self.tx.prepare_cached(
@@ -50,7 +64,8 @@ impl Read<'_> {
                  assignment.urgent, assignment.created_at, former.owner, handed_over.why
              FROM waiting_state JOIN assignment ON assignment.no = waiting_state.assignment
              JOIN handed_over ON handed_over.assignment =
-                 (SELECT min(first.assignment) FROM handed_over AS first WHERE first.successor = assignment.no)
+                 (SELECT min(first.assignment) FROM handed_over AS first
+                  WHERE first.successor = assignment.no AND NOT first.as_news)
              JOIN assignment AS former ON former.no = handed_over.assignment
              JOIN entry ON entry.no = assignment.entry JOIN feed ON feed.no = entry.feed
              WHERE waiting_state.owner = ?1 ORDER BY assignment.no",
@@ -70,12 +85,10 @@ impl Read<'_> {
     /// What this owner was not told yet to be somebody else's now, where they could have answered it themselves.
     pub fn passed(&self, owner: &OwnerId) -> Result<Vec<Passed>, StoreError> {
         let mut query = self.tx.prepare_cached(
-            "SELECT handed_over.assignment, now_with.owner, handed_over.why, handed_over.at FROM handed_over
-             JOIN assignment ON assignment.no = handed_over.assignment
+            "SELECT handed_over.assignment, now_with.owner, handed_over.why, handed_over.at
+             FROM passed_state JOIN handed_over ON handed_over.assignment = passed_state.assignment
              JOIN assignment AS now_with ON now_with.no = handed_over.successor
-             WHERE assignment.owner = ?1 AND handed_over.why IN ('no-answer', 'away')
-                 AND NOT EXISTS (SELECT 1 FROM digest_passed WHERE digest_passed.assignment = handed_over.assignment)
-             ORDER BY handed_over.assignment",
+             WHERE passed_state.owner = ?1 ORDER BY handed_over.assignment",
         )?;
         let found: Vec<(i64, String, String, i64)> = query
             .query_map([owner.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
@@ -161,23 +174,24 @@ impl Write<'_> {
         Ok(before.iter().any(|link| link.owner == to.owner && link.why != HandOver::Away))
     }
 
-    /// Notes who has the story of an assignment that was taken back.
+    /// Notes who has the story of an assignment that was taken back; `as_news`: it never was with its former owner, and
+    /// comes to the other like any news.
     pub(super) fn hand_over(
         &mut self,
         moved: &Reassigned,
         (story, from, to): (StoryNo, &OwnerId, &OwnerId),
-        config: ConfigVersion,
+        (config, as_news): (ConfigVersion, bool),
         now: Time,
     ) -> Result<(), StoreError> {
         let event =
             Event::HandedOver { story, why: moved.why, from: Personal::owner(from), to: Personal::owner(to), config };
         let record = self.record(event, now)?;
         self.tx.execute(
-            "INSERT INTO handed_over (assignment, successor, why, at, record)
-             SELECT ?1, no, ?4, ?5, ?6 FROM assignment WHERE story = ?2 AND owner = ?3
+            "INSERT INTO handed_over (assignment, successor, why, as_news, at, record)
+             SELECT ?1, no, ?4, ?7, ?5, ?6 FROM assignment WHERE story = ?2 AND owner = ?3
                  AND NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = assignment.no)
              ORDER BY round DESC LIMIT 1",
-            params![moved.assignment.0, story.0, to.as_str(), moved.why.as_str(), millis(now), signed(record)],
+            params![moved.assignment.0, story.0, to.as_str(), moved.why.as_str(), millis(now), signed(record), as_news],
         )?;
         Ok(())
     }

@@ -125,7 +125,7 @@ impl Read<'_> {
     /// How many urgent digests were composed for this owner since a moment.
     pub fn urgent_digests_since(&self, owner: &OwnerId, since: Time) -> Result<u32, StoreError> {
         let mut query = self.tx.prepare_cached(
-            "SELECT count(*) FROM digest WHERE owner = ?1 AND kind = 'urgent' AND composed_at >= ?2
+            "SELECT count(*) FROM digest WHERE owner = ?1 AND kind = 'urgent' AND scheduled_for >= ?2
                  AND EXISTS (SELECT 1 FROM standing_digest WHERE standing_digest.digest = digest.no)",
         )?;
         Ok(query.query_row(params![owner.as_str(), millis(since)], |row| row.get(0))?)

@@ -4,6 +4,7 @@
 #![expect(clippy::redundant_closure_for_method_calls, reason = "the method itself has one lifetime, a closure any")]
 
 mod trail;
+mod unanswered;
 
 use std::{fs, process::Stdio, time::Duration};
 

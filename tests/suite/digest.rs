@@ -2,8 +2,11 @@
 //! mail and by a reader of markup that fails where elements do not nest.
 #![expect(clippy::string_slice, reason = "a test fails by panicking")]
 
+mod golden;
 mod kinds;
+mod many;
 mod parts;
+mod sent;
 
 use jiff::tz::TimeZone;
 use mail_parser::{MessageParser, MimeHeaders as _};

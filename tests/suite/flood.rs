@@ -144,7 +144,9 @@ fn h_43_ten_thousand_new_entries_are_one_line_and_one_decision_and_nobody_else_n
     assert!(mail.contains("Cert brought 10,000 new entries; usually it brings at most 12 at once."), "{mail}");
     assert!(mail.contains("but for 3 that are exploited"), "{mail}");
     assert!(mail.contains("Matches among them: Quillgate VPN 97."), "{mail}");
-    assert!(mail.contains("Quillgate hole f100 is being actively exploited"), "what cannot wait is there: {mail}");
+    let mails = world.mailbox("maria");
+    let at_once = mails.iter().filter(|mail| mail.contains("Quillgate hole f100 is being actively exploited"));
+    assert_eq!(at_once.count(), 1, "what cannot wait is there: {mails:?}");
     assert!(!mail.contains("Quillgate note") && !mail.contains("Filler"), "nothing else of the flood: {mail}");
     let jon = last_mail(&world, "jon");
     assert!(jon.contains("Fernwald 2") && !jon.contains("HELD") && !jon.contains("Filler"), "{jon}");

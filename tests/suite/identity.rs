@@ -185,7 +185,7 @@ fn h_42_a_text_that_is_rewritten_after_it_was_answered_is_told_again_and_both_ar
     assert_eq!(mails.len(), 2, "{}", mails.join("\n====\n"));
     let mail = words(&mails[1]);
     assert!(mail.contains("Updated: its text was rewritten."), "{mail}");
-    assert!(mail.contains("What changed: Was \"A flaw in the parser"), "{mail}");
+    assert!(mail.contains("Changed since Fri: Was \"A flaw in the parser"), "{mail}");
     let revisions: Vec<Value> =
         world.records_of("entry-received").iter().map(|record| field(record, "revision").clone()).collect();
     assert_eq!(revisions, [1, 2]);
@@ -220,7 +220,7 @@ fn every_material_change_is_told_once_more_and_says_what_changed() {
         assert_eq!(mails.len(), 2, "{after}");
         let mail = words(&mails[1]);
         assert!(mail.contains(&format!("Updated: {said}. Quillgate VPN is yours.")), "{mail}");
-        assert!(mail.contains("What changed:"), "{mail}");
+        assert!(mail.contains("Changed since "), "{mail}");
     }
 }
 
@@ -308,7 +308,7 @@ fn an_update_that_waits_and_becomes_urgent_says_what_changed() {
     assert_eq!(mails.len(), 2, "{}", mails.join("\n====\n"));
     let mail = words(&mails[1]);
     assert!(mail.contains("Updated: severity critical, was medium. Quillgate VPN is yours."), "{mail}");
-    assert!(mail.contains("What changed:"), "{mail}");
+    assert!(mail.contains("Changed since "), "{mail}");
 }
 
 #[test]

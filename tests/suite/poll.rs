@@ -297,7 +297,7 @@ fn purged_entries_leave_their_keys_and_do_not_come_back_as_news() {
     world.wait(HOUR * 2);
     let report = world.tick();
     assert_eq!(report.poll.sum(|applied| applied.new + applied.revised), 0);
-    let mails = world.mailbox("maria");
+    let mails = world.news("maria");
     assert_eq!(mails.len(), 1, "{}", mails.join("\n=====\n"));
 }
 
@@ -318,7 +318,7 @@ fn an_edit_of_a_purged_entry_is_a_revision_of_it_and_another_entry_under_its_id_
     assert_eq!((report.poll.sum(|applied| applied.new), report.poll.sum(|applied| applied.revised)), (0, 40));
     world.wait(HOUR * 24);
     world.tick();
-    assert_eq!(world.mailbox("maria").len(), 1, "nobody is told of old entries again");
+    assert_eq!(world.news("maria").len(), 1, "nobody is told of old entries again");
     world.wait(HOUR * 24 * 40);
     world.tick();
     let other =

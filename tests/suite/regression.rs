@@ -357,5 +357,7 @@ fn an_owner_who_never_had_a_digest_learns_that_their_feeds_are_blind() {
     assert!(mails.len() == 2 && mails[1].contains("Please act"), "after three days they are asked to act: {mails:?}");
     world.wait(HOUR * 24 * 7);
     world.tick();
-    assert_eq!(world.mailbox("maria").len(), 2, "and is not told every day");
+    assert_eq!(world.news("maria").len(), 2, "and is not told every day");
+    let weekly = world.mailbox("maria").pop().unwrap();
+    assert!(weekly.starts_with("Subject: Blind in week 49: 1 of 1 feeds not seen\n"), "but once a week: {weekly}");
 }

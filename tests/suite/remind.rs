@@ -52,11 +52,6 @@ const CALM: (&str, &str, &str) = ("Quillgate leaks names", "q1", "A list of name
 const CALM_TOO: (&str, &str, &str) = ("Quillgate forgets sessions", "q2", "Everybody signs in again.");
 const URGENT: (&str, &str, &str) = ("Quillgate sign-in bypass", "q9", "CVSS v3 base score 9.8, a crafted cookie.");
 
-fn tick_at(world: &mut World, moment: &str) {
-    world.wait_until(moment);
-    world.tick();
-}
-
 /// Ticks every half hour until this moment.
 fn live_until(world: &mut World, moment: &str) {
     let end: Time = moment.parse().unwrap();
@@ -126,7 +121,11 @@ fn hand_overs(world: &mut World) -> Vec<String> {
 fn who_does_not_answer_is_reminded_once_then_the_deputy_is_asked_and_then_the_fallback() {
     let mut world = company();
     publish(&world, &[CALM]);
-    live_until(&mut world, "2026-12-31T12:00:00Z");
+    live_until(&mut world, "2026-11-30T12:00:00Z");
+    for day in ["2026-12-05T12:00:00Z", "2026-12-31T12:00:00Z"] {
+        world.wait_until(day);
+        world.tick();
+    }
     assert_eq!(
         digests(&mut world),
         [
@@ -202,7 +201,8 @@ fn who_answered_is_left_alone_and_an_answer_after_the_hand_over_takes_nothing_fr
     assert_eq!(open(&mut world), left, "the link of the first digest decides no more");
     answer(&mut world, "jon", 3, left[0].story.0);
     assert_eq!(open(&mut world), []);
-    live_until(&mut world, "2026-12-10T09:00:00Z");
+    world.wait_until("2026-12-10T09:00:00Z");
+    world.tick();
     assert_eq!(hand_overs(&mut world), ["no-answer"]);
 }
 
@@ -221,7 +221,7 @@ fn a_story_that_was_passed_on_comes_back_only_when_something_changed_and_then_bo
     live_until(&mut world, "2026-11-23T12:00:00Z");
     assert_eq!(digests(&mut world).len(), before, "nothing new: {:?}", digests(&mut world));
     publish(&world, &[("CVE-2099-10007 in Quillgate", "c1", "A crafted cookie. It is actively exploited.")]);
-    live_until(&mut world, "2026-11-24T12:00:00Z");
+    live_until(&mut world, "2026-11-23T15:00:00Z");
     let owners: Vec<String> = open(&mut world).iter().map(|row| row.owner.to_string()).collect();
     assert_eq!(owners, ["jon", "maria"], "{:?}", digests(&mut world));
     for owner in ["jon", "maria"] {
@@ -229,6 +229,15 @@ fn a_story_that_was_passed_on_comes_back_only_when_something_changed_and_then_bo
         assert!(last.contains("exploited"), "{last}");
     }
     assert_eq!(open(&mut world)[0].reminded_at, None, "it starts anew");
+    live_until(&mut world, "2026-11-23T22:30:00Z");
+    let owners: Vec<String> = open(&mut world).iter().map(|row| row.owner.to_string()).collect();
+    assert_eq!(owners, ["ines"], "neither answered, and the fallback is asked once: {:?}", digests(&mut world));
+    assert_eq!(stories_handed_over(&mut world), world.records_of("handed-over").len());
+}
+
+fn stories_handed_over(world: &mut World) -> usize {
+    let connection = rusqlite::Connection::open(world.state().join(sigtrail::store::DATABASE)).unwrap();
+    connection.query_row("SELECT count(*) FROM handed_over", [], |row| row.get(0)).unwrap()
 }
 
 #[test]
@@ -262,8 +271,242 @@ fn nobody_is_asked_who_may_not_see_it_and_a_circle_ends() {
     world.edit("stack", "name = \"libmarrow\"\nowner = \"jon\"", "name = \"libmarrow\"\nowner = \"ines\"");
     world.restart();
     publish(&world, &[CALM]);
-    live_until(&mut world, "2026-12-31T12:00:00Z");
+    live_until(&mut world, "2026-11-30T12:00:00Z");
+    for day in ["2026-12-05T12:00:00Z", "2026-12-31T12:00:00Z"] {
+        world.wait_until(day);
+        world.tick();
+    }
     assert_eq!(hand_overs(&mut world), ["no-answer"], "{:?}", digests(&mut world));
     assert_eq!(open(&mut world)[0].owner.as_str(), "ines", "the deputy's deputy may see it");
     assert_eq!(world.mailbox("jon").len(), 0);
+}
+
+const AWAY: &str = "away = [{ from = 2026-11-18, to = 2026-11-22 }]";
+
+#[test]
+fn what_comes_while_somebody_is_away_is_the_deputys_and_the_return_tells_of_it() {
+    let mut world = with(AWAY);
+    live_until(&mut world, "2026-11-18T10:00:00Z");
+    publish(&world, &[CALM]);
+    live_until(&mut world, "2026-11-20T12:00:00Z");
+    assert_eq!(digests(&mut world), ["18 11:30 scheduled jon"]);
+    assert_eq!(open(&mut world)[0].owner.as_str(), "jon");
+    let jon = &world.mailbox("jon")[0];
+    let said = jon.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("belongs to Maria Lopez, who is away until 22 Nov 2026; you stand in."), "{jon}");
+    live_until(&mut world, "2026-11-23T12:00:00Z");
+    assert_eq!(digests(&mut world)[1..], ["23 08:00 passed maria", "23 08:00 reminder jon"]);
+    let maria = &world.mailbox("maria")[0];
+    assert!(maria.contains("Quillgate leaks names"), "{maria}");
+    answer(&mut world, "jon", 1, 2);
+    world.publish("cert", &rss(&[("Old advice", "old", "Nothing."), CALM, ("Quillgate leaks names", "q1b", "Again.")]));
+    live_until(&mut world, "2026-11-24T12:00:00Z");
+    assert_eq!(open(&mut world).iter().map(|row| row.owner.as_str()).collect::<Vec<_>>(), ["maria"], "what is new");
+}
+
+#[test]
+fn what_waits_or_is_due_when_an_absence_begins_goes_to_the_deputy_and_the_rest_stays() {
+    let mut world = with("away = [{ from = 2026-11-20, to = 2026-11-22 }]\ndigest = \"0 8 * * MON,WED,FRI\"");
+    publish(&world, &[CALM]);
+    live_until(&mut world, "2026-11-18T09:00:00Z");
+    publish(&world, &[CALM, ("Quillgate is slow", "q3", "Very.")]);
+    live_until(&mut world, "2026-11-19T12:00:00Z");
+    assert_eq!(digests(&mut world), ["16 08:30 scheduled maria"]);
+    publish(&world, &[CALM, ("Quillgate is slow", "q3", "Very."), CALM_TOO]);
+    live_until(&mut world, "2026-11-22T23:30:00Z");
+    let so_far = digests(&mut world);
+    assert_eq!(so_far[1..], ["20 00:00 takeover jon"], "no reminder and no digest to who is away");
+    let stories = stories_of(&mut world, 2);
+    assert_eq!(stories.len(), 3, "what was due on Saturday, and what waited: {stories:?}");
+    assert_eq!(hand_overs(&mut world), ["away", "away", "away"]);
+    assert_eq!(world.mailbox("maria").len(), 1);
+    live_until(&mut world, "2026-11-23T07:30:00Z");
+    assert_eq!(digests(&mut world).len(), 2, "the first day back begins at its hour");
+    live_until(&mut world, "2026-11-23T08:00:00Z");
+    assert!(digests(&mut world).contains(&"23 08:00 passed maria".to_owned()), "{:?}", digests(&mut world));
+    assert_eq!(stories_of(&mut world, 3).len(), 3);
+}
+
+#[test]
+fn what_is_not_due_in_an_absence_waits_for_the_return() {
+    let mut world = with("away = [{ from = 2026-11-18, to = 2026-11-19 }]");
+    publish(&world, &[CALM]);
+    live_until(&mut world, "2026-11-21T12:00:00Z");
+    assert_eq!(digests(&mut world), ["16 08:30 scheduled maria", "20 08:00 reminder maria"]);
+    assert_eq!(hand_overs(&mut world), Vec::<String>::new());
+}
+
+#[test]
+fn a_mail_that_could_not_leave_before_an_absence_goes_to_the_deputy() {
+    let mut world = with(AWAY);
+    world.smtp.always(Stage::Rcpt, Act::reply(451, "4.7.1 try later"));
+    publish(&world, &[CALM]);
+    live_until(&mut world, "2026-11-17T23:30:00Z");
+    assert_eq!(digests(&mut world), ["16 08:30 scheduled maria"]);
+    world.smtp.behave();
+    live_until(&mut world, "2026-11-18T12:00:00Z");
+    assert_eq!((world.mailbox("maria").len(), world.mailbox("jon").len()), (0, 1));
+    assert_eq!(hand_overs(&mut world), ["away"]);
+    let ended = world.records_of("delivery-ended");
+    assert_eq!(field(&ended[0], "reason"), "its addressee is away");
+}
+
+/// The days on which Maria was sent urgent mail, with how many of them, and what waited and why.
+fn urgent_days(world: &mut World) -> (Vec<String>, Vec<String>) {
+    let urgent = digests(world).into_iter().filter(|line| line.contains(" urgent ")).collect();
+    let waits = world.records_of("urgent-waits");
+    (urgent, waits.iter().map(|record| field(record, "why").as_str().unwrap().to_owned()).collect())
+}
+
+#[test]
+fn quiet_hours_hold_urgent_mail_back_until_they_end_and_the_mail_says_so() {
+    let mut world = with("quiet_hours = { from = \"22:00\", to = \"06:00\" }");
+    publish(&world, &[CALM]);
+    live_until(&mut world, "2026-11-16T21:00:00Z");
+    publish(&world, &[CALM, URGENT]);
+    live_until(&mut world, "2026-11-17T05:30:00Z");
+    assert_eq!(urgent_days(&mut world), (vec![], vec!["quiet-hours".to_owned()]));
+    live_until(&mut world, "2026-11-17T06:00:00Z");
+    assert_eq!(urgent_days(&mut world).0, ["17 06:00 urgent maria"]);
+    let mail = world.mailbox("maria").pop().unwrap();
+    let said = mail.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("waited for the end of your quiet hours"), "{mail}");
+    // The reminder is due within the next quiet hours only when it is asked for late; a hand-over waits like any mail.
+    live_until(&mut world, "2026-11-17T12:30:00Z");
+    assert!(digests(&mut world).contains(&"17 09:00 reminder maria".to_owned()), "{:?}", digests(&mut world));
+}
+
+#[test]
+fn five_urgent_mails_a_day_are_the_most_and_the_next_digest_brings_the_rest_and_says_so() {
+    let mut world = company();
+    publish(&world, &[CALM]);
+    live_until(&mut world, "2026-11-17T09:00:00Z");
+    let titles: Vec<String> = (0..7).map(|n| format!("Quillgate flaw number {n}")).collect();
+    let links: Vec<String> = (0..7).map(|n| format!("u{n}")).collect();
+    let mut items = vec![CALM];
+    for (title, link) in titles.iter().zip(&links) {
+        items.push((title, link, "CVSS v3 base score 9.8."));
+        publish(&world, &items);
+        world.wait(SignedDuration::from_mins(70));
+        world.tick();
+    }
+    let (urgent, waits) = urgent_days(&mut world);
+    assert_eq!(urgent.len(), 5, "{urgent:?}");
+    assert_eq!(waits, ["capped", "capped"]);
+    live_until(&mut world, "2026-11-18T08:30:00Z");
+    let all = digests(&mut world);
+    assert_eq!(all.iter().filter(|line| line.contains("18 08:10 scheduled maria")).count(), 1, "{all:?}");
+    let mails = world.mailbox("maria");
+    let digest = mails.iter().find(|mail| mail.contains("Quillgate flaw number 6")).unwrap();
+    assert!(digest.contains("Quillgate flaw number 5"), "{digest}");
+    let said = digest.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("the most urgent mails that you get on a day are 5"), "{digest}");
+    for n in 0..7 {
+        let told = mails.iter().filter(|mail| mail.contains(&format!("Quillgate flaw number {n}")));
+        let news = told.filter(|mail| !mail.starts_with("Subject: Still open") && !mail.contains("passed")).count();
+        assert!(news >= 1, "{n}");
+    }
+}
+
+#[test]
+fn what_is_exploited_and_names_a_component_is_urgent_and_told_once() {
+    let mut world = company();
+    publish(&world, &[("libmarrow 2.8", "m1", "A flaw.")]);
+    live_until(&mut world, "2026-11-16T12:00:00Z");
+    let exploited = ("libmarrow 2.8", "m1", "A flaw. It is actively exploited in the wild.");
+    publish(&world, &[exploited]);
+    live_until(&mut world, "2026-11-16T13:30:00Z");
+    let (urgent, _) = urgent_days(&mut world);
+    assert_eq!(urgent, ["16 13:00 urgent jon"]);
+    publish(&world, &[("libmarrow 2.8", "m1", "A flaw, and how to see it. It is actively exploited in the wild.")]);
+    live_until(&mut world, "2026-11-16T15:00:00Z");
+    assert_eq!(urgent_days(&mut world).0.len(), 1);
+}
+
+#[test]
+fn what_is_open_with_somebody_who_leaves_goes_on_at_once_and_they_are_told_nothing() {
+    let mut world = company();
+    publish(&world, &[CALM]);
+    live_until(&mut world, "2026-11-16T12:00:00Z");
+    world.edit("owners", "id = \"maria\"", "id = \"maria\"\nuntil = 2026-11-17");
+    world.edit("stack", "owner = \"maria\"", "owner = \"jon\"");
+    world.edit("stack", "to = [\"maria\"]", "to = [\"jon\"]");
+    world.edit("feeds", "owner = \"maria\"", "owner = \"jon\"");
+    world.restart();
+    live_until(&mut world, "2026-11-18T12:00:00Z");
+    assert_eq!(digests(&mut world), ["16 08:30 scheduled maria", "17 00:00 takeover jon"]);
+    assert_eq!(hand_overs(&mut world), ["left"]);
+}
+
+#[test]
+fn mailboxes_that_refuse_each_other_s_stories_end_with_the_last_of_them() {
+    let mut world = company();
+    world.smtp.always(Stage::Rcpt, Act::reply(550, "5.1.1 no such user"));
+    publish(&world, &[CALM]);
+    live_until(&mut world, "2026-11-17T12:00:00Z");
+    assert_eq!(
+        digests(&mut world),
+        ["16 08:30 scheduled maria", "16 09:00 takeover jon", "16 09:30 takeover ines"],
+        "each is tried once, and there is no circle"
+    );
+    assert_eq!(hand_overs(&mut world), ["undelivered", "undelivered"]);
+    assert_eq!(open(&mut world), [], "nobody was asked");
+}
+
+#[test]
+fn a_takeover_waits_for_the_end_of_the_deputys_quiet_hours() {
+    let mut world = company();
+    world.edit("owners", "id = \"jon\"", "id = \"jon\"\nquiet_hours = { from = \"08:00\", to = \"10:00\" }");
+    world.restart();
+    publish(&world, &[CALM]);
+    live_until(&mut world, "2026-11-21T12:00:00Z");
+    assert_eq!(
+        digests(&mut world)[2..],
+        ["21 08:30 passed maria", "21 10:00 takeover jon"],
+        "it changed hands at once and is told later"
+    );
+}
+
+/// The state tables that the triggers keep are what the facts say.
+#[test]
+fn what_is_open_and_what_was_not_told_can_be_computed_from_the_facts() {
+    let mut world = with("away = [{ from = 2026-11-25, to = 2026-11-26 }]");
+    publish(&world, &[CALM, CALM_TOO, URGENT]);
+    live_until(&mut world, "2026-11-16T12:00:00Z");
+    answer(&mut world, "maria", 1, 3);
+    publish(&world, &[CALM, CALM_TOO, URGENT, ("libmarrow crash", "m1", "Text."), ("Quillgate anew", "q7", "Text.")]);
+    let path = world.state().join(sigtrail::store::DATABASE);
+    for day in ["17", "19", "20", "22", "24", "25", "26", "27", "30"] {
+        world.wait_until(&format!("2026-11-{day}T08:10:00Z"));
+        world.tick();
+        world.wait(SignedDuration::from_hours(1));
+        world.tick();
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        let numbers = |sql: &str| -> Vec<i64> {
+            let mut query = connection.prepare(sql).unwrap();
+            query.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        };
+        assert_eq!(
+            numbers("SELECT assignment FROM open_state ORDER BY 1"),
+            numbers(
+                "SELECT assignment.no FROM assignment JOIN digest_story ON digest_story.assignment = assignment.no
+                 JOIN digest ON digest.no = digest_story.digest
+                 WHERE assignment.no NOT IN (SELECT assignment FROM reassigned) AND NOT EXISTS (
+                     SELECT 1 FROM acknowledgement JOIN acknowledgement_story ON acknowledgement = acknowledgement.no
+                     WHERE acknowledgement_story.story = assignment.story
+                         AND acknowledgement.owner = assignment.owner AND acknowledgement.record > digest.record)
+                 ORDER BY 1"
+            ),
+            "on the {day}th"
+        );
+        assert_eq!(
+            numbers("SELECT assignment FROM passed_state ORDER BY 1"),
+            numbers(
+                "SELECT assignment FROM handed_over WHERE why IN ('no-answer', 'away')
+                     AND assignment NOT IN (SELECT assignment FROM digest_passed) ORDER BY 1"
+            ),
+            "on the {day}th"
+        );
+    }
+    assert!(hand_overs(&mut world).len() > 3);
 }

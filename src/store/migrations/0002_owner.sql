@@ -15,6 +15,8 @@ CREATE TABLE handed_over (
     assignment INTEGER PRIMARY KEY REFERENCES assignment (no),
     successor  INTEGER NOT NULL REFERENCES assignment (no),
     why        TEXT NOT NULL,
+    -- Whether it never was with the former owner: it came while they were away.
+    as_news    INTEGER NOT NULL,
     at         INTEGER NOT NULL,
     record     INTEGER NOT NULL
 ) STRICT;
@@ -36,6 +38,19 @@ CREATE TABLE digest_passed (
     number     INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX digest_passed_digest ON digest_passed (digest, number);
+
+-- What a former owner who could have answered was not told yet to be somebody else's. Kept by the triggers.
+CREATE TABLE passed_state (
+    assignment INTEGER PRIMARY KEY REFERENCES handed_over (assignment),
+    owner      TEXT NOT NULL
+) STRICT;
+CREATE INDEX passed_owner ON passed_state (owner);
+CREATE TRIGGER story_is_passed_on AFTER INSERT ON handed_over WHEN NEW.why IN ('no-answer', 'away') BEGIN
+    INSERT INTO passed_state (assignment, owner) SELECT no, owner FROM assignment WHERE no = NEW.assignment;
+END;
+CREATE TRIGGER passing_on_is_told AFTER INSERT ON digest_passed BEGIN
+    DELETE FROM passed_state WHERE assignment = NEW.assignment;
+END;
 
 -- Urgent stories that were not told at once, and why.
 CREATE TABLE urgent_waits (

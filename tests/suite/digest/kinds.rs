@@ -84,7 +84,7 @@ fn every_kind_has_the_subject_of_its_situation() {
             "Now yours: Quillgate VPN, Maria is away (20 Nov)",
             "Now yours: Quillgate VPN, no mail reaches Maria (20 Nov)",
             "Now yours: Quillgate VPN, mail to Maria came back (20 Nov)",
-            "Now yours: Quillgate VPN, Maria has left it (20 Nov)",
+            "Now yours: Quillgate VPN, no longer Maria's (20 Nov)",
         ]
     );
     for content in of_all_kinds() {

@@ -49,8 +49,8 @@ impl World {
         let (server, smtp) = (FeedServer::start(), SmtpServer::start());
         let settings = format!(
             "[mail]\nfrom = \"sigtrail <sigtrail@example.com>\"\ntransport = \"smtp\"\nhost = \"127.0.0.1\"\nport = {}\n\
-             tls = \"none\"\n[web]\nbase_url = \"https://sigtrail.example.com\"\n[fetch]\nper_host_gap = \"0s\"\n\
-             allow_addresses = [\"127.0.0.2/32\"]\nallow_ports = []\ntimeout = \"5s\"\n{NOBODY_IS_REMINDED}",
+             tls = \"none\"\n{NOBODY_IS_REMINDED}[web]\nbase_url = \"https://sigtrail.example.com\"\n[fetch]\nper_host_gap = \"0s\"\n\
+             allow_addresses = [\"127.0.0.2/32\"]\nallow_ports = []\ntimeout = \"5s\"\n",
             smtp.port()
         );
         World {
@@ -232,6 +232,13 @@ impl World {
     pub fn mailbox(&self, owner: &str) -> Vec<String> {
         let mails = self.smtp.mailbox(&format!("{owner}@example.com"));
         mails.iter().map(text_of).collect()
+    }
+
+    /// The mails in an owner's mailbox but for the weekly ones that say that there was nothing.
+    pub fn news(&self, owner: &str) -> Vec<String> {
+        let mut mails = self.mailbox(owner);
+        mails.retain(|mail| !mail.starts_with("Subject: Quiet week") && !mail.starts_with("Subject: Blind in week"));
+        mails
     }
 
     /// All stories, oldest first.
