@@ -259,7 +259,10 @@ mod tests {
         let fixed = |versions: &[&str]| Some(Fix::In(versions.iter().map(|one| (*one).to_owned()).collect()));
         for (text, stated) in [
             ("Fixed in 9.1.4.", fixed(&["9.1.4"])),
-            ("All 9.x before 9.1.4 let anybody in. Upgrade to version 9.1.4 or 8.7.2-p1.", fixed(&["9.1.4", "8.7.2-p1"])),
+            (
+                "All 9.x before 9.1.4 let anybody in. Upgrade to version 9.1.4 or 8.7.2-p1.",
+                fixed(&["9.1.4", "8.7.2-p1"]),
+            ),
             ("Fixed in v9.1.4, 8.7.2 and 7.0.1; 6.2.0 is not maintained.", fixed(&["9.1.4", "8.7.2", "7.0.1"])),
             ("Fixed in 9.1.4, all versions since 8.0.0 are concerned", fixed(&["9.1.4"])),
             ("libmarrow 2.8.1 fixes a crash", fixed(&["2.8.1"])),

@@ -359,6 +359,7 @@ pub const STATES: &[State] = &[
             it.open(&format!("http://{}{path}?as=discuss", page.address));
             it.fill(&it.field("note"), "for the meeting on Thursday");
             it.send("Record answer");
+            scene.world.restart();
         },
     },
     State { name: "rest", says: "open", reach: |it, scene| it.open(&format!("{}/rest", scene.all("daily-maria"))) },
