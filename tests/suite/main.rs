@@ -9,6 +9,7 @@
 #![expect(clippy::print_stderr, clippy::print_stdout, reason = "a skipped test says so aloud")]
 
 mod acknowledge;
+mod browser;
 mod catalogue;
 mod commands;
 mod config;

@@ -1,6 +1,7 @@
-//! What the tests share: servers on loopback with scripted faults, the world that a story is played in, and
-//! its page.
+//! What the tests share: servers on loopback with scripted faults, the world that a story is played in, its page,
+//! and a browser.
 
+pub mod browser;
 pub mod daemon;
 pub mod dovecot;
 pub mod feed_server;

@@ -2,7 +2,7 @@
 
 use std::{
     io::{Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
     sync::{Arc, RwLock},
     time::Duration,
 };
@@ -25,6 +25,11 @@ pub struct Page {
 impl Page {
     /// Serves the page of this world, with its configuration as it is now.
     pub fn open(world: &mut World) -> Page {
+        Self::open_on(TcpListener::bind("127.0.0.1:0").unwrap(), world)
+    }
+
+    /// The same on a port that is known before, so that `base_url` can name it.
+    pub fn open_on(listener: TcpListener, world: &mut World) -> Page {
         let context = world.context();
         let desk = Desk {
             store: context.store.clone(),
@@ -33,8 +38,9 @@ impl Page {
             clock: world.clock.clone(),
         };
         let runtime = Runtime::new().unwrap();
-        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let listener = runtime.block_on(async { tokio::net::TcpListener::from_std(listener) }).unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         runtime.spawn(serve(listener, router(desk), async {
             let _ = stopped.await;
