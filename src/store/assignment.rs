@@ -366,7 +366,10 @@ impl Write<'_> {
                 Ok((row.get(0)?, (row.get(1)?, row.get(2)?), row.get(3)?, row.get(4)?))
             })?;
         let (story, source, from) = (StoryNo(story), (EntryNo(source.0), source.1), OwnerId::new(from));
-        if self.read().is_answered(moved.assignment)? || self.goes_in_a_circle(moved)? || !self.take_back(moved, &from, now)? {
+        if self.read().is_answered(moved.assignment)?
+            || self.goes_in_a_circle(moved)?
+            || !self.take_back(moved, &from, now)?
+        {
             return Ok(());
         }
         if let Some(assigned) = &moved.to {

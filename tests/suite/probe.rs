@@ -23,7 +23,6 @@ use crate::harness::{
 };
 
 const NOW: &str = "2026-11-20T07:00:00Z";
-/// The variable that names the folder with real documents.
 
 #[expect(clippy::disallowed_methods, reason = "the program does not start others; its tests start it")]
 fn sigtrail(root: &Path, words: &[&str]) -> Output {

@@ -127,8 +127,11 @@ fn m_29_every_digest_is_accessible_and_fits_at_four_widths_in_light_and_dark() {
     judge.end();
 }
 
+/// What a client makes of the HTML of a mail.
+type Change = fn(&str) -> String;
+
 /// How some clients change a mail, and what its reader is left with.
-const CLIENTS: &[(&str, fn(&str) -> String)] =
+const CLIENTS: &[(&str, Change)] =
     &[("colours-wiped", without_colours), ("no-style", without_style), ("lightness-inverted", inverted)];
 
 #[test]

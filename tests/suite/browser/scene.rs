@@ -225,7 +225,7 @@ fn many(entries: usize) -> String {
 }
 
 fn flood() -> String {
-    let title = |i: usize| if i % 100 == 0 { format!("Quillgate note {i}") } else { format!("Filler {i}") };
+    let title = |i: usize| if i.is_multiple_of(100) { format!("Quillgate note {i}") } else { format!("Filler {i}") };
     document(&(0..1_500).map(|i| (title(i), format!("f{i}"))).collect::<Vec<_>>())
 }
 
@@ -414,8 +414,8 @@ pub const STATES: &[State] = &[
 /// The link to the story whose words have no end.
 fn hostile(scene: &Scene) -> String {
     let text = &scene.letter("daily-maria").text;
-    let at = text.find("libquillgateconnection").expect("the story is in the mail");
-    let number = text[..at].lines().rev().find_map(|line| line.split_once(". ")?.0.trim().parse().ok());
+    let (before, _) = text.split_once("libquillgateconnection").expect("the story is in the mail");
+    let number = before.lines().rev().find_map(|line| line.split_once(". ")?.0.trim().parse().ok());
     scene.story(number.expect("its number stands before its title"))
 }
 

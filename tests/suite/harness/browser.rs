@@ -1,5 +1,5 @@
-//! A real browser: Chromium without a window, driven through chromedriver in the words of W3C WebDriver
-//! (<https://www.w3.org/TR/webdriver2/>) and, where those have none, of Chromium's DevTools. It reaches loopback only.
+//! A real browser: Chromium without a window, driven through chromedriver in the words of W3C's `WebDriver`
+//! (<https://www.w3.org/TR/webdriver2/>) and, where those have none, of Chromium's `DevTools`. It reaches loopback only.
 //! It needs the Debian packages `chromium` and `chromium-driver`; elsewhere the test says that it is skipped.
 
 use std::{
@@ -21,17 +21,20 @@ use nix::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+/// One browser at a time.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// Everything ends by itself after this, in seconds, should a test be killed before it can stop it.
 const LIFE: &str = "600";
 /// The longest that one command may take.
 const PATIENCE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(20);
-/// The key under which an element comes (WebDriver, section 12.2).
+/// The key under which an element comes (`WebDriver`, section 12.2).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 /// What may have a role and a name that a person would look for.
 const NAMED: &str = "a,button,input,textarea,select,summary,h1,h2,h3,[role]";
 
-/// Keys as WebDriver spells them (section 17.4.2).
+/// Keys as `WebDriver` spells them (section 17.4.2).
 pub const TAB: &str = "\u{e004}";
 /// The space bar.
 pub const SPACE: &str = " ";
@@ -45,7 +48,7 @@ pub struct Browser {
     address: SocketAddr,
     session: String,
     driver: Child,
-    _home: TempDir,
+    home: TempDir,
     // Last, so that the next browser starts when this one is gone.
     _turn: MutexGuard<'static, ()>,
 }
@@ -68,16 +71,15 @@ impl Browser {
     fn with(test: &str, scripts: bool) -> Option<Browser> {
         for program in ["chromium", "chromedriver"] {
             if !is_there(program) {
-                eprintln!("skipped: {test} needs {program} in the PATH");
+                println!("skipped: {test} needs {program} in the PATH");
                 return None;
             }
         }
-        static TURN: Mutex<()> = Mutex::new(());
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let home = tempfile::tempdir().unwrap();
         let (driver, port) = start_driver(&home);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let mut browser = Browser { address, session: String::new(), driver, _home: home, _turn: turn };
+        let mut browser = Browser { address, session: String::new(), driver, home, _turn: turn };
         let made = browser.call("POST", "/session", &capabilities(&browser, scripts));
         made["sessionId"].as_str().unwrap().clone_into(&mut browser.session);
         // What the browser shows before it is asked for anything.
@@ -109,7 +111,7 @@ impl Browser {
         self.call("POST", &format!("/session/{}{path}", self.session), body)
     }
 
-    /// A command of Chromium's DevTools.
+    /// A command of Chromium's `DevTools`.
     #[track_caller]
     pub fn devtools(&self, command: &str, parameters: &Value) -> Value {
         self.post("/goog/cdp/execute", &json!({ "cmd": command, "params": parameters }))
@@ -369,7 +371,7 @@ fn start_driver(home: &TempDir) -> (Child, u16) {
 }
 
 fn capabilities(browser: &Browser, scripts: bool) -> Value {
-    let profile = format!("--user-data-dir={}", browser._home.path().join("profile").display());
+    let profile = format!("--user-data-dir={}", browser.home.path().join("profile").display());
     let options = json!({
         "args": [
             "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
