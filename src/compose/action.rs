@@ -100,12 +100,14 @@ fn answer(content: &DigestContent, stories: &[DigestStory], judge: &Judge) -> St
     }
 }
 
-/// A moment to come by which something is due: `14:00` today, `Wed 08:00` within six days, else `Wed 2 Dec 08:00`.
+/// A moment to come by which something is due: `14:00` today, `Wed 08:00` within six days, else `Wed 2 Dec 08:00`, with its
+/// year where that is another.
 pub(super) fn by(at: Time, content: &DigestContent) -> String {
     let pattern = match days_ago(at, content.now, &content.timezone) {
         0 => "%H:%M",
         -6..=-1 => "%a %H:%M",
-        _ => "%a %-d %b %H:%M",
+        _ if is_this_year(at, content) => "%a %-d %b %H:%M",
+        _ => "%a %-d %b %Y %H:%M",
     };
     moment(at, &content.timezone, pattern)
 }
@@ -115,9 +117,15 @@ fn until(at: Time, content: &DigestContent) -> String {
     let pattern = match days_ago(at, content.now, &content.timezone) {
         0 => "%H:%M",
         -6..=-1 => "%A",
-        _ => "%a %-d %b",
+        _ if is_this_year(at, content) => "%a %-d %b",
+        _ => "%a %-d %b %Y",
     };
     moment(at, &content.timezone, pattern)
+}
+
+fn is_this_year(at: Time, content: &DigestContent) -> bool {
+    let year = |at: Time| at.to_zoned(content.timezone.clone()).year();
+    year(at) == year(content.now)
 }
 
 /// Which part, how many stories for whom, and when.

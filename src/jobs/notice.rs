@@ -44,7 +44,7 @@ pub(super) fn notices(
     kind: DigestKind,
     now: Time,
 ) -> Result<Notices, StoreError> {
-    if !matches!(kind, DigestKind::Scheduled | DigestKind::Urgent) {
+    if !matches!(kind, DigestKind::Scheduled | DigestKind::Urgent | DigestKind::Heartbeat) {
         return Ok(Notices::default());
     }
     let mut before: HashMap<FeedNo, Vec<(Notice, FeedState)>> = HashMap::new();

@@ -144,14 +144,20 @@ impl Read<'_> {
     }
 
     /// Everybody who had the story of this assignment before, each with the reason why it came to them and why it is
-    /// theirs no more, the first of them first.
+    /// theirs no more, the first of them first. Who is told again because no mail reached them has it from the same people.
     pub fn passed_by(&self, assignment: AssignmentNo) -> Result<Vec<Link>, StoreError> {
         let mut query = self.tx.prepare_cached(
-            "WITH RECURSIVE before (assignment, why) AS (
-                 SELECT assignment, why FROM handed_over WHERE successor = ?1
-                 UNION SELECT handed_over.assignment, handed_over.why FROM handed_over
-                     JOIN before ON handed_over.successor = before.assignment)
-             SELECT owner, reason, why FROM before JOIN assignment ON assignment.no = before.assignment ORDER BY no",
+            "WITH RECURSIVE chain (no) AS (
+                 SELECT ?1
+                 UNION SELECT handed_over.assignment FROM chain JOIN handed_over ON handed_over.successor = chain.no
+                 UNION SELECT earlier.no FROM chain JOIN assignment AS this ON this.no = chain.no
+                     JOIN assignment AS earlier ON earlier.story = this.story AND earlier.owner = this.owner
+                         AND earlier.round < this.round
+                     JOIN reassigned ON reassigned.assignment = earlier.no AND reassigned.why = ''
+                     JOIN digest_story ON digest_story.assignment = earlier.no
+                 WHERE digest_story.digest NOT IN (SELECT digest FROM standing_digest))
+             SELECT owner, reason, handed_over.why FROM chain JOIN handed_over ON handed_over.assignment = chain.no
+             JOIN assignment ON assignment.no = chain.no WHERE chain.no <> ?1 ORDER BY assignment.no",
         )?;
         let rows = query
             .query_map([assignment.0], |row| {

@@ -199,6 +199,11 @@ fn three_stories() -> Vec<DigestStory> {
     vec![first, second, third]
 }
 
+/// The text with single spaces.
+fn flat(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// Three stories, two feeds that could not be seen, other news, a first look and a restricted entry.
 fn content() -> DigestContent {
     DigestContent {

@@ -140,8 +140,11 @@ impl Watched {
 
 #[test]
 fn the_figures_are_what_happened() {
-    let mut world =
-        World::company(NOW).feed("cert", "").feed("away", "owner = \"jon\"").feed("never", "enabled = false");
+    let mut world = World::company(NOW)
+        .reminding()
+        .feed("cert", "")
+        .feed("away", "owner = \"jon\"")
+        .feed("never", "enabled = false");
     world.publish(
         "cert",
         &rss(&[("Quillgate: one", "a1", "x"), ("Quillgate: two", "a2", "x"), ("libmarrow", "a3", "x")]),

@@ -33,7 +33,7 @@ fn what_is_urgent_by_a_route_does_not_wait_for_the_hour_and_the_rest_does() {
     world.tick();
     let maria = world.mailbox("maria");
     assert_eq!(maria.len(), 2, "{}", maria.join("\n=====\n"));
-    assert!(maria[1].starts_with("Subject: libmarrow critical: answer by 18:00 today (20 Nov)\n"), "{}", maria[1]);
+    assert!(maria[1].starts_with("Subject: libmarrow critical: answer by "), "{}", maria[1]);
     assert!(
         maria[1].contains("URGENT (1)") && maria[1].contains("2.8.1") && !maria[1].contains("2.8.2"),
         "{}",

@@ -439,6 +439,7 @@ fn s_08_a_credential_that_is_missing_is_named_and_one_that_is_changed_is_used_wi
     // The next attempt is brought forward, as if its time had come.
     wait_until("the attempt has ended", || site.number("SELECT count(*) FROM receipt") == 1);
     site.number("UPDATE delivery_state SET next_attempt_at = 0 RETURNING 1");
+    site.number("UPDATE relay_trouble_state SET hold_until = 0 RETURNING 1");
     daemon.wait_for_line("deliver: accepted");
     assert_eq!(mails.mailbox("maria@example.com").len(), 1);
     assert_eq!(daemon.stop().0, Some(0));

@@ -36,6 +36,7 @@ fn titles(world: &World, arguments: &[&str]) -> Vec<String> {
 /// A company whose digests go every hour, and which was told of five stories ten days ago and of a sixth an hour ago.
 fn ten_days() -> World {
     let mut world = World::at(&ago(240).to_string())
+        .reminding()
         .owner("maria", "Maria Lopez", "deputy = \"jon\"\ndigest = \"0 * * * *\"")
         .owner("jon", "Jon Bright", "digest = \"0 * * * *\"")
         .component("quillgate", "Quillgate VPN", "maria", &["quillgate"])

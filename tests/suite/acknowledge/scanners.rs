@@ -200,7 +200,9 @@ fn visit(address: SocketAddr, behaviour: &Behaviour, links: &Links) {
             exchange(&mut open, &request, method == "HEAD")
         });
         let status = status.unwrap_or_else(|| panic!("{}: no answer", behaviour.name));
-        assert!(behaviour.statuses.contains(&status), "{}: {status} for {path}", behaviour.name);
+        // Who asks for many wrong links is slowed down.
+        let expected = if status == 429 { 404 } else { status };
+        assert!(behaviour.statuses.contains(&expected), "{}: {status} for {path}", behaviour.name);
         stream = Some(open);
     }
 }

@@ -93,6 +93,8 @@ fn play(faults: &Faults) -> (Trail, Vec<String>) {
         Ok(lines)
     });
     let mut digests = digests.unwrap();
+    // Signs of life come in empty weeks, whatever failed before.
+    digests.retain(|line| !line.starts_with("heartbeat"));
     digests.sort();
     let notes = run.notes.clone();
     (Trail::of(&mut run.world, &PROMISE, &notes), digests)

@@ -11,15 +11,10 @@ use sigtrail::{
     },
 };
 
-use super::{ANSWER_ALL, ReadBack, content, empty, links, mail, three_stories, tree};
+use super::{ANSWER_ALL, ReadBack, content, empty, flat, links, mail, three_stories, tree};
 
 fn at(moment: &str) -> Time {
     moment.parse().unwrap()
-}
-
-/// The text with single spaces.
-fn flat(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 pub(super) fn reminder() -> DigestContent {

@@ -7,6 +7,7 @@ use sigtrail::{
     model::acknowledgement::{Answer, Disposition, Haste, Via},
 };
 
+use super::flat;
 use crate::harness::{
     feed_server::Answer as Reply,
     world::{World, rss},
@@ -15,10 +16,6 @@ use crate::harness::{
 const FRIDAY: &str = "2026-11-20T08:00:00Z";
 const MONDAY: &str = "2026-11-23T08:00:00Z";
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
-
-fn flat(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
 
 /// A feed with so many stories of Maria's, all of them new.
 fn many(stories: usize) -> World {
