@@ -131,7 +131,7 @@ pub(super) fn said(content: &DigestContent, portion: &Portion, judge: &Judge) ->
             .map(|notice| judge.defang(&cut(notice, MAX_NOTICE)))
             .collect(),
         first_looks: slice(&content.baselines, &holds.baselines).iter().map(first_look).collect(),
-        restricted: slice(&content.restricted, &holds.restricted).iter().map(restricted).collect(),
+        restricted: slice(&content.restricted, &holds.restricted).iter().map(|one| restricted(one, content)).collect(),
         also_total: also.iter().map(|line| line.entries).sum(),
         also,
         owns: owns(&content.owns).filter(|_| last),
@@ -230,10 +230,15 @@ fn first_look(note: &BaselineNote) -> String {
     format!("{opening}; matches among them: {}.", row(&matched, MAX_MATCHED))
 }
 
-fn restricted(entry: &Restricted) -> String {
+fn restricted(entry: &Restricted, content: &DigestContent) -> String {
     let tlp = line(&entry.tlp);
     let label = tlp.strip_prefix("TLP:").unwrap_or(&tlp);
-    format!("A restricted entry (TLP:{label}) of {}: ask {}.", cut(&entry.feed, MAX_NAME), cut(&entry.ask, MAX_NAME))
+    let whom = if entry.ask == content.owner_name {
+        "no owner's ceiling is high enough".to_owned()
+    } else {
+        format!("ask {}", cut(&entry.ask, MAX_NAME))
+    };
+    format!("A restricted entry (TLP:{label}) of {}: {whom}.", cut(&entry.feed, MAX_NAME))
 }
 
 fn also(content: &DigestContent, portion: &Portion, judge: &Judge) -> Vec<AlsoLine> {
