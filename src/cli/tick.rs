@@ -66,7 +66,11 @@ fn write_report(report: &TickReport, out: &mut dyn Write) -> Result<(), Failure>
         writeln!(out, "     held  {}, many more than usual, until somebody decides", count(held, "entry", "entries"))?;
     }
     for one in &report.inbound.reports {
-        let moved = if one.has_moved { "; whoever stands in gets its stories" } else { "; nothing moves" };
+        let moved = if one.has_moved {
+            "; its stories go to whoever stands in, or to their owner anew"
+        } else {
+            "; nothing moves"
+        };
         writeln!(out, " returned  {}: delivery {} {}{moved}", one.owner, one.delivery, one.action.as_str())?;
     }
     if let Some(trouble) = &report.inbound.trouble {

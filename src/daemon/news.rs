@@ -128,7 +128,7 @@ pub(super) fn returned(report: &InboundReport) {
     for one in &report.reports {
         let (delivery, owner, said) = (one.delivery.0, &one.owner, one.action.as_str());
         if one.has_moved {
-            warn!(target: "inbound", { delivery.id = delivery, owner.id = %owner }, "a digest came back; whoever stands in gets its stories");
+            warn!(target: "inbound", { delivery.id = delivery, owner.id = %owner }, "a digest came back; its stories go to whoever stands in, or to their owner anew");
         } else {
             info!(target: "inbound", { delivery.id = delivery, owner.id = %owner, said }, "a server reports; nothing moves");
         }

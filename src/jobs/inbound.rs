@@ -185,7 +185,7 @@ fn find<'r>(read: &Read<'_>, report: &'r Report) -> Result<Option<(SentDigest, &
 }
 
 /// Who gets the stories of a digest that came back: their owner anew where the address was corrected meanwhile, else the
-/// first who stands in and was not tried in vain. What was answered stays, and so does what nobody else may get.
+/// first who stands in and was not tried in vain, else their owner at their hour. What was answered stays.
 fn in_their_place(
     context: &Context,
     read: &Read<'_>,
@@ -201,12 +201,17 @@ fn in_their_place(
         let (_, feed, reason, urgent) = read.assignment(assignment)?;
         let label = feed_label(config, read, &feed)?;
         let is_corrected = config.owner(owner).is_some_and(|owner| owner.address != sent.address);
+        let told_again = |urgent| {
+            let to = Some(Assigned { owner: owner.clone(), reason: reason.clone(), urgent });
+            Reassigned { assignment, why: HandOver::Bounced, to, withheld: None }
+        };
         if is_corrected && route::can_get(config, owner, label, now) {
-            let to = Some(Assigned { owner: owner.clone(), reason, urgent });
-            anew.push(Reassigned { assignment, why: HandOver::Bounced, to, withheld: None });
-        } else {
-            anew.extend(all_in_their_place(config, read, (owner, &[assignment]), HandOver::Bounced, now)?);
+            anew.push(told_again(urgent));
+            continue;
         }
+        let elsewhere = all_in_their_place(config, read, (owner, &[assignment]), HandOver::Bounced, now)?;
+        // What nobody else may get is told again at the owner's hour.
+        anew.push(elsewhere.into_iter().next().unwrap_or_else(|| told_again(false)));
     }
     Ok(anew)
 }

@@ -376,7 +376,9 @@ impl Write<'_> {
             // Who passed this story on themselves is not asked for it: it is with whoever has it in their place.
             let holder = self.read().held_instead_of(story, &assigned.owner)?.map(|(_, held)| held.owner);
             let assigned = &Assigned { owner: holder.unwrap_or(assigned.owner.clone()), ..assigned.clone() };
-            if !self.assign(story, source, Told { assigned, update: None }, config, now)? {
+            if assigned.owner != from && self.ask_again(story, &assigned.owner, now)? {
+                self.assign_again(story, source, assigned, config, now)?;
+            } else if !self.assign(story, source, Told { assigned, update: None }, config, now)? {
                 // The story is with them already: the log still says that this share of it came to them.
                 self.record_routed(story, source, assigned, config, now)?;
             }
@@ -388,6 +390,17 @@ impl Write<'_> {
             self.withhold(story, FeedNo(feed), withheld, config, now)?;
         }
         Ok(())
+    }
+
+    /// Takes back what somebody was told of a story and has answered for themselves, so that they can be asked for somebody
+    /// else's share of it; whether there was such a thing.
+    fn ask_again(&mut self, story: StoryNo, owner: &OwnerId, now: Time) -> Result<bool, StoreError> {
+        let Some(standing) = self.read().standing(story, owner)? else { return Ok(false) };
+        let is_answered = self.read().is_answered(standing)?;
+        if is_answered {
+            self.supersede(standing, now)?;
+        }
+        Ok(is_answered)
     }
 
     /// Notes that somebody gets a story in the place of an owner who is away and does not have it: so that the owner can

@@ -192,16 +192,10 @@ impl Read<'_> {
         Ok(rows)
     }
 
-    /// Whether an assignment stands and its owner has not answered the story: an answer shows that its mail has
-    /// arrived, whatever a server said.
+    /// Whether an assignment stands and its owner has not answered the story since they were told: an answer shows that the
+    /// mail has arrived, whatever a server said.
     pub fn is_open(&self, assignment: AssignmentNo) -> Result<bool, StoreError> {
-        let mut query = self.tx.prepare_cached(
-            "SELECT NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = assignment.no)
-                 AND NOT EXISTS (SELECT 1 FROM acknowledgement_story JOIN acknowledgement
-                     ON acknowledgement.no = acknowledgement_story.acknowledgement
-                     WHERE acknowledgement_story.story = assignment.story AND acknowledgement.owner = assignment.owner)
-             FROM assignment WHERE no = ?1",
-        )?;
+        let mut query = self.tx.prepare_cached("SELECT EXISTS (SELECT 1 FROM open_state WHERE assignment = ?1)")?;
         Ok(query.query_row([assignment.0], |row| row.get(0))?)
     }
 

@@ -487,3 +487,22 @@ fn an_attempt_whose_end_is_not_known_can_come_back_and_is_not_tried_again() {
     assert!(world.tick().deliveries.deliveries.iter().all(|one| one.owner.as_str() != "jon"));
     assert_eq!(DeliveryState::parse("bounced"), Some(DeliveryState::Bounced));
 }
+
+#[test]
+fn what_comes_back_and_nobody_else_may_get_is_told_again_at_the_owners_hour() {
+    let maildir = Maildir::make();
+    let mut world = World::at(FRIDAY)
+        .owner("maria", "Maria Lopez", "")
+        .component("quillgate", "Quillgate VPN", "maria", &["quillgate"])
+        .settings(&format!("[inbound]\nmaildir = \"{}\"", maildir.path().display()))
+        .feed("cert", "");
+    world.publish("cert", &rss(&[("Quillgate: a hole", "a1", "Crafted cookies.")]));
+    world.tick();
+    maildir.deliver(sample("postfix", &newest_id(&world, "maria"), "maria@example.com"));
+    assert!(look(&mut world).reports[0].has_moved);
+    next_morning(&mut world);
+    let mails = world.news("maria");
+    assert_eq!(mails.len(), 2, "{}", mails.join("\n=====\n"));
+    assert!(mails[1].contains("Quillgate: a hole"), "{}", mails[1]);
+    assert_eq!(holders(&mut world, "Quillgate"), ["maria"]);
+}

@@ -521,3 +521,33 @@ fn what_is_open_and_what_was_not_told_can_be_computed_from_the_facts() {
     }
     assert!(hand_overs(&mut world).len() > 3);
 }
+
+#[test]
+fn a_change_that_cannot_be_delivered_goes_on_although_its_story_was_answered_before() {
+    let mut world = company();
+    publish(&world, &[CALM]);
+    live_until(&mut world, "2026-11-16T12:00:00Z");
+    let told = open(&mut world).remove(0);
+    answer(&mut world, "maria", told.digest.0, told.story.0);
+    assert!(open(&mut world).is_empty());
+    world.smtp.always_for("maria@example.com", Act::reply(550, "5.1.1 no such user"));
+    publish(&world, &[(CALM.0, CALM.1, "A list of names. CVE-2099-10007 is actively exploited.")]);
+    live_until(&mut world, "2026-11-16T15:00:00Z");
+    let owners: Vec<String> = open(&mut world).iter().map(|row| row.owner.to_string()).collect();
+    assert_eq!(owners, ["jon"], "{:?}", digests(&mut world));
+    assert!(world.news("jon").last().unwrap().contains("actively exploited"));
+}
+
+#[test]
+fn whoever_answered_their_own_share_of_a_story_is_asked_for_somebody_elses() {
+    let mut world = company();
+    publish(&world, &[("Quillgate and libmarrow leak names", "b1", "Both of them.")]);
+    live_until(&mut world, "2026-11-17T12:00:00Z");
+    let jons = open(&mut world).into_iter().find(|row| row.owner.as_str() == "jon").unwrap();
+    answer(&mut world, "jon", jons.digest.0, jons.story.0);
+    live_until(&mut world, "2026-11-24T12:00:00Z");
+    let told = digests(&mut world);
+    assert!(told.iter().any(|line| line.ends_with("takeover jon")), "{told:?}");
+    let owners: Vec<String> = open(&mut world).iter().map(|row| row.owner.to_string()).collect();
+    assert_eq!(owners, ["jon"], "{told:?}");
+}
