@@ -52,7 +52,7 @@ pub(super) fn encode_line(line: &[u8], out: &mut Vec<u8>) {
 
 /// Whether a byte stands for itself anywhere in a line.
 fn is_plain(byte: u8) -> bool {
-    (0x20..0x7f).contains(&byte) & (byte != b'=')
+    (0x20..0x7f).contains(&byte) && byte != b'='
 }
 
 /// How many bytes from the start are such bytes. Sixteen are judged before one is looked at alone: judging is not stopped

@@ -205,7 +205,7 @@ impl Page {
         let mut column = first.chars().count();
         let mut at_start = true;
         let is_ascii = text.is_ascii();
-        for word in text.split(|c| c == ' ').filter(|word| !word.is_empty()) {
+        for word in text.split([' ']).filter(|word| !word.is_empty()) {
             let width = if is_ascii { word.len() } else { word.chars().count() };
             if !at_start && column + 1 + width > WIDTH {
                 self.end_line();
