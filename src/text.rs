@@ -77,7 +77,8 @@ impl Plain {
     fn push(&mut self, text: &str) {
         let mut rest = text;
         while !rest.is_empty() && !self.is_full() {
-            let run = plain_run(rest.as_bytes()).min(self.max);
+            let reach = rest.as_bytes().get(..self.max).unwrap_or(rest.as_bytes());
+            let run = plain_run(reach);
             if let Some((words, after)) = rest.split_at_checked(run).filter(|_| run > 0) {
                 self.close_gap();
                 self.joiner = None;

@@ -172,6 +172,12 @@ pub fn nonce_is_valid(key: &LinkKey, token: &str, nonce: &str, now: Time) -> boo
     age <= FORM_LIFE && age >= -CLOCK_SLACK
 }
 
+/// When the form of this nonce was rendered, to the second; only a nonce that is valid says so truly.
+pub fn rendered_at(nonce: &str) -> Option<Time> {
+    let seconds = decode(nonce)?.first_chunk().map(|seconds| i64::from_be_bytes(*seconds))?;
+    Timestamp::from_second(seconds).ok()
+}
+
 /// The Message-ID (RFC 5322 section 3.6.4) of a digest to an address, without angle brackets: the same every time,
 /// and nothing of the address can be read from it. `domain` is the sender's; what a domain cannot hold is left out.
 pub fn message_id(key: &LinkKey, digest: DigestNo, address: &str, domain: &str) -> String {

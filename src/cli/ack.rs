@@ -57,6 +57,11 @@ fn say(
     let now = Clock::System.now();
     let clean = |text: &String| Some(text::clean(text, MAX_NOTE * 4)).filter(|text| !text.is_empty());
     let note = said.note.as_ref().and_then(clean);
+    if note.as_ref().is_some_and(|note| note.chars().count() > MAX_NOTE) {
+        return Err(Failure::Mistake(format!(
+            "the note is longer than {MAX_NOTE} characters: shorten it, or refer to where it stands"
+        )));
+    }
     if let Some(reason) = refusal(Some(disposition), note.as_deref()) {
         return Err(Failure::Mistake(format!("{reason}: add --note \"...\"")));
     }
@@ -65,6 +70,10 @@ fn say(
     let stories = known_stories(&store, numbers)?;
     let owner = owner(&config, &store, said.owner.as_deref(), &stories)?;
     given_to(&store, &owner.id, &stories)?;
+    let happened = said.at.as_deref().map(|text| happened(text, &owner.timezone, now)).transpose()?;
+    if let Some(at) = happened {
+        after_all_came(&store, &stories, at, &owner.timezone)?;
+    }
     let answer = Answer {
         owner: owner.id.clone(),
         digest: None,
@@ -73,7 +82,7 @@ fn say(
         note,
         references,
         corrects,
-        happened: said.at.as_deref().map(|text| happened(text, &owner.timezone, now)).transpose()?,
+        happened,
         nonce: format!("shell-{}", hex(&random()?)),
         via: Via::Shell,
         haste: Haste::None,
@@ -82,6 +91,9 @@ fn say(
         Recorded::New { record } | Recorded::Already { record, .. } => record,
         Recorded::Unfit(unfit) => return Err(Failure::Mistake(misfit(unfit))),
         Recorded::Passed => return Err(Failure::Mistake("the story went to somebody else meanwhile".to_owned())),
+        Recorded::Changed => {
+            return Err(Failure::Mistake("the story has changed meanwhile: look at it again".to_owned()));
+        }
     };
     if json {
         let references: Vec<String> = answer.references.iter().map(ToString::to_string).collect();
@@ -137,6 +149,20 @@ fn happened(typed: &str, zone: &TimeZone, now: Time) -> Result<Time, Failure> {
             "--at \"{typed}\": write 2026-11-18, \"2026-11-18 14:00\" or 2026-11-18T14:00:00Z"
         ))),
     }
+}
+
+/// Nobody has answered a story on a day before it came.
+fn after_all_came(store: &Store, stories: &[StoryNo], at: Time, zone: &TimeZone) -> Result<(), Failure> {
+    let day = |at: Time| at.to_zoned(zone.clone()).date();
+    for story in stories {
+        if let Some(first_seen) = store.read(|read| read.story_first_seen(*story))?
+            && day(at) < day(first_seen)
+        {
+            let came = day(first_seen);
+            return Err(Failure::Mistake(format!("--at is before story {story} came, which was on {came}")));
+        }
+    }
+    Ok(())
 }
 
 /// The owner who is named, or the one who has all the stories.

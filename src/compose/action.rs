@@ -35,7 +35,7 @@ pub(super) fn and_more(first: &str, stories: usize) -> String {
 /// The first line: what to do.
 pub(super) fn action(content: &DigestContent, portion: &Portion, judge: &Judge) -> String {
     let stories = portion.stories(content);
-    let first = stories.first().map(|story| judge.defang(&label(story, MAX_LABEL)));
+    let first = stories.first().map(|story| judge.defang(label(story, MAX_LABEL)));
     match (content.kind, first) {
         (DigestKind::Heartbeat, _) => match blindness(content) {
             None => "Nothing for you this week".to_owned(),
@@ -74,7 +74,7 @@ fn answer(content: &DigestContent, stories: &[DigestStory], judge: &Judge) -> St
     let urgent: Vec<&DigestStory> = stories.iter().filter(|story| story.urgent).collect();
     let calm = stories.len() - urgent.len();
     let first = urgent.first().copied().or(stories.first());
-    let first = first.map_or_else(String::new, |story| judge.defang(&label(story, MAX_LABEL)));
+    let first = first.map_or_else(String::new, |story| judge.defang(label(story, MAX_LABEL)));
     let n = |n: usize| grouped(n as u64);
     if let Some(StandIn { urgent_at, calm_at, .. }) = content.stand_in {
         let (soon, later) = (by(urgent_at, content), by(calm_at, content));

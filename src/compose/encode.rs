@@ -3,39 +3,32 @@
 /// The longest encoded line without its end; what goes on is marked with one character more.
 const WIDTH: usize = 75;
 
-/// Whether a byte stands for itself anywhere in a line.
-const PLAIN: [bool; 256] = {
-    let mut plain = [false; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        #[expect(clippy::indexing_slicing, reason = "the table has a place for every byte")]
-        {
-            plain[byte] = byte >= 0x20 && byte < 0x7f && byte != b'=' as usize;
-        }
-        byte += 1;
-    }
-    plain
-};
-
 /// The text as it stands in the mail: ASCII lines of at most 76 characters; a line end of the text is CR LF. The
 /// parts of a text that end in CR LF are as long encoded apart as together.
 pub(super) fn quoted_printable(text: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len() + text.len() / 16 + 16);
     let bytes = text.as_bytes();
     let mut start = 0;
-    // A line feed alone ends no line.
-    for (at, _) in text.match_indices('\n') {
+    let mut at = run(bytes, is_no_line_feed);
+    while at < bytes.len() {
+        // A line feed alone ends no line.
         if let Some(line) = bytes.get(start..at).and_then(|line| line.strip_suffix(b"\r")) {
             encode_line(line, &mut out);
             out.extend_from_slice(b"\r\n");
             start = at + 1;
         }
+        at += 1 + run(bytes.get(at + 1..).unwrap_or_default(), is_no_line_feed);
     }
     encode_line(bytes.get(start..).unwrap_or_default(), &mut out);
     out
 }
 
-fn encode_line(line: &[u8], out: &mut Vec<u8>) {
+pub(super) fn is_no_line_feed(byte: u8) -> bool {
+    byte != b'\n'
+}
+
+/// One line as it stands in the mail, without its end.
+pub(super) fn encode_line(line: &[u8], out: &mut Vec<u8>) {
     // White space at the end of a line may be lost on the way.
     let (line, last) = match line.split_last() {
         Some((b' ' | b'\t', before)) => (before, line.last()),
@@ -44,8 +37,7 @@ fn encode_line(line: &[u8], out: &mut Vec<u8>) {
     let mut column = 0;
     let mut rest = line;
     while !rest.is_empty() {
-        let run = rest.iter().take_while(|byte| is_plain(**byte)).count();
-        let (plain, after) = rest.split_at_checked(run).unwrap_or((rest, &[]));
+        let (plain, after) = rest.split_at_checked(run(rest, is_plain)).unwrap_or((rest, &[]));
         push_plain(plain, &mut column, out);
         rest = after;
         if let Some((byte, after)) = rest.split_first() {
@@ -58,8 +50,18 @@ fn encode_line(line: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// Whether a byte stands for itself anywhere in a line.
 fn is_plain(byte: u8) -> bool {
-    PLAIN.get(usize::from(byte)).copied().unwrap_or(false)
+    (0x20..0x7f).contains(&byte) && byte != b'='
+}
+
+/// How many bytes from the start are such bytes. Sixteen are judged before one is looked at alone: judging is not stopped
+/// within them, so that a processor can do it at once.
+pub(super) fn run(bytes: &[u8], is_such: impl Fn(u8) -> bool) -> usize {
+    let all_such = |block: &&[u8]| block.iter().fold(true, |all, byte| all & is_such(*byte));
+    let blocks = bytes.chunks_exact(16).take_while(all_such).count() * 16;
+    let rest = bytes.get(blocks..).unwrap_or_default();
+    blocks + rest.iter().take_while(|byte| is_such(**byte)).count()
 }
 
 fn push_plain(mut plain: &[u8], column: &mut usize, out: &mut Vec<u8>) {

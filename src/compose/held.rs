@@ -25,12 +25,12 @@ pub(super) struct Held {
 
 /// Puts a flood into words; `link` answers the mail that it stands in.
 pub(super) fn held(flood: &HeldFlood, link: &str, judge: &Judge) -> Held {
-    let name = judge.defang(&cut(&flood.feed, MAX_NAME));
+    let name = judge.defang(cut(&flood.feed, MAX_NAME));
     let mut words = format!("{name} {}", brought(flood.entries + flood.sent, flood.usual, flood.has_changed));
     words.push(' ');
     words.push_str(&mailed(flood.sent));
     if let Some(matched) = matched(&flood.matched) {
-        words.push_str(&judge.defang(&format!(" {matched}")));
+        words.push_str(&judge.defang(format!(" {matched}")));
     }
     Held {
         words,

@@ -5,6 +5,7 @@ use askama::Template;
 
 use super::{
     ComposeError,
+    encode::{encode_line, is_no_line_feed, run},
     said::{Group, Said},
     story::{Source, Story},
     words::grouped,
@@ -48,13 +49,14 @@ struct Cell<'a> {
     font: &'static str,
 }
 
-/// Renders the HTML part; line ends are CR LF.
-pub(super) fn html(said: &Said, subject: &str) -> Result<String, ComposeError> {
+/// Renders the HTML part as it stands in the mail, quoted-printable.
+pub(super) fn html(said: &Said, subject: &str) -> Result<Vec<u8>, ComposeError> {
     let mut stories = String::with_capacity(said.groups.iter().map(|group| group.stories.len()).sum::<usize>() * 2_560);
     for group in &said.groups {
         heading(group, &mut stories);
         for one in &group.stories {
-            stories.push_str(&story(one, group.urgent)?);
+            cell(one, group.urgent).render_into(&mut stories)?;
+            stories.push('\n');
         }
     }
     let page = Page {
@@ -69,15 +71,25 @@ pub(super) fn html(said: &Said, subject: &str) -> Result<String, ComposeError> {
         ],
         font: FONT,
     };
-    let frame = wire_lines(&page.render()?);
+    let frame = page.render()?;
     let (before, after) = frame.split_once(STORIES).unwrap_or((&frame, ""));
-    Ok([before, &stories, after.trim_ascii_start()].concat())
+    let length = frame.len() + stories.len();
+    let mut out = Vec::with_capacity(length + length / 8);
+    for html in [before, &stories, after] {
+        wire_lines(html, &mut out);
+    }
+    Ok(out)
 }
 
 /// One story as it stands in the HTML part.
-pub(super) fn story(story: &Story, urgent: bool) -> Result<String, ComposeError> {
-    let rendered = Cell { story, urgent, answers: ANSWERS, font: FONT }.render()?;
-    Ok(wire_lines(&rendered))
+pub(super) fn story(story: &Story, urgent: bool) -> Result<Vec<u8>, ComposeError> {
+    let mut out = Vec::new();
+    wire_lines(&cell(story, urgent).render()?, &mut out);
+    Ok(out)
+}
+
+fn cell(story: &Story, urgent: bool) -> Cell<'_> {
+    Cell { story, urgent, answers: ANSWERS, font: FONT }
 }
 
 fn heading(group: &Group, out: &mut String) {
@@ -91,20 +103,22 @@ fn heading(group: &Group, out: &mut String) {
     out.push_str(&cell);
 }
 
-/// Without the template's indents and empty lines, CR LF at every end.
-fn wire_lines(html: &str) -> String {
-    let mut out = String::with_capacity(html.len() + html.len() / 16);
+/// Without the template's indents and empty lines, encoded, CR LF at every end.
+fn wire_lines(html: &str, out: &mut Vec<u8>) {
     let mut verbatim = false;
-    for line in html.lines() {
+    let mut rest = html;
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at_checked(run(rest.as_bytes(), is_no_line_feed)).unwrap_or((rest, ""));
+        rest = after.strip_prefix('\n').unwrap_or(after);
+        let line = line.strip_suffix('\r').unwrap_or(line);
         verbatim |= line.starts_with("<pre");
         let line = if verbatim { line } else { line.trim_ascii() };
         if verbatim || !line.is_empty() {
-            out.push_str(line);
-            out.push_str("\r\n");
+            encode_line(line.as_bytes(), out);
+            out.extend_from_slice(b"\r\n");
         }
         verbatim &= !line.ends_with("</pre>");
     }
-    out
 }
 
 impl Said {

@@ -3,7 +3,7 @@
 
 use url::{Host, Url};
 
-use super::words;
+use super::{encode::run, words};
 use crate::address::is_global_unicast;
 
 /// No longer address becomes a link.
@@ -71,8 +71,8 @@ impl Judge {
         if self.own_host.as_ref() == Some(&domain) {
             return Link::Words("(a link that imitates ours was left out)".to_owned());
         }
-        let shown = || self.defang(&words::cut(&format!("{domain}{}", url.path()), 120));
-        if url.host().is_none_or(|host| is_inside(&host)) {
+        let shown = || self.defang(words::cut(&format!("{domain}{}", url.path()), 120));
+        if url.host().is_none_or(|host| is_inside(&host, &domain)) {
             return Link::Words(format!("{} (an inside address, not linked)", shown()));
         }
         if !url.username().is_empty() || url.password().is_some() {
@@ -86,14 +86,18 @@ impl Judge {
 
     /// A feed's text in which our own host's name cannot become a link, whatever the mail client does with texts
     /// that look like one.
-    pub(crate) fn defang(&self, text: &str) -> String {
-        let Some(own) = &self.own_host else { return text.to_owned() };
-        let mut out = String::with_capacity(text.len());
-        let mut rest = text;
+    pub(crate) fn defang(&self, text: impl Into<String>) -> String {
+        let text = text.into();
+        let Some(own) = &self.own_host else { return text };
+        let mut rest = text.as_str();
+        let mut out = String::new();
         while let Some((before, after)) = split_at_host(rest, own) {
             out.push_str(before);
             out.push_str(&self.broken);
             rest = after;
+        }
+        if out.is_empty() {
+            return text;
         }
         out.push_str(rest);
         out
@@ -102,10 +106,12 @@ impl Judge {
 
 /// The text before and after the first place where a host's name stands, in any case.
 fn split_at_host<'a>(text: &'a str, host: &str) -> Option<(&'a str, &'a str)> {
-    let first = host.as_bytes().first()?.to_ascii_lowercase();
+    // A host's dot is rarer in texts than its letters.
+    let mark = host.find('.').unwrap_or(0);
+    let looked_for = *host.as_bytes().get(mark)?;
     let mut from = 0;
     loop {
-        let found = text.as_bytes().get(from..)?.iter().position(|byte| byte.to_ascii_lowercase() == first)?;
+        let found = run(text.as_bytes().get(from + mark..)?, |byte| !byte.eq_ignore_ascii_case(&looked_for));
         let (at, end) = (from + found, from + found + host.len());
         if text.as_bytes().get(at..end)?.eq_ignore_ascii_case(host.as_bytes()) {
             return Some((text.get(..at)?, text.get(end..)?));
@@ -119,13 +125,12 @@ fn host_text(url: &Url) -> Option<String> {
     (!host.is_empty()).then_some(host)
 }
 
-/// Whether a host can only be meant inside somebody's network.
-fn is_inside(host: &Host<&str>) -> bool {
+/// Whether a host can only be meant inside somebody's network; `name` is its text as it is shown.
+fn is_inside(host: &Host<&str>, name: &str) -> bool {
     match host {
         Host::Ipv4(address) => !is_global_unicast((*address).into()),
         Host::Ipv6(address) => !is_global_unicast((*address).into()),
-        Host::Domain(name) => {
-            let name = name.trim_end_matches('.').to_ascii_lowercase();
+        Host::Domain(_) => {
             let last = name.rsplit('.').next().unwrap_or_default();
             !name.contains('.')
                 || matches!(last, "localhost" | "local" | "internal" | "lan" | "home" | "corp" | "intranet")

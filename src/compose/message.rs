@@ -1,7 +1,7 @@
 //! The message (RFC 5322) around the two parts: headers that hold nothing unclean, a boundary that is derived and not
 //! random, and 7-bit lines that end in CR LF. No wording here.
 
-use std::time::SystemTime;
+use std::{io::Write as _, time::SystemTime};
 
 use lettre::{
     Address, Message,
@@ -24,6 +24,8 @@ use crate::{
 
 /// The longest name in a From or To header, in characters.
 const MAX_NAME: usize = 80;
+/// More than the headers of most messages take, in bytes.
+const HEADERS: usize = 2_048;
 /// The last second of the year 9999: the Date header has four digits for a year.
 const LAST_SECOND: i64 = 253_402_300_799;
 
@@ -65,10 +67,9 @@ pub(super) fn message(
     subject: &str,
     (text, html): (Vec<u8>, Vec<u8>),
 ) -> Result<Vec<u8>, ComposeError> {
-    let parts = MultiPart::alternative()
-        .boundary(boundary(identity))
-        .singlepart(part(ContentType::TEXT_PLAIN, text))
-        .singlepart(part(ContentType::TEXT_HTML, html));
+    let boundary = boundary(identity);
+    let parts = MultiPart::alternative().boundary(boundary.as_str()).build();
+    let parts_headers = parts.headers().to_string();
     let mut references = format!("<{}>", id(&content.thread_root));
     let mut builder = Message::builder()
         .date(date(content.now))
@@ -88,7 +89,17 @@ pub(super) fn message(
         .header(AutoResponseSuppress("OOF, AutoReply".to_owned()))
         .multipart(parts)
         .map_err(|error| ComposeError::Message(error.to_string()))?;
-    Ok(message.formatted())
+    // The parts are put in here, so that their bytes are copied once.
+    let mut mail = Vec::with_capacity(text.len() + html.len() + HEADERS);
+    let write_error = |error: std::io::Error| ComposeError::Message(error.to_string());
+    write!(mail, "{}{parts_headers}\r\n", message.headers()).map_err(write_error)?;
+    for (kind, body) in [(ContentType::TEXT_PLAIN, text), (ContentType::TEXT_HTML, html)] {
+        write!(mail, "--{boundary}\r\n{}\r\n", part(kind).headers()).map_err(write_error)?;
+        mail.extend_from_slice(&body);
+        mail.extend_from_slice(b"\r\n");
+    }
+    write!(mail, "--{boundary}--\r\n").map_err(write_error)?;
+    Ok(mail)
 }
 
 /// `sigtrail digests <digests.DOMAIN>`, where DOMAIN is that of the links; where they lead to an address of a machine,
@@ -101,8 +112,9 @@ fn list_id(content: &DigestContent) -> String {
     format!("sigtrail digests <digests.{domain}>")
 }
 
-fn part(kind: ContentType, body: Vec<u8>) -> SinglePart {
-    let body = Body::dangerous_pre_encoded(body, ContentTransferEncoding::QuotedPrintable);
+/// A part without its body.
+fn part(kind: ContentType) -> SinglePart {
+    let body = Body::dangerous_pre_encoded(Vec::new(), ContentTransferEncoding::QuotedPrintable);
     SinglePart::builder().header(kind).body(body)
 }
 

@@ -151,7 +151,7 @@ pub(super) fn make(
     let said = said(content, portion, judge);
     let subject = subject(content, portion, taken);
     let text = quoted_printable(&plain::plain(&said));
-    let html = quoted_printable(&html::html(&said, &subject)?);
+    let html = html::html(&said, &subject)?;
     let length = html.len();
     let bytes = message::message(content, &portion.identity, &subject, (text, html))?;
     Ok(Made { composed: Composed { subject, bytes }, html: length })
@@ -178,7 +178,7 @@ fn costs(content: &DigestContent, whole: &Portion, judge: &Judge) -> Result<(Cos
     let mut items = Vec::with_capacity(count + 1);
     for group in &said.groups {
         for story in &group.stories {
-            items.push(Cost { html: length(&html::story(story, group.urgent)?), text: length(&plain::story(story)) });
+            items.push(Cost { html: html::story(story, group.urgent)?.len(), text: length(&plain::story(story)) });
         }
     }
     items.extend(said.held.iter().map(|one| line_cost(&[&one.words, &one.decide, &one.decide, &one.url, &one.url])));
@@ -194,7 +194,7 @@ fn costs(content: &DigestContent, whole: &Portion, judge: &Judge) -> Result<(Cos
 
 fn frame_cost(content: &DigestContent, portion: &Portion, said: &Said) -> Result<Cost, ComposeError> {
     let subject = subject(content, portion, &HashSet::new());
-    let html = quoted_printable(&html::html(said, &subject)?);
+    let html = html::html(said, &subject)?;
     let html_length = html.len();
     let text = quoted_printable(&plain::plain(said));
     let all = message::message(content, &portion.identity, &subject, (text, html))?.len();

@@ -204,8 +204,9 @@ impl Page {
         self.0.push_str(first);
         let mut column = first.chars().count();
         let mut at_start = true;
-        for word in text.split(' ').filter(|word| !word.is_empty()) {
-            let width = word.chars().count();
+        let is_ascii = text.is_ascii();
+        for word in text.split([' ']).filter(|word| !word.is_empty()) {
+            let width = if is_ascii { word.len() } else { word.chars().count() };
             if !at_start && column + 1 + width > WIDTH {
                 self.end_line();
                 self.0.push_str(further);

@@ -128,7 +128,7 @@ pub(super) fn said(content: &DigestContent, portion: &Portion, judge: &Judge) ->
         feeds_seen: feeds_seen(content).filter(|_| last),
         notices: slice(&content.notices, &holds.notices)
             .iter()
-            .map(|notice| judge.defang(&cut(notice, MAX_NOTICE)))
+            .map(|notice| judge.defang(cut(notice, MAX_NOTICE)))
             .collect(),
         first_looks: slice(&content.baselines, &holds.baselines).iter().map(first_look).collect(),
         restricted: slice(&content.restricted, &holds.restricted).iter().map(|one| restricted(one, content)).collect(),
@@ -181,7 +181,7 @@ fn openings(stories: &[(usize, &DigestStory)], section: Section, judge: &Judge) 
     let mut openings = none;
     for (name, place, n) in runs {
         if let Some(opening) = openings.get_mut(place) {
-            *opening = Some(judge.defang(&format!("{name} ({})", grouped(n as u64))));
+            *opening = Some(judge.defang(format!("{name} ({})", grouped(n as u64))));
         }
     }
     openings
@@ -189,7 +189,7 @@ fn openings(stories: &[(usize, &DigestStory)], section: Section, judge: &Judge) 
 
 fn not_seen(feed: &NotSeen, content: &DigestContent, judge: &Judge) -> String {
     let state = if feed.state == "not-a-feed" { "not a feed" } else { &feed.state };
-    let cause = judge.defang(&cut(&feed.cause, MAX_CAUSE));
+    let cause = judge.defang(cut(&feed.cause, MAX_CAUSE));
     let cause = cause.trim_end_matches('.');
     let tries =
         if feed.tries > 0 { format!(", {}", count(feed.tries as usize, "try", "tries")) } else { String::new() };
@@ -251,11 +251,11 @@ fn also(content: &DigestContent, portion: &Portion, judge: &Judge) -> Vec<AlsoLi
 }
 
 fn also_line(feed: &AlsoPublished, place: usize, judge: &Judge) -> AlsoLine {
-    let name = judge.defang(&cut(&feed.feed, MAX_NAME));
+    let name = judge.defang(cut(&feed.feed, MAX_NAME));
     match feed.lines.get(place) {
         Some((title, link)) => AlsoLine {
             feed: name,
-            title: judge.defang(&cut(title, MAX_TITLE)),
+            title: judge.defang(cut(title, MAX_TITLE)),
             link: judge.link(link.as_deref()),
             entries: 1,
         },

@@ -146,11 +146,13 @@ pub(super) fn story(
     short: u8,
 ) -> Story {
     let most = Lengths::of(short.min(SHORTEST));
-    let title = judge.defang(&cut(&story.title, most.title));
+    let title = judge.defang(cut(&story.title, most.title));
     let link = |address: Option<&str>| judge.link(address.filter(|address| address.len() <= most.link));
+    let main = link(story.link.as_deref());
+    // One of the sources leads to where the story does.
     let source = |one: &StorySource| Source {
-        feed: judge.defang(&cut(&one.feed, 2 * MAX_NAME)),
-        link: link(one.link.as_deref()),
+        feed: judge.defang(cut(&one.feed, 2 * MAX_NAME)),
+        link: if one.link == story.link { main.clone() } else { link(one.link.as_deref()) },
     };
     let notes = story.earlier.iter().map(|note| earlier(note, content, judge, most.note.min(MAX_NOTE)));
     let more_notes = story.more_earlier + story.earlier.len().saturating_sub(most.notes);
@@ -161,15 +163,15 @@ pub(super) fn story(
         number,
         opening: None,
         title: if title.is_empty() { "(no title)".to_owned() } else { title },
-        link: link(story.link.as_deref()),
+        link: main.clone(),
         exploited: story.marks.exploited.then(|| exploited(story.exploited_by.as_ref(), content, judge)),
         severity: severity(story.marks),
         fix: story.fix.as_ref().map(|stated| fix(stated, judge)),
-        cves: story.cves.iter().take(most.cves).map(|cve| judge.defang(&cut(cve, MAX_NAME))).collect(),
+        cves: story.cves.iter().take(most.cves).map(|cve| judge.defang(cut(cve, MAX_NAME))).collect(),
         summary: story
             .summary
             .as_deref()
-            .map(|text| judge.defang(&within(text, most.summary)))
+            .map(|text| judge.defang(within(text, most.summary)))
             .filter(|s| !s.is_empty()),
         changed: story.told_before.map_or_else(
             || "What changed:".to_owned(),
@@ -179,15 +181,15 @@ pub(super) fn story(
             .changes
             .iter()
             .take(most.notes)
-            .map(|line| judge.defang(&cut(line, most.note.min(MAX_CHANGE))))
+            .map(|line| judge.defang(cut(line, most.note.min(MAX_CHANGE))))
             .collect(),
         earlier: notes.take(most.notes).chain(more_notes).collect(),
-        reason: judge.defang(&within(&story.reason, most.reason)),
+        reason: judge.defang(within(&story.reason, most.reason)),
         proofs: story
             .tags
             .iter()
             .take(most.proofs)
-            .map(|(name, tag)| judge.defang(&proof(name, tag, &story.reason)))
+            .map(|(name, tag)| judge.defang(proof(name, tag, &story.reason)))
             .collect(),
         sources: story.sources.iter().take(shown_sources).map(source).collect(),
         more_sources: story.more_sources + story.sources.len() - shown_sources,
@@ -208,7 +210,7 @@ fn exploited(by: Option<&Exploitation>, content: &DigestContent, judge: &Judge) 
     match by {
         Some(by) => format!(
             "Exploited ({}, {})",
-            judge.defang(&cut(&by.feed, MAX_NAME)),
+            judge.defang(cut(&by.feed, MAX_NAME)),
             day(by.since, content.now, &content.timezone)
         ),
         None => "Exploited".to_owned(),
@@ -220,7 +222,7 @@ fn fix(fix: &Fix, judge: &Judge) -> String {
     match fix {
         Fix::In(versions) if !versions.is_empty() => {
             let named: Vec<String> = versions.iter().take(MAX_FIXES).map(|version| cut(version, 40)).collect();
-            judge.defang(&format!("Fix {}", named.join(", ")))
+            judge.defang(format!("Fix {}", named.join(", ")))
         }
         _ => "Fix available".to_owned(),
     }
@@ -231,7 +233,7 @@ fn earlier(note: &EarlierNote, content: &DigestContent, judge: &Judge, most: usi
     let who = cut(&note.who, MAX_NAME);
     let when = day(note.at, content.now, &content.timezone);
     let said = note.disposition.as_str().replace('-', " ");
-    let why = note.note.as_deref().map(|text| judge.defang(&within(text, most))).filter(|text| !text.is_empty());
+    let why = note.note.as_deref().map(|text| judge.defang(within(text, most))).filter(|text| !text.is_empty());
     match why {
         Some(why) => format!("{who}, {when}, {said}: {why}"),
         None => format!("{who}, {when}: {said}."),

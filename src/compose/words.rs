@@ -12,8 +12,10 @@ pub(crate) fn line(text: &str) -> String {
 
 /// A clean line of at most `max` characters, cut between words where there are any.
 pub(crate) fn cut(text: &str, max: usize) -> String {
-    let line = clean(text, max.saturating_add(1).saturating_mul(4));
-    if line.chars().count() <= max {
+    // One character more than is kept tells that there is more, two where the last is a space, which is taken off.
+    let enough = if text.is_ascii() { max.saturating_add(2) } else { max.saturating_add(1).saturating_mul(4) };
+    let line = clean(text, enough);
+    if line.len() <= max || line.chars().count() <= max {
         return line;
     }
     let kept: String = line.chars().take(max.saturating_sub(1)).collect();

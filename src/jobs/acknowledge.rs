@@ -237,12 +237,25 @@ fn standing(
 /// Records an answer with its evidence, finds that the same form was recorded before, or that it fits no more: what
 /// was looked at when the page was shown may have changed since.
 pub fn record(store: &Store, answer: &Answer, now: Time) -> Result<Recorded, StoreError> {
+    record_of_form(store, answer, None, now)
+}
+
+/// The same for the answer of a form that was shown at a moment: it answers nothing that its owner was told of, or told of
+/// anew, since then.
+pub fn record_of_form(store: &Store, answer: &Answer, shown: Option<Time>, now: Time) -> Result<Recorded, StoreError> {
     store.write(|write| {
         let read = write.read();
         if let Some((at, record)) = read.answer_of_form(&answer.nonce)? {
             return Ok(Recorded::Already { at, record });
         }
+        if answer.stories.is_empty() {
+            return Ok(Recorded::Changed);
+        }
         for story in &answer.stories {
+            let asked_at = read.asked_at(*story, &answer.owner)?;
+            if shown.zip(asked_at).is_some_and(|(shown, asked_at)| asked_at.as_second() > shown.as_second()) {
+                return Ok(Recorded::Changed);
+            }
             if answer.via == Via::Link && read.passed_since(*story, &answer.owner)?.is_some() {
                 return Ok(Recorded::Passed);
             }

@@ -407,6 +407,8 @@ pub enum Recorded {
     Unfit(Unfit),
     /// Somebody else has a story of it now; nothing was added.
     Passed,
+    /// What the form was about has changed since it was shown, or is answered; nothing was added.
+    Changed,
 }
 
 /// Something that an owner said is not theirs.

@@ -57,6 +57,13 @@ impl Read<'_> {
         Ok(no.map(AssignmentNo))
     }
 
+    /// When this owner was given a story, or given it anew; `None`: they do not have it.
+    pub fn asked_at(&self, story: StoryNo, owner: &OwnerId) -> Result<Option<Time>, StoreError> {
+        let Some(standing) = self.standing(story, owner)? else { return Ok(None) };
+        let mut query = self.tx.prepare_cached("SELECT created_at FROM assignment WHERE no = ?1")?;
+        Ok(Some(from_millis(query.query_row([standing.0], |row| row.get(0))?)))
+    }
+
     /// What waits for this owner in somebody else's place, oldest first.
     pub fn taken_over(&self, owner: &OwnerId) -> Result<Vec<TakenOver>, StoreError> {
         let mut query = self.tx.prepare_cached(

@@ -109,7 +109,7 @@ async fn record_answer(
         );
         return behind.view(desk, now, form, outcome, StatusCode::FORBIDDEN);
     }
-    if !behind.may_decide() {
+    if matches!(behind.what, What::One(_)) && !behind.may_decide() {
         return behind.view(desk, now, form, Outcome::Nothing, StatusCode::CONFLICT);
     }
     let mistakes = form.mistakes();
@@ -127,7 +127,8 @@ async fn record_answer(
 /// Records the answer and shows what came of it.
 async fn settled(desk: &Desk, behind: Behind, form: Form, answer: Answer, now: Time) -> Response {
     let store = desk.store.clone();
-    let recorded = tokio::task::spawn_blocking(move || acknowledge::record(&store, &answer, now))
+    let shown = token::rendered_at(&answer.nonce);
+    let recorded = tokio::task::spawn_blocking(move || acknowledge::record_of_form(&store, &answer, shown, now))
         .await
         .unwrap_or(Err(StoreError::OnPurpose("the thread that records")));
     match recorded {
@@ -139,6 +140,12 @@ async fn settled(desk: &Desk, behind: Behind, form: Form, answer: Answer, now: T
         }
         Ok(Recorded::Passed) => {
             let outcome = Outcome::Trouble("Not recorded: somebody else has this now. Open the link again to see who.");
+            behind.view(desk, now, form, outcome, StatusCode::CONFLICT)
+        }
+        Ok(Recorded::Changed) => {
+            let outcome = Outcome::Trouble(
+                "Not recorded: this has changed, or was answered, since you opened it. Look at it again; your text is still here.",
+            );
             behind.view(desk, now, form, outcome, StatusCode::CONFLICT)
         }
         Err(error) => {
@@ -269,7 +276,7 @@ impl Behind {
         format!("{}/sure", self.form_name())
     }
 
-    /// The stories that an answer of this page is about: the one, or those still open, or all where none is.
+    /// The stories that an answer of this page is about: the one, or those still open.
     fn stories(&self) -> Vec<StoryNo> {
         let places = &self.page.places;
         let of = |keep: &dyn Fn(&Placed) -> bool| -> Vec<StoryNo> {
@@ -278,8 +285,7 @@ impl Behind {
         if let What::One(number) = self.what {
             return of(&|place| place.number == number);
         }
-        let open = of(&|place| place.is_open);
-        if open.is_empty() { of(&|place| place.is_answered) } else { open }
+        of(&|place| place.is_open)
     }
 
     /// Whether there is a story that this owner may answer here.

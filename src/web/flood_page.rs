@@ -83,7 +83,7 @@ fn outcome(given: &GivenDecision) -> &'static str {
 pub(super) fn show(status: StatusCode, view: &View<'_>) -> Response {
     let judge = Judge::new(view.base_url);
     let page = view.page;
-    let feed = judge.defang(&cut(&page.feed, 80));
+    let feed = judge.defang(cut(&page.feed, 80));
     let banner = banner(view);
     let heading = format!("{feed}: {} held", count(page.entries, "entry", "entries"));
     let rest = page.entries.saturating_sub(page.titles.len());
@@ -102,7 +102,7 @@ pub(super) fn show(status: StatusCode, view: &View<'_>) -> Response {
             .into_iter()
             .flatten()
             .collect(),
-            titles: page.titles.iter().map(|title| judge.defang(&cut(title, 160))).collect(),
+            titles: page.titles.iter().map(|title| judge.defang(cut(title, 160))).collect(),
             more: (rest > 0 && !page.titles.is_empty()).then(|| format!("and {} more", grouped(rest as u64))),
             decided: page.decided.as_ref().map(|(given, name)| {
                 let when = moment(given.at, &page.timezone, "%-d %b %Y at %H:%M");

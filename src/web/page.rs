@@ -165,7 +165,7 @@ fn title(heading: &str, banner: &Banner) -> String {
 }
 
 fn story_title(story: &PageStory, judge: &Judge) -> String {
-    let title = judge.defang(&cut(&story.title, 300));
+    let title = judge.defang(cut(&story.title, 300));
     if title.is_empty() { "(no title)".to_owned() } else { title }
 }
 
@@ -190,7 +190,7 @@ fn reference(reference: &Reference, judge: &Judge) -> ShownReference {
         Link::To { .. } | Link::Absent => String::new(),
     };
     let text = cut(&reference.text, 300);
-    let text = if url.is_some() { text } else { judge.defang(&text) };
+    let text = if url.is_some() { text } else { judge.defang(text) };
     ShownReference { kind: reference.kind.as_str(), text, url, beside }
 }
 

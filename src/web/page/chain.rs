@@ -50,7 +50,7 @@ fn row(step: &ChainStep, view: &View<'_>, judge: &Judge) -> ChainRow {
         machine: format!("{:.0}", step.at),
         recorded: is_late.then(|| format!("recorded {}", moment(step.recorded, zone, "%-d %b %Y %H:%M"))),
         word: step.word.clone(),
-        text: judge.defang(&cut(&step.text, MAX_TEXT)),
+        text: judge.defang(cut(&step.text, MAX_TEXT)),
         references: step.references.iter().map(|one| reference(one, judge)).collect(),
         record: grouped(step.record),
         corrected: step.corrected_by.map(|record| format!("corrected by record {}", grouped(record))),

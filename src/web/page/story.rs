@@ -90,7 +90,7 @@ pub(super) fn story_page<'a>(story: &'a PageStory, view: &'a View<'_>, judge: &J
 }
 
 fn shown(story: &PageStory, zone: &TimeZone, judge: &Judge) -> ShownStory {
-    let text = judge.defang(&cut(story.summary.as_deref().unwrap_or_default(), usize::MAX));
+    let text = judge.defang(cut(story.summary.as_deref().unwrap_or_default(), usize::MAX));
     let summary = cut(&text, FOLD);
     ShownStory {
         title: story_title(story, judge),
@@ -98,12 +98,12 @@ fn shown(story: &PageStory, zone: &TimeZone, judge: &Judge) -> ShownStory {
         marks: marks(story),
         whole_text: (summary != text).then_some(text),
         summary,
-        reason: judge.defang(&cut(&story.reason, 300)),
-        proofs: story.tags.iter().map(|(name, tag)| judge.defang(&said::proof(name, tag, &story.reason))).collect(),
+        reason: judge.defang(cut(&story.reason, 300)),
+        proofs: story.tags.iter().map(|(name, tag)| judge.defang(said::proof(name, tag, &story.reason))).collect(),
         sources: story
             .sources
             .iter()
-            .map(|source| (judge.defang(&cut(&source.feed, 80)), judge.link(source.link.as_deref())))
+            .map(|source| (judge.defang(cut(&source.feed, 80)), judge.link(source.link.as_deref())))
             .collect(),
         more_sources: (story.more_sources > 0).then(|| format!("and {} more", grouped(story.more_sources as u64))),
         answers: story.answers.iter().map(|answer| earlier(answer, &story.answers, zone, judge)).collect(),

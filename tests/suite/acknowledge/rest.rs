@@ -80,3 +80,42 @@ fn who_says_that_something_is_not_theirs_is_heard_and_nothing_changes_hands() {
     office.world.restart();
     assert!(named(&mut office.world).is_empty(), "it is somebody else's now");
 }
+
+#[test]
+fn a_form_for_what_was_open_answers_nothing_that_was_answered_since() {
+    let mut office = Office::open();
+    for path in [office.all.clone(), format!("{}/rest", office.all)] {
+        let nonce = office.nonce(&path);
+        for story in office.stories.clone() {
+            office.said(&story, "disposition=acted");
+        }
+        let before = office.acknowledged();
+        let reply = office.post(&path, &format!("disposition=not-relevant&note=for+all+of+it&nonce={nonce}"));
+        assert_eq!(reply.status, 409, "{path}");
+        assert!(reply.body.contains("Not recorded") && reply.body.contains("or was answered"), "{}", reply.body);
+        assert_eq!(office.acknowledged(), before);
+        office = Office::open();
+    }
+}
+
+#[test]
+fn a_form_that_was_opened_before_a_story_changed_does_not_answer_the_change() {
+    let mut office = Office::open();
+    let story = office.stories[0].clone();
+    let nonce = office.nonce(&story);
+    office.world.wait(jiff::SignedDuration::from_hours(1));
+    office.world.publish(
+        "cert",
+        &crate::harness::world::rss(&[(
+            "Quillgate: sign-in bypass CVE-2099-10007",
+            "a1",
+            "A crafted cookie skips the sign-in. It is actively exploited.",
+        )]),
+    );
+    office.world.tick();
+    let reply = office.post(&story, &format!("disposition=not-relevant&note=can+wait&nonce={nonce}"));
+    assert_eq!(reply.status, 409, "{}", reply.body);
+    assert!(reply.body.contains("this has changed") && reply.body.contains("can wait"), "{}", reply.body);
+    assert_eq!(office.acknowledged(), 0);
+    office.said(&story, "disposition=acted");
+}
