@@ -93,9 +93,9 @@ pub fn deliver_due(context: &Context) -> Result<DeliverReport, Fault> {
         let message = Outgoing { to: &due.address, message_id: &due.message_id, bytes: &due.bytes, file: &file };
         let attempted = session.hand_over(&message);
         context.pulse.beat();
-        // A server that asks for a login only when it is given a message does not let us in either.
-        let asks_for_login = attempted.trouble.as_ref().is_some_and(|trouble| trouble.fault == RelayFault::Login);
-        let is_barred = session.is_barred() || asks_for_login;
+        // A server that asks for a login, or refuses the sender, when it is given a message does not let us in either.
+        let is_turned_away = attempted.trouble.as_ref().is_some_and(|trouble| trouble.fault != RelayFault::Busy);
+        let is_barred = session.is_barred() || is_turned_away;
         finish(context, (&due, attempt), attempted, (is_barred, context.now()), &mut report)?;
         if is_barred {
             // The others wait, and nothing has happened to them.

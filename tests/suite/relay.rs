@@ -161,6 +161,28 @@ fn m_14_each_recipient_of_one_connection_has_a_state_and_a_schedule_of_its_own()
 }
 
 #[test]
+fn m_12_a_5xx_before_the_recipient_is_the_servers_trouble_and_every_message_waits() {
+    for (stage, reply) in [(Stage::Mail, "5.7.1 sender rejected"), (Stage::Ehlo, "5.7.1 go away")] {
+        let mut world = many(3);
+        world.smtp.always(stage, Act::reply(553, reply));
+        assert_eq!(world.tick().deliveries.deliveries.len(), 1, "the others are not tried");
+        for _ in 0..4 {
+            world.wait(MINUTE * 10);
+            mail_turn(&mut world);
+        }
+        assert!(text_of_reason(&mut world, "mail-server-down").contains("5.7.1"), "{:?}", reasons(&mut world));
+        assert_eq!((queued(&mut world), world.records_of("delivery-ended").len()), (3, 0), "{stage:?}");
+        assert!(world.records_of("handed-over").is_empty());
+        world.smtp.behave();
+        world.wait(MINUTE * 10);
+        mail_turn(&mut world);
+        arrived_once_and_in_order(&mut world);
+        assert_eq!((world.smtp.mails().len(), world.mailbox("maria").len()), (3, 0));
+        assert!(!has(&mut world, "mail-server-down"));
+    }
+}
+
+#[test]
 fn m_15_after_five_days_without_a_relay_every_digest_arrives_once_oldest_first_over_one_connection() {
     let mut world = many(6).stack("[[route]]\nwhen = { tag = [\"part-0\"] }\nto = [\"owner-0\"]\nurgent = true");
     world.smtp.down();
