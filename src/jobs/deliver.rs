@@ -183,7 +183,7 @@ struct Ending {
     is_due: bool,
 }
 
-const TOO_LARGE: &str = "the mail server takes no message of this size: its stories are composed anew in smaller parts";
+const TOO_LARGE: &str = "the mail server takes no message of this size: what it tells is composed anew in smaller parts";
 const UNDELIVERED: &str = "no attempt succeeded in time: its stories went to whoever stands in";
 const UNCONFIRMED: &str =
     "nothing confirmed it in time: it may have arrived, and its stories went to whoever stands in";
@@ -204,7 +204,7 @@ fn ending(
     }
     let is_due = due.kind != DigestKind::Urgent;
     let is_too_large = matches!(attempted.outcome, SendOutcome::TooLarge { .. });
-    if is_too_large && open.len() > 1 && !read.cannot_shrink(due.digest)? {
+    if is_too_large && read.items(due.digest)? > 1 && !read.cannot_shrink(due.digest)? {
         let again = open.iter().map(|assignment| told_again(read, &due.owner, *assignment, true));
         let anew = again.collect::<Result<_, _>>()?;
         return Ok(Some(Ending { reason: Some(TOO_LARGE), anew, is_due }));

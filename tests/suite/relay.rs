@@ -691,6 +691,34 @@ mod size {
     }
 
     #[test]
+    fn m_18_one_story_and_many_lines_that_are_too_large_together_go_out_in_parts() {
+        let news = |n: usize| format!("Advice on leavers, part {n}, and what they should hand back");
+        let lines: Vec<(String, String)> = (0..20).map(|n| (news(n), format!("n{n}"))).collect();
+        let lines: Vec<(&str, &str, &str)> =
+            lines.iter().map(|(title, id)| (title.as_str(), id.as_str(), "Text.")).collect();
+        let with_lines = || {
+            let world = one_story_for_jon().feed("news", "owner = \"jon\"\nbaseline = 100");
+            world.publish("news", &rss(&lines));
+            world
+        };
+        let mut world = with_lines();
+        world.tick();
+        let whole = world.smtp.mailbox("jon@example.com")[0].raw.len();
+        let limit = whole * 3 / 4;
+        let mut world = with_lines();
+        world.smtp.offer(|offers| offers.size = Some(limit as u64));
+        for _ in 0..4 {
+            world.tick();
+        }
+        let mails = world.smtp.mailbox("jon@example.com");
+        assert!(mails.len() > 1 && mails.iter().all(|mail| mail.raw.len() <= limit), "{} parts", mails.len());
+        let texts = world.mailbox("jon").concat();
+        assert!(texts.contains("libmarrow crash"));
+        assert!((0..20).all(|n| texts.split_whitespace().collect::<Vec<_>>().join(" ").contains(&news(n))), "{texts}");
+        assert_eq!((queued(&mut world), world.mailbox("ines").len()), (0, 0));
+    }
+
+    #[test]
     fn m_18_a_story_that_is_too_large_alone_waits_is_told_and_makes_no_loop() {
         let mut world = one_story_for_jon();
         world.smtp.offer(|offers: &mut Offers| offers.size = Some(900));
