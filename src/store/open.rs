@@ -173,6 +173,9 @@ impl Write<'_> {
         stories: &[(StoryNo, AssignmentNo)],
         now: Time,
     ) -> Result<(), StoreError> {
+        if stories.is_empty() {
+            return Ok(());
+        }
         let told = stories.iter().map(|(story, _)| *story).collect();
         self.record(Event::Reminded { digest, stories: told, owner: Personal::owner(owner) }, now)?;
         for (i, (_, assignment)) in stories.iter().enumerate() {
