@@ -205,6 +205,10 @@ fn ending(
     let is_due = due.kind != DigestKind::Urgent;
     let is_too_large = matches!(attempted.outcome, SendOutcome::TooLarge { .. });
     if is_too_large && read.items(due.digest)? > 1 && !read.cannot_shrink(due.digest)? {
+        // What is no news has its occasion still once this digest does not count any more.
+        if matches!(due.kind, DigestKind::Reminder | DigestKind::Links | DigestKind::Passed) {
+            return Ok(Some(Ending { reason: Some(TOO_LARGE), anew: Vec::new(), is_due: false }));
+        }
         let again = open.iter().map(|assignment| told_again(read, &due.owner, *assignment, true));
         let anew = again.collect::<Result<_, _>>()?;
         return Ok(Some(Ending { reason: Some(TOO_LARGE), anew, is_due }));

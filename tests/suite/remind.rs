@@ -478,6 +478,32 @@ fn a_takeover_waits_for_the_end_of_the_deputys_quiet_hours() {
     );
 }
 
+#[test]
+fn m_18_a_reminder_that_is_too_large_is_told_in_parts_and_stays_a_reminder() {
+    let titles: Vec<(String, String)> = (0..12).map(|n| (format!("Quillgate notice {n}"), format!("n{n}"))).collect();
+    let text = "A list of names was left open to everybody. ".repeat(12);
+    let items: Vec<(&str, &str, &str)> =
+        titles.iter().map(|(title, id)| (title.as_str(), id.as_str(), text.as_str())).collect();
+    let mut world = company();
+    publish(&world, &items);
+    live_until(&mut world, "2026-11-19T07:30:00Z");
+    assert_eq!(digests(&mut world), ["16 08:30 scheduled maria"]);
+    let routed = world.records_of("entry-routed").len();
+    let whole = world.smtp.mailbox("maria@example.com")[0].raw.len();
+    world.smtp.offer(|offers| offers.size = Some(whole as u64 / 2));
+    live_until(&mut world, "2026-11-20T12:00:00Z");
+    let later = digests(&mut world).split_off(1);
+    assert!(later.len() > 2 && later.iter().all(|one| one == "19 08:00 reminder maria"), "{later:?}");
+    let ended = world.records_of("delivery-ended");
+    assert_eq!((ended.len(), field(&ended[0], "state")), (1, &"withdrawn".into()));
+    assert_eq!(world.records_of("entry-routed").len(), routed, "nothing became news");
+    assert!(open(&mut world).iter().all(|row| row.reminded_at.is_some()));
+    let reminded: Vec<usize> =
+        world.records_of("reminded").iter().map(|one| field(one, "stories").as_array().unwrap().len()).collect();
+    assert_eq!(reminded[1..].iter().sum::<usize>(), 12, "{reminded:?}");
+    assert!(reminded.iter().all(|stories| *stories > 0), "{reminded:?}");
+}
+
 /// The state tables that the triggers keep are what the facts say.
 #[test]
 fn what_is_open_and_what_was_not_told_can_be_computed_from_the_facts() {
