@@ -504,6 +504,23 @@ fn m_18_a_reminder_that_is_too_large_is_told_in_parts_and_stays_a_reminder() {
     assert!(reminded.iter().all(|stories| *stories > 0), "{reminded:?}");
 }
 
+#[test]
+fn who_was_not_reached_by_the_word_that_it_was_passed_on_is_told_at_the_next_hour() {
+    let mut world = company();
+    publish(&world, &[CALM]);
+    live_until(&mut world, "2026-11-21T08:00:00Z");
+    world.smtp.always_for("maria@example.com", Act::reply(550, "5.2.1 mailbox disabled"));
+    live_until(&mut world, "2026-11-21T12:00:00Z");
+    assert_eq!(digests(&mut world)[2..], ["21 08:30 passed maria", "21 08:30 takeover jon"], "not tried all day");
+    world.smtp.behave();
+    live_until(&mut world, "2026-11-23T12:00:00Z");
+    assert_eq!(digests(&mut world)[4..], ["23 08:00 passed maria"]);
+    let told = world.mailbox("maria").into_iter().filter(|mail| mail.contains("Jon")).count();
+    live_until(&mut world, "2026-11-23T18:00:00Z");
+    assert!(told > 0);
+    assert_eq!(digests(&mut world).len(), 5, "told once");
+}
+
 /// The state tables that the triggers keep are what the facts say.
 #[test]
 fn what_is_open_and_what_was_not_told_can_be_computed_from_the_facts() {
@@ -540,7 +557,8 @@ fn what_is_open_and_what_was_not_told_can_be_computed_from_the_facts() {
             numbers("SELECT assignment FROM passed_state ORDER BY 1"),
             numbers(
                 "SELECT assignment FROM handed_over WHERE why IN ('no-answer', 'away')
-                     AND assignment NOT IN (SELECT assignment FROM digest_passed) ORDER BY 1"
+                     AND assignment NOT IN (SELECT assignment FROM digest_passed JOIN standing_digest USING (digest))
+                 ORDER BY 1"
             ),
             "on the {day}th"
         );
