@@ -46,7 +46,7 @@ pub struct Delivered {
 pub struct DeliverReport {
     /// Every delivery that was tried, withdrawn, or found open after a death.
     pub deliveries: Vec<Delivered>,
-    /// How many digests were withdrawn so that their stories are told anew at once.
+    /// How many digests ended so that their stories are told anew at once, to their owner or to somebody else.
     pub to_compose_anew: usize,
 }
 
@@ -80,6 +80,7 @@ pub fn deliver_due(context: &Context) -> Result<DeliverReport, Fault> {
         let now = context.now();
         if let Some(refusal) = context.store.read(|read| refusal(context, read, &due, now))? {
             withdraw(context, &due, &refusal, now)?;
+            report.to_compose_anew += 1;
             let reason = Some(refusal.reason);
             report.deliveries.push(Delivered { delivery: no, owner: due.owner, outcome: None, reason });
             continue;
@@ -163,7 +164,7 @@ fn finish(
         }
         Ok(ending)
     })?;
-    report.to_compose_anew += usize::from(ending.as_ref().is_some_and(|ending| ending.reason.is_some()));
+    report.to_compose_anew += usize::from(ending.is_some());
     report.deliveries.push(Delivered {
         delivery: due.no,
         owner: due.owner.clone(),
