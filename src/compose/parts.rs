@@ -13,7 +13,7 @@ use super::{
     said::{Said, said},
     subject::subject,
 };
-use crate::model::digest::{Composed, DigestContent};
+use crate::model::digest::{Composed, DigestContent, DigestKind};
 
 /// The most stories that can fit into one mail; one takes more than 700 bytes.
 const MAX_STORIES: usize = 130;
@@ -74,7 +74,7 @@ impl Cost {
 
 /// Composes a digest in as many mails as it needs: each with its own text part, link and place among them, HTML of at
 /// most [`MAX_HTML`] bytes as encoded, and no longer than the mail server takes. Every item of the digest stands in
-/// exactly one of them. A single story that does not fit even alone is shortened, and says so.
+/// exactly one of them; its end stands in the last one, or in none where it alone would make a mail about no story. A single story that does not fit even alone is shortened, and says so.
 pub fn parts(content: &DigestContent, envelopes: &Envelopes<'_>) -> Result<Vec<Part>, ComposeError> {
     let judge = Judge::new(&content.answer_all_url);
     let whole = Portion::whole(content);
@@ -90,11 +90,25 @@ pub fn parts(content: &DigestContent, envelopes: &Envelopes<'_>) -> Result<Vec<P
     let mut ranges: Vec<(Range<usize>, u8)> =
         packed(frame, &items, &all, envelopes.size_limit).into_iter().map(|range| (range, 0)).collect();
     loop {
+        if is_of_stories(content) {
+            leave_end_out(&mut ranges, all.iter().sum());
+        }
         match all_parts(content, &ranges, &judge, envelopes)? {
             Ok(parts) => return Ok(parts),
             Err(place) => split_or_shorten(&mut ranges, place),
         }
     }
+}
+
+/// Whether a digest is about some stories and nothing else.
+fn is_of_stories(content: &DigestContent) -> bool {
+    use DigestKind::{Links, Passed, Reminder, Takeover};
+    matches!(content.kind, Reminder | Takeover | Passed | Links) && !content.stories.is_empty()
+}
+
+/// Leaves the end of a digest out where it would be a mail of its own; it comes after this many items.
+fn leave_end_out(ranges: &mut Vec<(Range<usize>, u8)>, items: usize) {
+    ranges.retain(|(range, _)| range.start < items);
 }
 
 /// Makes what did not fit smaller: two parts of one, or, where it is a single item, a shorter one.

@@ -46,7 +46,7 @@ pub struct Delivered {
 pub struct DeliverReport {
     /// Every delivery that was tried, withdrawn, or found open after a death.
     pub deliveries: Vec<Delivered>,
-    /// How many digests were withdrawn so that their stories are told anew at once.
+    /// How many digests ended so that their stories are told anew at once, to their owner or to somebody else.
     pub to_compose_anew: usize,
 }
 
@@ -80,6 +80,7 @@ pub fn deliver_due(context: &Context) -> Result<DeliverReport, Fault> {
         let now = context.now();
         if let Some(refusal) = context.store.read(|read| refusal(context, read, &due, now))? {
             withdraw(context, &due, &refusal, now)?;
+            report.to_compose_anew += 1;
             let reason = Some(refusal.reason);
             report.deliveries.push(Delivered { delivery: no, owner: due.owner, outcome: None, reason });
             continue;
@@ -93,9 +94,9 @@ pub fn deliver_due(context: &Context) -> Result<DeliverReport, Fault> {
         let message = Outgoing { to: &due.address, message_id: &due.message_id, bytes: &due.bytes, file: &file };
         let attempted = session.hand_over(&message);
         context.pulse.beat();
-        // A server that asks for a login only when it is given a message does not let us in either.
-        let asks_for_login = attempted.trouble.as_ref().is_some_and(|trouble| trouble.fault == RelayFault::Login);
-        let is_barred = session.is_barred() || asks_for_login;
+        // A server that asks for a login, or refuses the sender, when it is given a message does not let us in either.
+        let is_turned_away = attempted.trouble.as_ref().is_some_and(|trouble| trouble.fault != RelayFault::Busy);
+        let is_barred = session.is_barred() || is_turned_away;
         finish(context, (&due, attempt), attempted, (is_barred, context.now()), &mut report)?;
         if is_barred {
             // The others wait, and nothing has happened to them.
@@ -163,7 +164,7 @@ fn finish(
         }
         Ok(ending)
     })?;
-    report.to_compose_anew += usize::from(ending.as_ref().is_some_and(|ending| ending.reason.is_some()));
+    report.to_compose_anew += usize::from(ending.is_some());
     report.deliveries.push(Delivered {
         delivery: due.no,
         owner: due.owner.clone(),
@@ -183,7 +184,7 @@ struct Ending {
     is_due: bool,
 }
 
-const TOO_LARGE: &str = "the mail server takes no message of this size: its stories are composed anew in smaller parts";
+const TOO_LARGE: &str = "the mail server takes no message of this size: what it tells is composed anew in smaller parts";
 const UNDELIVERED: &str = "no attempt succeeded in time: its stories went to whoever stands in";
 const UNCONFIRMED: &str =
     "nothing confirmed it in time: it may have arrived, and its stories went to whoever stands in";
@@ -204,7 +205,11 @@ fn ending(
     }
     let is_due = due.kind != DigestKind::Urgent;
     let is_too_large = matches!(attempted.outcome, SendOutcome::TooLarge { .. });
-    if is_too_large && open.len() > 1 && !read.cannot_shrink(due.digest)? {
+    if is_too_large && read.items(due.digest)? > 1 && !read.cannot_shrink(due.digest)? {
+        // What is no news has its occasion still once this digest does not count any more.
+        if matches!(due.kind, DigestKind::Reminder | DigestKind::Links | DigestKind::Passed) {
+            return Ok(Some(Ending { reason: Some(TOO_LARGE), anew: Vec::new(), is_due: false }));
+        }
         let again = open.iter().map(|assignment| told_again(read, &due.owner, *assignment, true));
         let anew = again.collect::<Result<_, _>>()?;
         return Ok(Some(Ending { reason: Some(TOO_LARGE), anew, is_due }));

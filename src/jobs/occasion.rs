@@ -1,6 +1,8 @@
 //! The occasions for a digest: which stories it is about, and why now. Everything but the digest at its owner's hour
 //! is about some stories only.
 
+use jiff::SignedDuration;
+
 use super::{Context, links, story::feed_label};
 use crate::{
     model::{
@@ -13,6 +15,9 @@ use crate::{
     reminder::{self, Asked, Step},
     store::{OpenRow, PendingRow, Read, StoreError, ToldAgain},
 };
+
+/// The shortest while: an hour that has come is not the next one.
+const INSTANT: SignedDuration = SignedDuration::from_millis(1);
 
 /// Why a digest is composed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,9 +117,11 @@ pub(super) fn occasions(context: &Context, owner: &Owner, now: Time) -> Result<V
             occasions.push(Occasion::Takeover { from: taken.from, why: taken.why });
         }
         for passed in read.passed(&owner.id)?.into_iter().filter(|_| is_here) {
-            let is_due = match passed.why {
-                HandOver::Away => reminder::hour_has_come(owner, passed.at, now),
-                _ => !is_quiet,
+            let is_due = match (passed.failed_at, passed.why) {
+                // An address that takes nothing is tried once a day.
+                (Some(at), _) => reminder::hour_has_come(owner, at.saturating_add(INSTANT).unwrap_or(at), now),
+                (None, HandOver::Away) => reminder::hour_has_come(owner, passed.at, now),
+                (None, _) => !is_quiet,
             };
             if is_due {
                 occasions.push(Occasion::Passed { to: passed.to, why: passed.why });

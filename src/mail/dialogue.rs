@@ -96,20 +96,16 @@ impl Connection {
     /// EHLO; a server that does not know the word gets HELO where nothing that it could offer is asked for.
     async fn hello(&mut self, hello: &ClientId, plain_will_do: bool) -> Result<(), Trouble> {
         self.offers = Offers::default();
-        match self.ask(&Ehlo::new(hello.clone()).to_string(), Step::Ehlo).await {
-            Ok(reply) => {
-                self.offers = Offers::of(&reply);
-                Ok(())
+        let reply = self.line.command(&Ehlo::new(hello.clone()).to_string()).await;
+        if let Some(reply) = reply.as_ref().ok().filter(|reply| matches!(reply.code, 500 | 502 | 504)) {
+            if plain_will_do {
+                return self.ask(&format!("HELO {hello}\r\n"), Step::Helo).await.map(|_| ());
             }
-            Err(Trouble { what: What::Refused(reply), .. }) if matches!(reply.code, 500 | 502 | 504) => {
-                if plain_will_do {
-                    return self.ask(&format!("HELO {hello}\r\n"), Step::Helo).await.map(|_| ());
-                }
-                let cause = format!("{} does not know EHLO ({reply}), which TLS and a login need", self.peer);
-                Err(Trouble::lost(RelayFault::Tls, cause))
-            }
-            Err(trouble) => Err(trouble),
+            let cause = format!("{} does not know EHLO ({reply}), which TLS and a login need", self.peer);
+            return Err(Trouble::lost(RelayFault::Tls, cause));
         }
+        self.offers = Offers::of(&self.expect(reply, Step::Ehlo, Reply::done)?);
+        Ok(())
     }
 
     async fn starttls(mut self, relay: &Relay, hello: &ClientId) -> Result<Connection, Trouble> {
@@ -280,7 +276,7 @@ impl Connection {
             Ok(reply) if reply.wants_login() => {
                 Err(Trouble::lost(RelayFault::Login, format!("{peer} refused {name}: {reply}")))
             }
-            Ok(reply) if reply.later() || (reply.never() && step.is_about_message()) => {
+            Ok(reply) if reply.later() || (reply.never() && step.refuses_message(&reply)) => {
                 Err(Trouble::refused(step, reply))
             }
             Ok(reply) if reply.never() => Err(lost(format!("{peer} refused {name}: {reply}"))),

@@ -33,9 +33,10 @@ impl Step {
         }
     }
 
-    /// Whether a 5xx refuses the message for good. Before that it says nothing about it.
-    pub(super) fn is_about_message(self) -> bool {
-        !matches!(self, Step::Greeting | Step::Starttls | Step::Login)
+    /// Whether a 5xx refuses the message. Before the server knows the recipient it says nothing about it, but for its
+    /// size: a sender that is refused is refused with every message.
+    pub(super) fn refuses_message(self, reply: &Reply) -> bool {
+        !self.is_before_recipient() || (self == Step::Mail && reply.is_size(true))
     }
 
     /// Whether the server does not know the recipient yet.

@@ -272,8 +272,7 @@ impl Write<'_> {
         Ok(())
     }
 
-    /// Takes an assignment back; whether it still stood.
-    /// Takes an assignment of this owner back; whether that was new. Whoever gets it back is simply told again.
+    /// Takes an assignment of this owner back; whether it still stood. Whoever gets it back is simply told again.
     fn take_back(&mut self, moved: &Reassigned, from: &OwnerId, now: Time) -> Result<bool, StoreError> {
         let is_told_again = moved.to.as_ref().is_some_and(|to| to.owner == *from);
         let why = if is_told_again { "" } else { moved.why.as_str() };

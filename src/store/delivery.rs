@@ -17,6 +17,18 @@ use crate::{
 /// Longer than any wait between two attempts, in milliseconds.
 const LONGEST_WAIT: i64 = 2 * 60 * 60 * 1_000;
 
+/// What a digest can hold several of: the table, and the column that says of what.
+const ITEMS: [(&str, &str); 8] = [
+    ("digest_story", "story"),
+    ("reminder", "assignment"),
+    ("digest_passed", "assignment"),
+    ("digest_anew", "assignment"),
+    ("digest_listing", "entry"),
+    ("digest_withheld", "story"),
+    ("digest_baseline", "feed"),
+    ("digest_flood", "flood"),
+];
+
 /// A delivery whose next attempt is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DueDelivery {
@@ -165,19 +177,30 @@ impl Read<'_> {
         Ok(rows)
     }
 
-    /// Whether a digest with stories of this one was found too large before and was hardly larger: composing it anew
+    /// How many stories, lines and other things that are told one by one a digest holds.
+    pub fn items(&self, digest: DigestNo) -> Result<usize, StoreError> {
+        let counts = ITEMS.map(|(table, _)| format!("(SELECT count(*) FROM {table} WHERE digest = ?1)"));
+        let mut query = self.tx.prepare_cached(&format!("SELECT {}", counts.join(" + ")))?;
+        Ok(query.query_row([digest.0], |row| row.get(0))?)
+    }
+
+    /// Whether a digest with something of this one was found too large before and was hardly larger: composing it anew
     /// makes it no smaller.
     pub fn cannot_shrink(&self, digest: DigestNo) -> Result<bool, StoreError> {
-        let mut query = self.tx.prepare_cached(
+        let shared = ITEMS.map(|(table, item)| {
+            format!(
+                "EXISTS (SELECT 1 FROM {table} AS this JOIN {table} AS earlier USING ({item})
+                     WHERE this.digest = now.no AND earlier.digest = before.no)"
+            )
+        });
+        let mut query = self.tx.prepare_cached(&format!(
             "SELECT EXISTS (
-                 SELECT 1 FROM digest_story AS this JOIN digest_story AS earlier USING (story)
-                 JOIN delivery ON delivery.digest = earlier.digest
+                 SELECT 1 FROM digest AS now JOIN digest AS before ON before.owner = now.owner AND before.no < now.no
+                 JOIN delivery ON delivery.digest = before.no
                  JOIN receipt ON receipt.delivery = delivery.no AND outcome = 'too-large'
-                 JOIN digest AS before ON before.no = earlier.digest
-                 JOIN digest AS now ON now.no = this.digest AND now.owner = before.owner
-                 WHERE this.digest = ?1 AND earlier.digest < ?1
-                     AND length(before.bytes) * 9 <= length(now.bytes) * 10)",
-        )?;
+                 WHERE now.no = ?1 AND length(before.bytes) * 9 <= length(now.bytes) * 10 AND ({}))",
+            shared.join(" OR ")
+        ))?;
         Ok(query.query_row([digest.0], |row| row.get(0))?)
     }
 

@@ -36,6 +36,8 @@ pub struct Passed {
     pub why: HandOver,
     /// Since when.
     pub at: Time,
+    /// When the last mail was composed that told of it and did not arrive, but for one that was too large.
+    pub failed_at: Option<Time>,
 }
 
 fn why(word: &str) -> HandOver {
@@ -92,17 +94,24 @@ impl Read<'_> {
     /// What this owner was not told yet to be somebody else's now, where they could have answered it themselves.
     pub fn passed(&self, owner: &OwnerId) -> Result<Vec<Passed>, StoreError> {
         let mut query = self.tx.prepare_cached(
-            "SELECT handed_over.assignment, now_with.owner, handed_over.why, handed_over.at
+            "SELECT handed_over.assignment, now_with.owner, handed_over.why, handed_over.at,
+                 (SELECT max(composed_at) FROM digest_passed JOIN digest ON digest.no = digest_passed.digest
+                  JOIN delivery ON delivery.digest = digest.no
+                  WHERE digest_passed.assignment = handed_over.assignment AND NOT EXISTS
+                      (SELECT 1 FROM receipt WHERE receipt.delivery = delivery.no AND outcome = 'too-large'))
              FROM passed_state JOIN handed_over ON handed_over.assignment = passed_state.assignment
              JOIN assignment AS now_with ON now_with.no = handed_over.successor
              WHERE passed_state.owner = ?1 ORDER BY handed_over.assignment",
         )?;
-        let found: Vec<(i64, String, String, i64)> = query
-            .query_map([owner.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
+        let found: Vec<(i64, String, String, i64, Option<i64>)> = query
+            .query_map([owner.as_str()], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+            })?
             .collect::<Result<_, _>>()?;
-        let passed = found.into_iter().map(|(assignment, to, word, at)| {
+        let passed = found.into_iter().map(|(assignment, to, word, at, failed_at)| {
             let told = self.told_first(AssignmentNo(assignment))?;
-            Ok(Passed { told, to: OwnerId::new(to), why: why(&word), at: from_millis(at) })
+            let (at, failed_at) = (from_millis(at), failed_at.map(from_millis));
+            Ok(Passed { told, to: OwnerId::new(to), why: why(&word), at, failed_at })
         });
         passed.collect()
     }

@@ -69,8 +69,10 @@ impl Read<'_> {
              JOIN digest_story ON digest_story.assignment = assignment.no
              JOIN delivery ON delivery.digest = digest_story.digest
              JOIN delivery_state ON delivery_state.delivery = delivery.no
-             LEFT JOIN reminder ON reminder.assignment = assignment.no
-             WHERE (?1 IS NULL OR open_state.owner = ?1) AND state IN ('accepted', 'written') AND delivered_at IS NOT NULL
+             LEFT JOIN reminder ON reminder.assignment = assignment.no AND NOT EXISTS
+                 (SELECT 1 FROM delivery AS its JOIN delivery_state AS of_it ON of_it.delivery = its.no
+                  WHERE its.digest = reminder.digest AND of_it.state = 'withdrawn')
+             WHERE (?1 IS NULL OR open_state.owner = ?1) AND delivery_state.state IN ('accepted', 'written') AND delivered_at IS NOT NULL
              ORDER BY assignment.no",
         )?;
         let rows = query
@@ -173,6 +175,9 @@ impl Write<'_> {
         stories: &[(StoryNo, AssignmentNo)],
         now: Time,
     ) -> Result<(), StoreError> {
+        if stories.is_empty() {
+            return Ok(());
+        }
         let told = stories.iter().map(|(story, _)| *story).collect();
         self.record(Event::Reminded { digest, stories: told, owner: Personal::owner(owner) }, now)?;
         for (i, (_, assignment)) in stories.iter().enumerate() {

@@ -47,6 +47,12 @@ fn outcome(world: &mut World) -> SendOutcome {
     the_one(world).outcome.unwrap()
 }
 
+/// What came of the first of the deliveries of the next tick; what follows from it may go out in the same tick.
+#[track_caller]
+fn first(world: &mut World) -> Delivered {
+    world.tick().deliveries.deliveries.remove(0)
+}
+
 fn nothing_is_due(world: &mut World) -> bool {
     world.tick().deliveries.deliveries.is_empty()
 }
@@ -157,11 +163,12 @@ fn m_11_a_4xx_at_any_stage_is_kept_as_the_receipt_and_tried_again_on_the_schedul
 }
 
 #[test]
-fn m_12_a_5xx_at_any_stage_is_final_and_whoever_stands_in_gets_the_story() {
-    for stage in STAGES {
+fn m_12_a_5xx_from_the_recipient_on_is_final_and_whoever_stands_in_gets_the_story() {
+    for stage in [Stage::Rcpt, Stage::Data, Stage::Dot] {
         let mut world = one_story_for_jon();
         world.smtp.script(stage, Act::reply(550, "5.1.1 no such user"));
-        assert!(matches!(outcome(&mut world), SendOutcome::Rejected { code: 550, .. }), "{stage:?}");
+        assert!(matches!(first(&mut world).outcome, Some(SendOutcome::Rejected { code: 550, .. })), "{stage:?}");
+        assert_eq!(world.mailbox("ines").len(), 1, "{stage:?}: in the same turn");
         for _ in 0..4 {
             world.wait(SignedDuration::from_hours(20));
             let deliveries = world.tick().deliveries.deliveries;
@@ -215,8 +222,9 @@ fn m_30_when_an_owner_has_left_before_the_mail_did_the_deputy_gets_a_digest_of_t
     world.smtp.script(Stage::Rcpt, Act::reply(451, "4.7.1 try later"));
     outcome(&mut world);
     world.wait_until("2026-11-22T09:00:00Z");
-    let withdrawn = the_one(&mut world);
+    let withdrawn = first(&mut world);
     assert_eq!((withdrawn.owner.as_str(), withdrawn.outcome), ("jon", None));
+    assert_eq!(world.mailbox("ines").len(), 1, "in the same turn");
     world.wait_until("2026-11-23T09:00:00Z");
     world.tick();
     assert_eq!(world.mailbox("jon").len(), 0);
@@ -245,7 +253,7 @@ fn m_30_what_an_owner_who_was_removed_should_have_read_falls_to_the_fallback() {
     world.edit("stack", "owner = \"jon\"", "owner = \"pat\"");
     world.wait(minutes(2));
     world.restart();
-    assert_eq!(the_one(&mut world).outcome, None);
+    assert_eq!(first(&mut world).outcome, None);
     world.wait_until("2026-11-23T09:00:00Z");
     world.tick();
     assert_eq!((world.mailbox("jon").len(), world.mailbox("maria").len()), (0, 1));
@@ -275,7 +283,7 @@ fn an_address_that_changed_before_the_mail_left_gets_a_digest_composed_for_it() 
     world.edit("owners", "jon@example.com", "jon.bright@example.com");
     world.wait(minutes(2));
     world.restart();
-    assert_eq!(the_one(&mut world).outcome, None);
+    assert_eq!(first(&mut world).outcome, None);
     world.wait_until("2026-11-23T09:00:00Z");
     world.tick();
     assert_eq!((world.mailbox("jon").len(), world.mailbox("jon.bright").len()), (0, 1));
@@ -323,7 +331,7 @@ fn tlp_a_ceiling_that_was_lowered_before_the_mail_left_withdraws_it() {
     let mut world = one_story_for_jon().feed("circle", "tlp = \"AMBER\"\nunmatched = \"none\"");
     world.publish("circle", &rss(&[("Secret libmarrow attack", "s1", "Do not tell.")]));
     lower_the_ceiling_before_the_mail_leaves(&mut world);
-    let withdrawn = the_one(&mut world);
+    let withdrawn = first(&mut world);
     assert_eq!(withdrawn.outcome, None);
     world.wait_until("2026-11-23T09:00:00Z");
     world.tick();

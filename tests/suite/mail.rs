@@ -215,8 +215,8 @@ fn m_11_a_server_that_shuts_down_in_the_middle_is_deferred_and_asked_again_on_a_
 }
 
 #[test]
-fn m_12_a_5xx_at_any_of_five_stages_is_a_refusal_for_good_and_the_next_recipient_is_served() {
-    for stage in STAGES {
+fn m_12_a_5xx_from_the_recipient_on_is_a_refusal_for_good_and_the_next_recipient_is_served() {
+    for stage in [Stage::Rcpt, Stage::Data, Stage::Dot] {
         let server = SmtpServer::start();
         let mailer = plain(&server);
         server.script(stage, Act::reply(550, "5.1.1 no such user"));
@@ -702,7 +702,10 @@ fn whose_failure_it_is_is_told_by_whether_the_server_knew_the_recipient() {
         (Stage::Greeting, "421 go away", Some(RelayFault::Busy)),
         (Stage::Greeting, "554 go away", Some(RelayFault::Down)),
         (Stage::Ehlo, "451 later", Some(RelayFault::Busy)),
+        (Stage::Ehlo, "550 5.7.1 go away", Some(RelayFault::Down)),
         (Stage::Mail, "452 4.3.1 no space", Some(RelayFault::Busy)),
+        (Stage::Mail, "553 5.7.1 sender rejected", Some(RelayFault::Down)),
+        (Stage::Mail, "552 5.3.4 too large", None),
         (Stage::Mail, "530 5.7.0 authentication required", Some(RelayFault::Login)),
         (Stage::Rcpt, "450 4.2.0 greylisted", None),
         (Stage::Rcpt, "550 5.1.1 unknown", None),

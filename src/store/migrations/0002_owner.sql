@@ -33,21 +33,23 @@ CREATE TABLE handed_over (
 ) STRICT;
 CREATE INDEX handed_over_successor ON handed_over (successor);
 
--- The one reminder of an assignment: the digest that reminds, and the place in it.
+-- The one reminder of an assignment: the digest that reminds, and the place in it. One that was withdrawn does not count.
 CREATE TABLE reminder (
-    assignment INTEGER PRIMARY KEY REFERENCES assignment (no),
+    assignment INTEGER NOT NULL REFERENCES assignment (no),
     digest     INTEGER NOT NULL REFERENCES digest (no),
     number     INTEGER NOT NULL,
-    at         INTEGER NOT NULL
-) STRICT;
+    at         INTEGER NOT NULL,
+    PRIMARY KEY (assignment, digest)
+) STRICT, WITHOUT ROWID;
 CREATE INDEX reminder_digest ON reminder (digest, number);
 
 -- The digest that told a former owner that a story is somebody else's now, and the place in it.
 CREATE TABLE digest_passed (
-    assignment INTEGER PRIMARY KEY REFERENCES handed_over (assignment),
+    assignment INTEGER NOT NULL REFERENCES handed_over (assignment),
     digest     INTEGER NOT NULL REFERENCES digest (no),
-    number     INTEGER NOT NULL
-) STRICT;
+    number     INTEGER NOT NULL,
+    PRIMARY KEY (assignment, digest)
+) STRICT, WITHOUT ROWID;
 CREATE INDEX digest_passed_digest ON digest_passed (digest, number);
 
 -- What a former owner who could have answered was not told yet to be somebody else's. Kept by the triggers.
@@ -237,4 +239,16 @@ BEGIN
     JOIN listing ON listing.entry = digest_listing.entry WHERE delivery.no = NEW.delivery
         AND NOT EXISTS (SELECT 1 FROM digest_listing AS later JOIN standing_digest USING (digest)
             WHERE later.entry = listing.entry AND later.digest > delivery.digest);
+END;
+
+-- Nor was a former owner told of what was passed on.
+CREATE TRIGGER passing_on_waits_again AFTER UPDATE OF state ON delivery_state
+WHEN NEW.state IN ('withdrawn', 'rejected', 'given-up', 'bounced') AND NEW.state <> OLD.state
+BEGIN
+    INSERT OR IGNORE INTO passed_state (assignment, owner)
+    SELECT assignment.no, assignment.owner FROM delivery
+    JOIN digest_passed ON digest_passed.digest = delivery.digest
+    JOIN assignment ON assignment.no = digest_passed.assignment WHERE delivery.no = NEW.delivery
+        AND NOT EXISTS (SELECT 1 FROM digest_passed AS later JOIN standing_digest USING (digest)
+            WHERE later.assignment = assignment.no);
 END;

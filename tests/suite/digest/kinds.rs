@@ -52,7 +52,7 @@ pub(super) fn heartbeat() -> DigestContent {
     DigestContent { kind: DigestKind::Heartbeat, ..empty() }
 }
 
-fn of_all_kinds() -> Vec<DigestContent> {
+pub(super) fn of_all_kinds() -> Vec<DigestContent> {
     let whys = HandOver::ALL.map(|(_, why)| why);
     let mut all = vec![content(), reminder(), links_anew(), heartbeat()];
     all.push(DigestContent { kind: DigestKind::Urgent, stories: three_stories()[..1].to_vec(), ..content() });

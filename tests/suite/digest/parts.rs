@@ -4,11 +4,11 @@ use std::collections::{BTreeSet, HashSet};
 
 use sigtrail::{
     compose::{Envelopes, Identity, MAX_HTML, Part, parts},
-    model::digest::{AlsoPublished, BaselineNote, DigestContent, DigestStory, Restricted},
+    model::digest::{AlsoPublished, BaselineNote, DigestContent, DigestKind, DigestStory, Restricted},
 };
 
 use super::{
-    ANSWER_ALL, content, encoded_html, flat, links, not_seen, on_the_wire, read_back, source, spoil, story, tree,
+    ANSWER_ALL, content, empty, encoded_html, flat, links, not_seen, on_the_wire, read_back, source, spoil, story, tree,
 };
 
 /// The mails of a digest, each with a link of its own.
@@ -187,4 +187,22 @@ fn m_18_a_limit_that_nothing_can_meet_still_gives_every_story_as_small_as_it_can
     let stories: usize = parts.iter().map(|part| part.holds.stories.len()).sum();
     assert_eq!(stories, 3);
     assert!(parts.iter().all(|part| part.composed.bytes.len() < 20_000));
+}
+
+#[test]
+fn every_part_of_a_mail_about_stories_has_a_story() {
+    for (kind, about) in super::kinds::of_all_kinds().into_iter().map(|one| (one.kind, one.about)) {
+        if matches!(kind, DigestKind::Scheduled | DigestKind::Urgent | DigestKind::Heartbeat) {
+            continue;
+        }
+        let owns = (0..40).map(|n| format!("A component with a long name, number {n}")).collect();
+        let content = DigestContent { kind, about, stories: flood(6).stories, owns, ..empty() };
+        let whole = mails(&content, None)[0].composed.bytes.len();
+        for twentieths in 5..20 {
+            let parts = mails(&content, Some((whole * twentieths / 20) as u64));
+            let held: Vec<usize> = parts.iter().map(|part| part.holds.stories.len()).collect();
+            assert!(held.iter().all(|stories| *stories > 0), "{:?}: {held:?}", content.kind);
+            assert_eq!(held.iter().sum::<usize>(), content.stories.len());
+        }
+    }
 }
