@@ -107,11 +107,16 @@ impl Read<'_> {
         Ok(told)
     }
 
-    /// Whether a digest told this assignment and it waits for no answer any more.
+    /// Whether the owner answered the story since a digest told this assignment.
     pub(super) fn is_answered(&self, assignment: AssignmentNo) -> Result<bool, StoreError> {
         let mut query = self.tx.prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM digest_story WHERE assignment = ?1)
-                 AND NOT EXISTS (SELECT 1 FROM open_state WHERE assignment = ?1)",
+            "SELECT EXISTS (
+                 SELECT 1 FROM assignment JOIN digest_story ON digest_story.assignment = assignment.no
+                 JOIN digest ON digest.no = digest_story.digest
+                 JOIN acknowledgement_story ON acknowledgement_story.story = assignment.story
+                 JOIN acknowledgement ON acknowledgement.no = acknowledgement_story.acknowledgement
+                     AND acknowledgement.owner = assignment.owner AND acknowledgement.record > digest.record
+                 WHERE assignment.no = ?1)",
         )?;
         Ok(query.query_row([assignment.0], |row| row.get(0))?)
     }

@@ -521,3 +521,30 @@ fn what_is_open_and_what_was_not_told_can_be_computed_from_the_facts() {
     }
     assert!(hand_overs(&mut world).len() > 3);
 }
+
+/// The first version reminded nobody: what it told is not reminded of after an upgrade, what it left in the queue is.
+#[test]
+fn an_upgrade_reminds_of_nothing_that_was_told_before_it() {
+    let mut world = company();
+    publish(&world, &[CALM]);
+    live_until(&mut world, "2026-11-16T12:00:00Z");
+    world.smtp.always(Stage::Greeting, Act::reply(421, "4.3.2 try later"));
+    publish(&world, &[CALM, CALM_TOO]);
+    live_until(&mut world, "2026-11-17T09:00:00Z");
+    world.stop();
+    let migration = include_str!("../../src/store/migrations/0002_owner.sql");
+    let (_, fill) = migration.split_once("\nINSERT INTO open_state").unwrap();
+    let database = rusqlite::Connection::open(world.state().join(sigtrail::store::DATABASE)).unwrap();
+    assert_eq!(database.execute("DELETE FROM open_state", []).unwrap(), 2);
+    database.execute(&format!("INSERT INTO open_state{}", fill.split(';').next().unwrap()), []).unwrap();
+    drop(database);
+    world.smtp.behave();
+    live_until(&mut world, "2026-11-23T12:00:00Z");
+    let left: Vec<(i64, String)> =
+        open(&mut world).iter().map(|row| (row.story.0, row.owner.to_string())).collect();
+    assert_eq!(left, [(3, "jon".to_owned())]);
+    let reminded = world.records_of("reminded");
+    assert_eq!(reminded.len(), 1, "{reminded:?}");
+    assert_eq!(*field(&reminded[0], "stories"), serde_json::json!([3]));
+    assert_eq!(hand_overs(&mut world), ["no-answer"]);
+}

@@ -89,10 +89,13 @@ CREATE TRIGGER assignment_is_answered AFTER INSERT ON acknowledgement_story BEGI
         SELECT no FROM assignment WHERE assignment.story = NEW.story AND assignment.owner =
             (SELECT owner FROM acknowledgement WHERE acknowledgement.no = NEW.acknowledgement));
 END;
+-- What was told before there were reminders is left alone; what has not left yet is told from now on.
 INSERT INTO open_state (assignment, owner)
 SELECT assignment.no, assignment.owner FROM assignment JOIN digest_story ON digest_story.assignment = assignment.no
-JOIN digest ON digest.no = digest_story.digest
-WHERE NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = assignment.no)
+JOIN digest ON digest.no = digest_story.digest JOIN delivery ON delivery.digest = digest.no
+JOIN delivery_state ON delivery_state.delivery = delivery.no
+WHERE state IN ('queued', 'started')
+    AND NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = assignment.no)
     AND NOT EXISTS (SELECT 1 FROM acknowledgement JOIN acknowledgement_story ON acknowledgement = acknowledgement.no
         WHERE acknowledgement_story.story = assignment.story AND acknowledgement.owner = assignment.owner
             AND acknowledgement.record > digest.record);
