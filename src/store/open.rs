@@ -127,13 +127,13 @@ impl Read<'_> {
         Ok(query.query_row([digest.0], |row| row.get(0))?)
     }
 
-    /// How many urgent digests were composed for this owner since a moment.
-    pub fn urgent_digests_since(&self, owner: &OwnerId, since: Time) -> Result<u32, StoreError> {
+    /// How many urgent digests were composed for this owner since a moment and not after now.
+    pub fn urgent_digests_between(&self, owner: &OwnerId, since: Time, now: Time) -> Result<u32, StoreError> {
         let mut query = self.tx.prepare_cached(
-            "SELECT count(*) FROM digest WHERE owner = ?1 AND kind = 'urgent' AND scheduled_for >= ?2
+            "SELECT count(*) FROM digest WHERE owner = ?1 AND kind = 'urgent' AND composed_at BETWEEN ?2 AND ?3
                  AND EXISTS (SELECT 1 FROM standing_digest WHERE standing_digest.digest = digest.no)",
         )?;
-        Ok(query.query_row(params![owner.as_str(), millis(since)], |row| row.get(0))?)
+        Ok(query.query_row(params![owner.as_str(), millis(since), millis(now)], |row| row.get(0))?)
     }
 
     /// Why this assignment, which is urgent, was not told at once.

@@ -548,3 +548,50 @@ fn an_upgrade_reminds_of_nothing_that_was_told_before_it() {
     assert_eq!(*field(&reminded[0], "stories"), serde_json::json!([3]));
     assert_eq!(hand_overs(&mut world), ["no-answer"]);
 }
+
+/// A clock that was years ahead when Maria was told, and is right again.
+#[test]
+fn what_a_clock_that_was_ahead_noted_keeps_nobody_waiting() {
+    let mut world = company();
+    publish(&world, &[CALM]);
+    live_until(&mut world, "2026-11-16T08:00:00Z");
+    publish(&world, &[CALM, URGENT]);
+    world.wait_until("2031-01-01T07:00:00Z");
+    world.tick();
+    assert!(digests(&mut world).iter().any(|line| line.ends_with("urgent maria")), "{:?}", digests(&mut world));
+    world.wait_until("2026-11-16T09:00:00Z");
+    let told = digests(&mut world).len();
+    live_until(&mut world, "2026-11-16T12:00:00Z");
+    assert!(digests(&mut world)[told..].iter().any(|line| line.ends_with("reminder maria")), "{:?}", digests(&mut world));
+    live_until(&mut world, "2026-11-18T12:00:00Z");
+    assert!(hand_overs(&mut world).contains(&"no-answer".to_owned()));
+    // Mails of another year count neither for the day nor for the week.
+    let (context, maria) = (world.context(), OwnerId::new("maria"));
+    let day = |moment: &str| moment.parse::<Time>().unwrap();
+    let urgent = |from, to| context.store.read(|read| read.urgent_digests_between(&maria, day(from), day(to))).unwrap();
+    assert_eq!(urgent("2026-11-16T00:00:00Z", "2026-11-16T23:00:00Z"), 0);
+    assert_eq!(urgent("2031-01-01T00:00:00Z", "2031-01-01T23:00:00Z"), 1);
+}
+
+#[test]
+fn a_mail_of_a_clock_that_was_ahead_does_not_stop_the_weekly_sign_of_life() {
+    let mut world = company();
+    publish(&world, &[CALM]);
+    world.wait_until("2031-01-01T09:00:00Z");
+    world.tick();
+    assert_eq!(digests(&mut world).len(), 1, "{:?}", digests(&mut world));
+    world.wait_until("2026-11-16T09:00:00Z");
+    world.tick();
+    answer(&mut world, "maria", 1, 2);
+    let heartbeats = |world: &mut World| {
+        let context = world.context();
+        let kinds = context.store.read(|read| {
+            let rows = read.digests(1_000)?.into_iter().map(|no| read.digest(no));
+            rows.collect::<Result<Vec<_>, _>>()
+        });
+        let rows = kinds.unwrap().into_iter().flatten();
+        rows.filter(|row| row.kind == DigestKind::Heartbeat && row.owner.as_str() == "maria").count()
+    };
+    live_until(&mut world, "2026-12-02T12:00:00Z");
+    assert_eq!(heartbeats(&mut world), 2, "one a week, and not one a day: {:?}", digests(&mut world));
+}
