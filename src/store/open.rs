@@ -7,7 +7,7 @@ use crate::{
     evidence::event::{Event, Personal},
     model::{
         digest::UrgentWait,
-        id::{AssignmentNo, DigestNo, OwnerId, StoryNo},
+        id::{AssignmentNo, DigestNo, FeedId, OwnerId, StoryNo},
         time::{Time, from_millis, millis},
     },
     reminder::Asked,
@@ -30,6 +30,8 @@ pub struct OpenRow {
     pub reminded_at: Option<Time>,
     /// The digest that told it.
     pub digest: DigestNo,
+    /// The feed that brought it.
+    pub feed: FeedId,
 }
 
 impl OpenRow {
@@ -64,8 +66,9 @@ impl Read<'_> {
             "SELECT assignment.no, assignment.story, assignment.owner, assignment.urgent,
                  (SELECT max(finished_at) FROM receipt
                   WHERE receipt.delivery = delivery.no AND outcome IN ('accepted', 'written')) AS delivered_at,
-                 reminder.at, digest_story.digest
+                 reminder.at, digest_story.digest, feed.id
              FROM open_state JOIN assignment ON assignment.no = open_state.assignment
+             JOIN entry ON entry.no = assignment.entry JOIN feed ON feed.no = entry.feed
              JOIN digest_story ON digest_story.assignment = assignment.no
              JOIN delivery ON delivery.digest = digest_story.digest
              JOIN delivery_state ON delivery_state.delivery = delivery.no
@@ -83,6 +86,7 @@ impl Read<'_> {
                     delivered_at: from_millis(row.get(4)?),
                     reminded_at: row.get::<_, Option<i64>>(5)?.map(from_millis),
                     digest: DigestNo(row.get(6)?),
+                    feed: FeedId::new(row.get::<_, String>(7)?),
                 })
             })?
             .collect::<Result<_, _>>()?;

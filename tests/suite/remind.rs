@@ -595,3 +595,21 @@ fn a_mail_of_a_clock_that_was_ahead_does_not_stop_the_weekly_sign_of_life() {
     live_until(&mut world, "2026-12-02T12:00:00Z");
     assert_eq!(heartbeats(&mut world), 2, "one a week, and not one a day: {:?}", digests(&mut world));
 }
+
+#[test]
+fn what_its_owner_may_not_see_any_more_goes_on_at_once() {
+    let mut world = company();
+    world.edit("owners", "id = \"maria\"", "id = \"maria\"\ntlp = \"GREEN\"");
+    world.restart();
+    publish(&world, &[CALM]);
+    live_until(&mut world, "2026-11-16T12:00:00Z");
+    assert_eq!(open(&mut world)[0].owner.as_str(), "maria");
+    world.edit("feeds", "id = \"cert\"", "id = \"cert\"\ntlp = \"AMBER\"");
+    world.restart();
+    world.tick();
+    assert_eq!(hand_overs(&mut world), ["left"]);
+    assert_eq!(digests(&mut world)[1..], ["16 12:00 takeover jon"]);
+    assert_eq!(world.records_of("entry-withheld").len(), 1);
+    live_until(&mut world, "2026-11-17T12:00:00Z");
+    assert_eq!(open(&mut world).iter().map(|row| row.owner.as_str()).collect::<Vec<_>>(), ["jon"]);
+}
