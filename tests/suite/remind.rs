@@ -573,6 +573,18 @@ fn what_a_clock_that_was_ahead_noted_keeps_nobody_waiting() {
     assert_eq!(urgent("2031-01-01T00:00:00Z", "2031-01-01T23:00:00Z"), 1);
 }
 
+/// The moments of Maria's weekly signs of life.
+fn heartbeats(world: &mut World) -> Vec<String> {
+    let context = world.context();
+    let rows = context.store.read(|read| {
+        let rows = read.digests(1_000)?.into_iter().map(|no| read.digest(no));
+        rows.collect::<Result<Vec<_>, _>>()
+    });
+    let mut rows: Vec<_> = rows.unwrap().into_iter().flatten().collect();
+    rows.retain(|row| row.kind == DigestKind::Heartbeat && row.owner.as_str() == "maria");
+    rows.iter().rev().map(|row| row.composed_at.strftime("%d %H:%M").to_string()).collect()
+}
+
 #[test]
 fn a_mail_of_a_clock_that_was_ahead_does_not_stop_the_weekly_sign_of_life() {
     let mut world = company();
@@ -583,17 +595,8 @@ fn a_mail_of_a_clock_that_was_ahead_does_not_stop_the_weekly_sign_of_life() {
     world.wait_until("2026-11-16T09:00:00Z");
     world.tick();
     answer(&mut world, "maria", 1, 2);
-    let heartbeats = |world: &mut World| {
-        let context = world.context();
-        let kinds = context.store.read(|read| {
-            let rows = read.digests(1_000)?.into_iter().map(|no| read.digest(no));
-            rows.collect::<Result<Vec<_>, _>>()
-        });
-        let rows = kinds.unwrap().into_iter().flatten();
-        rows.filter(|row| row.kind == DigestKind::Heartbeat && row.owner.as_str() == "maria").count()
-    };
     live_until(&mut world, "2026-12-02T12:00:00Z");
-    assert_eq!(heartbeats(&mut world), 2, "one a week, and not one a day: {:?}", digests(&mut world));
+    assert_eq!(heartbeats(&mut world).len(), 2, "one a week, and not one a day: {:?}", digests(&mut world));
 }
 
 #[test]
@@ -612,4 +615,17 @@ fn what_its_owner_may_not_see_any_more_goes_on_at_once() {
     assert_eq!(world.records_of("entry-withheld").len(), 1);
     live_until(&mut world, "2026-11-17T12:00:00Z");
     assert_eq!(open(&mut world).iter().map(|row| row.owner.as_str()).collect::<Vec<_>>(), ["jon"]);
+}
+
+#[test]
+fn a_mail_that_never_arrived_is_no_sign_of_life() {
+    let mut world = company();
+    live_until(&mut world, "2026-11-20T12:00:00Z");
+    world.smtp.always(Stage::Rcpt, Act::reply(550, "5.1.1 no such user"));
+    publish(&world, &[CALM]);
+    live_until(&mut world, "2026-11-21T12:00:00Z");
+    assert!(digests(&mut world).contains(&"21 08:00 scheduled maria".to_owned()), "{:?}", digests(&mut world));
+    world.smtp.behave();
+    live_until(&mut world, "2026-11-24T12:00:00Z");
+    assert_eq!(heartbeats(&mut world), ["23 08:00"], "{:?}", digests(&mut world));
 }
