@@ -156,7 +156,7 @@ fn urgent_is_due(context: &Context, owner: &Owner, now: Time) -> Result<bool, Fa
         return Ok(false);
     }
     let Some(why) = urgent_wait(&context.config, owner, so_far, now) else { return Ok(true) };
-    waiting.retain(|(_, before)| before.is_none());
+    waiting.retain(|(_, before)| *before != Some(why));
     let rows: Vec<PendingRow> = waiting.into_iter().map(|(row, _)| row).collect();
     if !rows.is_empty() {
         context.store.write(|write| write.urgent_waits(&owner.id, &rows, why, now))?;

@@ -140,12 +140,12 @@ impl Read<'_> {
         Ok(query.query_row(params![owner.as_str(), millis(since), millis(now)], |row| row.get(0))?)
     }
 
-    /// Why this assignment, which is urgent, was not told at once.
+    /// Why this assignment, which is urgent, was not told at once: the newest reason.
     pub fn urgent_wait(&self, assignment: AssignmentNo) -> Result<Option<UrgentWait>, StoreError> {
         use rusqlite::OptionalExtension as _;
         let word: Option<String> = self
             .tx
-            .prepare_cached("SELECT why FROM urgent_waits WHERE assignment = ?1")?
+            .prepare_cached("SELECT why FROM urgent_waits WHERE assignment = ?1 ORDER BY record DESC LIMIT 1")?
             .query_row([assignment.0], |row| row.get(0))
             .optional()?;
         Ok(word.and_then(|word| UrgentWait::parse(&word)))
@@ -153,7 +153,7 @@ impl Read<'_> {
 }
 
 impl Write<'_> {
-    /// Notes that these urgent stories of an owner are not told now, each once and for the first reason.
+    /// Notes that these urgent stories of an owner are not told now, each once for each reason.
     pub fn urgent_waits(
         &mut self,
         owner: &OwnerId,
@@ -162,7 +162,7 @@ impl Write<'_> {
         now: Time,
     ) -> Result<(), StoreError> {
         for row in rows {
-            if self.read().urgent_wait(row.no)?.is_some() {
+            if self.read().urgent_wait(row.no)? == Some(why) {
                 continue;
             }
             let record =

@@ -629,3 +629,23 @@ fn a_mail_that_never_arrived_is_no_sign_of_life() {
     live_until(&mut world, "2026-11-24T12:00:00Z");
     assert_eq!(heartbeats(&mut world), ["23 08:00"], "{:?}", digests(&mut world));
 }
+
+#[test]
+fn what_waited_for_the_end_of_quiet_hours_and_is_one_too_many_joins_the_next_digest() {
+    let mut world = with("quiet_hours = { from = \"12:00\", to = \"14:00\" }").settings("[urgent]\nper_day = 1");
+    world.restart();
+    publish(&world, &[CALM]);
+    live_until(&mut world, "2026-11-16T09:00:00Z");
+    publish(&world, &[CALM, URGENT]);
+    live_until(&mut world, "2026-11-16T11:30:00Z");
+    publish(&world, &[CALM, URGENT, ("Quillgate flaw too many", "u2", "CVSS v3 base score 9.8.")]);
+    live_until(&mut world, "2026-11-17T07:30:00Z");
+    let (urgent, waits) = urgent_days(&mut world);
+    assert_eq!(urgent.len(), 1, "{urgent:?}");
+    assert_eq!(waits, ["quiet-hours", "capped"]);
+    live_until(&mut world, "2026-11-17T08:30:00Z");
+    let mails = world.news("maria");
+    let digest = mails.iter().find(|mail| mail.contains("Quillgate flaw too many")).unwrap();
+    let said = digest.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("the most urgent mails that you get on a day are 1"), "{digest}");
+}

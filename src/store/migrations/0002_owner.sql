@@ -63,13 +63,14 @@ CREATE TRIGGER passing_on_is_told AFTER INSERT ON digest_passed BEGIN
     DELETE FROM passed_state WHERE assignment = NEW.assignment;
 END;
 
--- Urgent stories that were not told at once, and why.
+-- Urgent stories that were not told at once, and why; the newest reason stands.
 CREATE TABLE urgent_waits (
-    assignment INTEGER PRIMARY KEY REFERENCES assignment (no),
+    assignment INTEGER NOT NULL REFERENCES assignment (no),
     why        TEXT NOT NULL,
     at         INTEGER NOT NULL,
-    record     INTEGER NOT NULL
-) STRICT;
+    record     INTEGER NOT NULL,
+    PRIMARY KEY (assignment, why)
+) STRICT, WITHOUT ROWID;
 
 -- Assignments that a digest told and that stand without an answer of their owner since. Kept by the triggers.
 CREATE TABLE open_state (
