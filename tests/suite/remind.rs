@@ -612,7 +612,7 @@ fn what_its_owner_may_not_see_any_more_goes_on_at_once() {
     world.tick();
     assert_eq!(hand_overs(&mut world), ["left"]);
     assert_eq!(digests(&mut world)[1..], ["16 12:00 takeover jon"]);
-    assert_eq!(world.records_of("entry-withheld").len(), 1);
+    assert_eq!(world.records_of("withheld").len(), 1);
     live_until(&mut world, "2026-11-17T12:00:00Z");
     assert_eq!(open(&mut world).iter().map(|row| row.owner.as_str()).collect::<Vec<_>>(), ["jon"]);
 }
