@@ -649,3 +649,17 @@ fn what_waited_for_the_end_of_quiet_hours_and_is_one_too_many_joins_the_next_dig
     let said = digest.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(said.contains("the most urgent mails that you get on a day are 1"), "{digest}");
 }
+
+#[test]
+fn the_mail_after_an_absence_names_who_has_it_now_and_no_mail_that_never_was() {
+    let mut world = with("away = [{ from = 2026-11-18, to = 2026-11-25 }]");
+    live_until(&mut world, "2026-11-18T10:00:00Z");
+    publish(&world, &[CALM]);
+    live_until(&mut world, "2026-11-26T12:00:00Z");
+    assert_eq!(open(&mut world)[0].owner.as_str(), "ines", "{:?}", digests(&mut world));
+    assert!(digests(&mut world).contains(&"26 08:00 passed maria".to_owned()), "{:?}", digests(&mut world));
+    let mail = world.news("maria").remove(0);
+    let said = mail.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("Ines Ruiz now has") && said.contains("You were away."), "{mail}");
+    assert!(!said.contains("Jon Bright now has") && !said.contains("earlier mail"), "{mail}");
+}
