@@ -35,8 +35,10 @@ pub struct Asked {
     pub urgent: bool,
     /// When the digest was handed over.
     pub delivered_at: Time,
-    /// When the reminder was composed.
+    /// When the reminder was handed over.
     pub reminded_at: Option<Time>,
+    /// Whether a reminder is on its way.
+    pub is_reminding: bool,
 }
 
 /// Somebody who had a story before.
@@ -105,6 +107,9 @@ pub fn step(settings: &RemindSettings, owner: &Owner, asked: Asked, now: Time) -
         // What can wait for the return does.
         let cannot_wait = asked.due_at(settings) < back;
         return if cannot_wait { Step::HandOver(HandOver::Away) } else { Step::Wait };
+    }
+    if asked.is_reminding {
+        return Step::Wait;
     }
     if !is_reminded {
         return if reminds_now(settings, owner, asked, now) { Step::Remind } else { Step::Wait };
@@ -201,7 +206,7 @@ mod tests {
     }
 
     fn asked(delivered: &str, reminded: Option<&str>) -> Asked {
-        Asked { urgent: false, delivered_at: at(delivered), reminded_at: reminded.map(at) }
+        Asked { urgent: false, delivered_at: at(delivered), reminded_at: reminded.map(at), is_reminding: false }
     }
 
     fn now(owner: &Owner, asked: Asked, moment: &str) -> Step {

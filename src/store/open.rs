@@ -26,8 +26,10 @@ pub struct OpenRow {
     pub urgent: bool,
     /// When the owner's server took the digest, or it was written.
     pub delivered_at: Time,
-    /// When a reminder was composed.
+    /// When a reminder was handed over, or was composed where it never will be.
     pub reminded_at: Option<Time>,
+    /// Whether a reminder is on its way.
+    pub is_reminding: bool,
     /// The digest that told it.
     pub digest: DigestNo,
     /// The feed that brought it.
@@ -37,7 +39,12 @@ pub struct OpenRow {
 impl OpenRow {
     /// Since when, how often and how urgently the owner is asked: what deadlines are made of.
     pub fn asked(&self) -> Asked {
-        Asked { urgent: self.urgent, delivered_at: self.delivered_at, reminded_at: self.reminded_at }
+        Asked {
+            urgent: self.urgent,
+            delivered_at: self.delivered_at,
+            reminded_at: self.reminded_at,
+            is_reminding: self.is_reminding,
+        }
     }
 }
 
@@ -66,14 +73,22 @@ impl Read<'_> {
             "SELECT assignment.no, assignment.story, assignment.owner, assignment.urgent,
                  (SELECT max(finished_at) FROM receipt
                   WHERE receipt.delivery = delivery.no AND outcome IN ('accepted', 'written')) AS delivered_at,
-                 reminder.at, digest_story.digest, feed.id
+                 CASE WHEN sent_state.state NOT IN ('queued', 'started') THEN coalesce(
+                     (SELECT max(finished_at) FROM receipt
+                      WHERE receipt.delivery = sent.no AND outcome IN ('accepted', 'written')), reminder.at) END,
+                 digest_story.digest, feed.id, coalesce(sent_state.state IN ('queued', 'started'), FALSE)
              FROM open_state JOIN assignment ON assignment.no = open_state.assignment
              JOIN entry ON entry.no = assignment.entry JOIN feed ON feed.no = entry.feed
              JOIN digest_story ON digest_story.assignment = assignment.no
              JOIN delivery ON delivery.digest = digest_story.digest
              JOIN delivery_state ON delivery_state.delivery = delivery.no
-             LEFT JOIN reminder ON reminder.assignment = assignment.no
-             WHERE (?1 IS NULL OR open_state.owner = ?1) AND state IN ('accepted', 'written') AND delivered_at IS NOT NULL
+             LEFT JOIN reminder ON reminder.assignment = assignment.no AND reminder.digest =
+                 (SELECT max(newest.digest) FROM reminder AS newest JOIN delivery AS its ON its.digest = newest.digest
+                  JOIN delivery_state AS its_state ON its_state.delivery = its.no
+                  WHERE newest.assignment = assignment.no AND its_state.state <> 'withdrawn')
+             LEFT JOIN delivery AS sent ON sent.digest = reminder.digest
+             LEFT JOIN delivery_state AS sent_state ON sent_state.delivery = sent.no
+             WHERE (?1 IS NULL OR open_state.owner = ?1) AND delivery_state.state IN ('accepted', 'written') AND delivered_at IS NOT NULL
              ORDER BY assignment.no",
         )?;
         let rows = query
@@ -87,6 +102,7 @@ impl Read<'_> {
                     reminded_at: row.get::<_, Option<i64>>(5)?.map(from_millis),
                     digest: DigestNo(row.get(6)?),
                     feed: FeedId::new(row.get::<_, String>(7)?),
+                    is_reminding: row.get(8)?,
                 })
             })?
             .collect::<Result<_, _>>()?;

@@ -540,8 +540,7 @@ fn an_upgrade_reminds_of_nothing_that_was_told_before_it() {
     drop(database);
     world.smtp.behave();
     live_until(&mut world, "2026-11-23T12:00:00Z");
-    let left: Vec<(i64, String)> =
-        open(&mut world).iter().map(|row| (row.story.0, row.owner.to_string())).collect();
+    let left: Vec<(i64, String)> = open(&mut world).iter().map(|row| (row.story.0, row.owner.to_string())).collect();
     assert_eq!(left, [(3, "jon".to_owned())]);
     let reminded = world.records_of("reminded");
     assert_eq!(reminded.len(), 1, "{reminded:?}");
@@ -554,15 +553,17 @@ fn an_upgrade_reminds_of_nothing_that_was_told_before_it() {
 fn what_a_clock_that_was_ahead_noted_keeps_nobody_waiting() {
     let mut world = company();
     publish(&world, &[CALM]);
-    live_until(&mut world, "2026-11-16T08:00:00Z");
-    publish(&world, &[CALM, URGENT]);
-    world.wait_until("2031-01-01T07:00:00Z");
+    live_until(&mut world, "2026-11-16T09:00:00Z");
+    answer(&mut world, "maria", 1, 2);
+    world.wait_until("2031-01-01T09:00:00Z");
     world.tick();
-    assert!(digests(&mut world).iter().any(|line| line.ends_with("urgent maria")), "{:?}", digests(&mut world));
-    world.wait_until("2026-11-16T09:00:00Z");
-    let told = digests(&mut world).len();
-    live_until(&mut world, "2026-11-16T12:00:00Z");
-    assert!(digests(&mut world)[told..].iter().any(|line| line.ends_with("reminder maria")), "{:?}", digests(&mut world));
+    publish(&world, &[CALM, URGENT]);
+    live_until(&mut world, "2031-01-01T11:00:00Z");
+    let told = digests(&mut world);
+    assert!(told.last().unwrap().ends_with("urgent maria"), "{told:?}");
+    world.wait_until("2026-11-16T12:00:00Z");
+    world.tick();
+    assert_eq!(digests(&mut world)[told.len()..], ["16 12:00 reminder maria"]);
     live_until(&mut world, "2026-11-18T12:00:00Z");
     assert!(hand_overs(&mut world).contains(&"no-answer".to_owned()));
     // Mails of another year count neither for the day nor for the week.
@@ -624,7 +625,7 @@ fn a_mail_that_never_arrived_is_no_sign_of_life() {
     world.smtp.always(Stage::Rcpt, Act::reply(550, "5.1.1 no such user"));
     publish(&world, &[CALM]);
     live_until(&mut world, "2026-11-21T12:00:00Z");
-    assert!(digests(&mut world).contains(&"21 08:00 scheduled maria".to_owned()), "{:?}", digests(&mut world));
+    assert!(digests(&mut world).contains(&"20 13:00 scheduled maria".to_owned()), "{:?}", digests(&mut world));
     world.smtp.behave();
     live_until(&mut world, "2026-11-24T12:00:00Z");
     assert_eq!(heartbeats(&mut world), ["23 08:00"], "{:?}", digests(&mut world));
@@ -660,6 +661,56 @@ fn the_mail_after_an_absence_names_who_has_it_now_and_no_mail_that_never_was() {
     assert!(digests(&mut world).contains(&"26 08:00 passed maria".to_owned()), "{:?}", digests(&mut world));
     let mail = world.news("maria").remove(0);
     let said = mail.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(said.contains("Ines Ruiz now has") && said.contains("You were away."), "{mail}");
-    assert!(!said.contains("Jon Bright now has") && !said.contains("earlier mail"), "{mail}");
+    assert!(said.contains("Ines Ruiz has") && said.contains("You were away."), "{mail}");
+    assert!(!said.contains("Jon Bright has") && !said.contains("earlier mail"), "{mail}");
+}
+
+#[test]
+fn a_reminder_that_waited_for_the_mail_server_asks_only_for_what_is_still_open() {
+    let mut world = company();
+    publish(&world, &[CALM, CALM_TOO]);
+    live_until(&mut world, "2026-11-18T12:00:00Z");
+    world.smtp.always(Stage::Greeting, Act::reply(421, "4.3.2 try later"));
+    live_until(&mut world, "2026-11-20T12:00:00Z");
+    assert_eq!(digests(&mut world), ["16 08:30 scheduled maria", "19 08:00 reminder maria"]);
+    answer(&mut world, "maria", 1, 2);
+    live_until(&mut world, "2026-11-21T12:00:00Z");
+    assert_eq!(hand_overs(&mut world), Vec::<String>::new(), "no reminder has left");
+    assert_eq!(digests(&mut world).len(), 3, "the first was withdrawn, and the other waits");
+    world.smtp.behave();
+    live_until(&mut world, "2026-11-21T14:00:00Z");
+    assert_eq!(digests(&mut world).len(), 3);
+    assert_eq!(stories_of(&mut world, 3), [3]);
+    let mails = world.news("maria");
+    assert_eq!(mails.len(), 2);
+    assert!(
+        mails[1].contains(CALM_TOO.0) && !mails[1].contains(CALM.0) && !mails[1].contains("1 more"),
+        "{}",
+        mails[1]
+    );
+    live_until(&mut world, "2026-11-23T11:30:00Z");
+    assert_eq!(hand_overs(&mut world), Vec::<String>::new(), "two days from when it left");
+    live_until(&mut world, "2026-11-23T14:30:00Z");
+    assert_eq!(hand_overs(&mut world), ["no-answer"]);
+}
+
+#[test]
+fn mails_that_ask_for_what_was_answered_meanwhile_do_not_leave() {
+    let mut world = company();
+    publish(&world, &[CALM]);
+    live_until(&mut world, "2026-11-18T12:00:00Z");
+    world.smtp.always(Stage::Greeting, Act::reply(421, "4.3.2 try later"));
+    live_until(&mut world, "2026-11-19T09:00:00Z");
+    let context = world.context();
+    jobs::links::ask(&context.store, &context.config, DigestNo(1), context.now()).unwrap();
+    live_until(&mut world, "2026-11-19T10:00:00Z");
+    assert_eq!(digests(&mut world)[1..], ["19 08:00 reminder maria", "19 09:30 links maria"]);
+    answer(&mut world, "maria", 1, 2);
+    world.smtp.behave();
+    live_until(&mut world, "2026-11-19T14:00:00Z");
+    assert_eq!(world.news("maria").len(), 1);
+    let ended = world.records_of("delivery-ended");
+    assert_eq!(ended.len(), 2, "{ended:?}");
+    assert!(ended.iter().all(|record| field(record, "reason").as_str().unwrap().starts_with("nothing in it waits")));
+    assert_eq!(digests(&mut world).len(), 3, "and nothing takes their place");
 }

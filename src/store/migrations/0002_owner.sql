@@ -33,13 +33,14 @@ CREATE TABLE handed_over (
 ) STRICT;
 CREATE INDEX handed_over_successor ON handed_over (successor);
 
--- The one reminder of an assignment: the digest that reminds, and the place in it.
+-- The reminder of an assignment: the digest that reminds, and the place in it; another one where that was withdrawn.
 CREATE TABLE reminder (
-    assignment INTEGER PRIMARY KEY REFERENCES assignment (no),
+    assignment INTEGER NOT NULL REFERENCES assignment (no),
     digest     INTEGER NOT NULL REFERENCES digest (no),
     number     INTEGER NOT NULL,
-    at         INTEGER NOT NULL
-) STRICT;
+    at         INTEGER NOT NULL,
+    PRIMARY KEY (assignment, digest)
+) STRICT, WITHOUT ROWID;
 CREATE INDEX reminder_digest ON reminder (digest, number);
 
 -- The digest that told a former owner that a story is somebody else's now, and the place in it.
