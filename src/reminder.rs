@@ -35,8 +35,10 @@ pub struct Asked {
     pub urgent: bool,
     /// When the digest was handed over.
     pub delivered_at: Time,
-    /// When the reminder was composed.
+    /// When the reminder was handed over.
     pub reminded_at: Option<Time>,
+    /// Whether a reminder is on its way.
+    pub is_reminding: bool,
 }
 
 /// Somebody who had a story before.
@@ -87,19 +89,28 @@ fn later(time: Time, by: SignedDuration) -> Time {
     time.saturating_add(by).unwrap_or(Time::MAX)
 }
 
+/// A moment that was noted; long ago where it lies ahead of now.
+fn behind(noted: Time, now: Time) -> Time {
+    if noted <= now { noted } else { Time::UNIX_EPOCH }
+}
+
 /// What is to be done now about a story that waits for this owner's answer.
 pub fn step(settings: &RemindSettings, owner: &Owner, asked: Asked, now: Time) -> Step {
     if !owner.is_living(now) {
         return Step::HandOver(HandOver::Left);
     }
+    // What lies ahead was noted by a clock that was wrong, and keeps nobody waiting.
+    let is_reminded = asked.reminded_at.is_some();
+    let reminded_at = asked.reminded_at.filter(|reminded| *reminded <= now);
+    let asked = Asked { delivered_at: behind(asked.delivered_at, now), reminded_at, ..asked };
     if let Some(back) = owner.back_at(now) {
         // What can wait for the return does.
         let cannot_wait = asked.due_at(settings) < back;
         return if cannot_wait { Step::HandOver(HandOver::Away) } else { Step::Wait };
     }
-    // What lies ahead was noted by a clock that was wrong, and keeps nobody waiting.
-    let is_reminded = asked.reminded_at.is_some();
-    let asked = Asked { reminded_at: asked.reminded_at.filter(|reminded| *reminded <= now), ..asked };
+    if asked.is_reminding {
+        return Step::Wait;
+    }
     if !is_reminded {
         return if reminds_now(settings, owner, asked, now) { Step::Remind } else { Step::Wait };
     }
@@ -119,6 +130,7 @@ fn reminds_now(settings: &RemindSettings, owner: &Owner, asked: Asked, now: Time
 
 /// Whether an hour of the owner's schedule has come since this moment, absences not counted.
 pub fn hour_has_come(owner: &Owner, since: Time, now: Time) -> bool {
+    let since = behind(since, now);
     let since = owner.back_since(now).map_or(since, |back| back.max(since));
     let before = since.saturating_sub(SignedDuration::from_nanos(1)).unwrap_or(since);
     let hour = Schedule::parse(&owner.digest).ok().and_then(|schedule| schedule.next_after(&owner.timezone, before));
@@ -194,7 +206,7 @@ mod tests {
     }
 
     fn asked(delivered: &str, reminded: Option<&str>) -> Asked {
-        Asked { urgent: false, delivered_at: at(delivered), reminded_at: reminded.map(at) }
+        Asked { urgent: false, delivered_at: at(delivered), reminded_at: reminded.map(at), is_reminding: false }
     }
 
     fn now(owner: &Owner, asked: Asked, moment: &str) -> Step {

@@ -169,15 +169,20 @@ pub(super) fn why(content: &DigestContent) -> Option<String> {
                 HandOver::Left => format!("{from} has left, or may not see it any more."),
             }
         }
-        About::Passed { why, .. } => {
+        About::Passed { why, told, .. } => {
             let why = match why {
                 HandOver::NoAnswer => "There was no answer in time.",
-                HandOver::Away => "You are away.",
+                HandOver::Away => "You were away.",
                 HandOver::Undelivered => "No mail to you could be handed over.",
                 HandOver::Bounced => "Mail to you came back.",
                 HandOver::Left => "You may not see it any more, or have left.",
             };
-            let them = if content.stories.len() == 1 { "it" } else { "them" };
+            let them = match (*told, content.stories.len()) {
+                (0, _) => return Some(why.to_owned()),
+                (1, 1) => "it",
+                (told, all) if told == all => "them",
+                _ => "what it told",
+            };
             format!("{why} The links of the earlier mail still show {them}, and no longer decide.")
         }
         About::Links { .. } => "The links of your earlier mail have ended. These are new, and last as long.".to_owned(),

@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 
 use super::{
     Context, Fault,
+    acknowledge::open_places,
     hand_over::all_in_their_place,
     story::{feed_label, moved},
 };
@@ -17,6 +18,7 @@ use crate::{
         digest::{DigestKind, HandOver},
         feed::Tlp,
         id::{AssignmentNo, DeliveryNo, OwnerId},
+        owner::Owner,
         settings::{Config, MailTransport},
         time::Time,
     },
@@ -184,7 +186,8 @@ struct Ending {
     is_due: bool,
 }
 
-const TOO_LARGE: &str = "the mail server takes no message of this size: what it tells is composed anew in smaller parts";
+const TOO_LARGE: &str =
+    "the mail server takes no message of this size: what it tells is composed anew in smaller parts";
 const UNDELIVERED: &str = "no attempt succeeded in time: its stories went to whoever stands in";
 const UNCONFIRMED: &str =
     "nothing confirmed it in time: it may have arrived, and its stories went to whoever stands in";
@@ -257,11 +260,41 @@ struct Refusal {
     anew: Vec<Reassigned>,
 }
 
+const ANSWERED: &str = "nothing in it waits for an answer of its addressee any more";
+const PART_ANSWERED: &str = "some of it waits for no answer of its addressee any more: it is composed anew of the rest";
+
+/// Whether a mail that asks once more for an answer asks for too much by now. New links do no harm while one of them
+/// is needed.
+fn asked_in_vain(
+    config: &Config,
+    read: &Read<'_>,
+    owner: &Owner,
+    digest: &DigestRow,
+) -> Result<Option<Refusal>, StoreError> {
+    let refused = |reason: &str| Some(Refusal { reason: reason.to_owned(), anew: Vec::new() });
+    if digest.kind == DigestKind::Links {
+        return Ok(open_places(config, read, owner, digest.no)?.is_empty().then(|| refused(ANSWERED)).flatten());
+    }
+    if digest.kind != DigestKind::Reminder {
+        return Ok(None);
+    }
+    let open = read.open_of(&owner.id)?;
+    let is_open = |assignment: &AssignmentNo| open.iter().any(|row| row.assignment == *assignment);
+    Ok(match digest.stories.iter().filter(|(_, assignment)| is_open(assignment)).count() {
+        0 => refused(ANSWERED),
+        some if some < digest.stories.len() => refused(PART_ANSWERED),
+        _ => None,
+    })
+}
+
 /// Looks again, just before sending, whether this digest may go where it was addressed.
 fn refusal(context: &Context, read: &Read<'_>, due: &DueDelivery, now: Time) -> Result<Option<Refusal>, StoreError> {
     let config = &context.config;
     let Some(digest) = read.digest(due.digest)? else { return Ok(None) };
     let owner = config.owner(&due.owner).filter(|owner| owner.is_living(now));
+    if let Some(refusal) = owner.map_or(Ok(None), |owner| asked_in_vain(config, read, owner, &digest))? {
+        return Ok(Some(refusal));
+    }
     let mut highest = Tlp::Clear;
     for feed in read.digest_feeds(due.digest)? {
         highest = highest.max(feed_label(config, read, &feed)?);
@@ -306,7 +339,8 @@ fn withdraw(context: &Context, due: &DueDelivery, refusal: &Refusal, now: Time) 
     context.store.write(|write| {
         write.withdraw(due, &refusal.reason, now)?;
         // What was due is due still, and does not wait for another hour.
-        write.give_anew(due, &refusal.anew, due.kind != DigestKind::Urgent, context.version, now)
+        let is_due = due.kind != DigestKind::Urgent && !refusal.anew.is_empty();
+        write.give_anew(due, &refusal.anew, is_due, context.version, now)
     })?;
     Ok(())
 }

@@ -55,10 +55,17 @@ fn waiting(config: &Config, read: &Read<'_>, now: Time) -> Result<Vec<Reassigned
     Ok(moves)
 }
 
-/// What was told and waits for an answer, where somebody else is to be asked.
+/// What was told and waits for an answer, where somebody else is to be asked, or the label of the feed was raised above
+/// what its owner may see.
 fn open(config: &Config, read: &Read<'_>, now: Time) -> Result<Vec<Reassigned>, StoreError> {
     let mut moves = Vec::new();
     for row in read.open_assignments()? {
+        let label = feed_label(config, read, &row.feed)?;
+        if config.owner(&row.owner).is_some_and(|owner| owner.is_living(now) && label > owner.tlp) {
+            let told = read.told_first(row.assignment)?.row;
+            moves.extend(moved(config, (told.no, &told.reason, told.urgent), &row.owner, label, now));
+            continue;
+        }
         let step = match config.owner(&row.owner) {
             Some(owner) => reminder::step(&config.remind, owner, row.asked(), now),
             None => Step::HandOver(HandOver::Left),

@@ -90,8 +90,10 @@ impl Occasion {
             }
             Occasion::Passed { to, why } => {
                 let passed = read.passed(&owner.id)?.into_iter();
-                let stories = passed.filter(|one| one.to == *to && one.why == *why).map(|one| one.told);
-                (stories.collect(), Some(About::Passed { to: name(config, to), why: *why }))
+                let stories: Vec<ToldAgain> =
+                    passed.filter(|one| one.to == *to && one.why == *why).map(|one| one.told).collect();
+                let told = stories.iter().filter(|story| story.told_in.is_some()).count();
+                (stories, Some(About::Passed { to: name(config, to), why: *why, told }))
             }
             Occasion::Reminder => {
                 let due = to_remind(config, read, owner, now)?;

@@ -138,6 +138,8 @@ pub enum About {
         to: String,
         /// Why.
         why: HandOver,
+        /// How many of them an earlier mail told.
+        told: usize,
     },
     /// New links to stories of earlier digests.
     Links {

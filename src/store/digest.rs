@@ -120,12 +120,16 @@ impl Read<'_> {
         Ok(rows)
     }
 
-    /// When the last mail of any kind was composed for this owner; `None`: there was none.
-    pub fn last_mail_at(&self, owner: &OwnerId) -> Result<Option<Time>, StoreError> {
+    /// When the last mail of any kind was composed for this owner that arrived or still may, not after now; `None`: there was
+    /// none.
+    pub fn last_mail_at(&self, owner: &OwnerId, now: Time) -> Result<Option<Time>, StoreError> {
         let at: Option<i64> = self
             .tx
-            .prepare_cached("SELECT max(composed_at) FROM digest WHERE owner = ?1")?
-            .query_row([owner.as_str()], |row| row.get(0))?;
+            .prepare_cached(
+                "SELECT max(composed_at) FROM digest WHERE owner = ?1 AND composed_at <= ?2
+                     AND EXISTS (SELECT 1 FROM standing_digest WHERE standing_digest.digest = digest.no)",
+            )?
+            .query_row(params![owner.as_str(), millis(now)], |row| row.get(0))?;
         Ok(at.map(from_millis))
     }
 

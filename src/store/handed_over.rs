@@ -30,9 +30,9 @@ pub struct TakenOver {
 pub struct Passed {
     /// The former assignment.
     pub told: ToldAgain,
-    /// Who has it.
+    /// Who has it now.
     pub to: OwnerId,
-    /// Why.
+    /// Why it is theirs no more.
     pub why: HandOver,
     /// Since when.
     pub at: Time,
@@ -94,26 +94,26 @@ impl Read<'_> {
     /// What this owner was not told yet to be somebody else's now, where they could have answered it themselves.
     pub fn passed(&self, owner: &OwnerId) -> Result<Vec<Passed>, StoreError> {
         let mut query = self.tx.prepare_cached(
-            "SELECT handed_over.assignment, now_with.owner, handed_over.why, handed_over.at,
+            "SELECT handed_over.assignment, handed_over.why, handed_over.at,
                  (SELECT max(composed_at) FROM digest_passed JOIN digest ON digest.no = digest_passed.digest
                   JOIN delivery ON delivery.digest = digest.no
                   WHERE digest_passed.assignment = handed_over.assignment AND NOT EXISTS
                       (SELECT 1 FROM receipt WHERE receipt.delivery = delivery.no AND outcome = 'too-large'))
              FROM passed_state JOIN handed_over ON handed_over.assignment = passed_state.assignment
-             JOIN assignment AS now_with ON now_with.no = handed_over.successor
              WHERE passed_state.owner = ?1 ORDER BY handed_over.assignment",
         )?;
-        let found: Vec<(i64, String, String, i64, Option<i64>)> = query
-            .query_map([owner.as_str()], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
-            })?
+        let found: Vec<(i64, String, i64, Option<i64>)> = query
+            .query_map([owner.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
             .collect::<Result<_, _>>()?;
-        let passed = found.into_iter().map(|(assignment, to, word, at, failed_at)| {
-            let told = self.told_first(AssignmentNo(assignment))?;
+        let mut passed = Vec::with_capacity(found.len());
+        for (assignment, word, at, failed_at) in found {
+            let assignment = AssignmentNo(assignment);
+            // It may have gone on from whoever had it first, and back to its owner as well.
+            let Some((to, _)) = self.now_with(assignment)?.filter(|(to, _)| to != owner) else { continue };
             let (at, failed_at) = (from_millis(at), failed_at.map(from_millis));
-            Ok(Passed { told, to: OwnerId::new(to), why: why(&word), at, failed_at })
-        });
-        passed.collect()
+            passed.push(Passed { told: self.told_first(assignment)?, to, why: why(&word), at, failed_at });
+        }
+        Ok(passed)
     }
 
     /// The assignment of whoever has a story that this owner passed on.

@@ -7,7 +7,7 @@ use crate::{
     evidence::event::{Event, Personal},
     model::{
         digest::UrgentWait,
-        id::{AssignmentNo, DigestNo, OwnerId, StoryNo},
+        id::{AssignmentNo, DigestNo, FeedId, OwnerId, StoryNo},
         time::{Time, from_millis, millis},
     },
     reminder::Asked,
@@ -26,16 +26,25 @@ pub struct OpenRow {
     pub urgent: bool,
     /// When the owner's server took the digest, or it was written.
     pub delivered_at: Time,
-    /// When a reminder was composed.
+    /// When a reminder was handed over, or was composed where it never will be.
     pub reminded_at: Option<Time>,
+    /// Whether a reminder is on its way.
+    pub is_reminding: bool,
     /// The digest that told it.
     pub digest: DigestNo,
+    /// The feed that brought it.
+    pub feed: FeedId,
 }
 
 impl OpenRow {
     /// Since when, how often and how urgently the owner is asked: what deadlines are made of.
     pub fn asked(&self) -> Asked {
-        Asked { urgent: self.urgent, delivered_at: self.delivered_at, reminded_at: self.reminded_at }
+        Asked {
+            urgent: self.urgent,
+            delivered_at: self.delivered_at,
+            reminded_at: self.reminded_at,
+            is_reminding: self.is_reminding,
+        }
     }
 }
 
@@ -64,14 +73,21 @@ impl Read<'_> {
             "SELECT assignment.no, assignment.story, assignment.owner, assignment.urgent,
                  (SELECT max(finished_at) FROM receipt
                   WHERE receipt.delivery = delivery.no AND outcome IN ('accepted', 'written')) AS delivered_at,
-                 reminder.at, digest_story.digest
+                 CASE WHEN sent_state.state NOT IN ('queued', 'started') THEN coalesce(
+                     (SELECT max(finished_at) FROM receipt
+                      WHERE receipt.delivery = sent.no AND outcome IN ('accepted', 'written')), reminder.at) END,
+                 digest_story.digest, feed.id, coalesce(sent_state.state IN ('queued', 'started'), FALSE)
              FROM open_state JOIN assignment ON assignment.no = open_state.assignment
+             JOIN entry ON entry.no = assignment.entry JOIN feed ON feed.no = entry.feed
              JOIN digest_story ON digest_story.assignment = assignment.no
              JOIN delivery ON delivery.digest = digest_story.digest
              JOIN delivery_state ON delivery_state.delivery = delivery.no
-             LEFT JOIN reminder ON reminder.assignment = assignment.no AND NOT EXISTS
-                 (SELECT 1 FROM delivery AS its JOIN delivery_state AS of_it ON of_it.delivery = its.no
-                  WHERE its.digest = reminder.digest AND of_it.state = 'withdrawn')
+             LEFT JOIN reminder ON reminder.assignment = assignment.no AND reminder.digest =
+                 (SELECT max(newest.digest) FROM reminder AS newest JOIN delivery AS its ON its.digest = newest.digest
+                  JOIN delivery_state AS its_state ON its_state.delivery = its.no
+                  WHERE newest.assignment = assignment.no AND its_state.state <> 'withdrawn')
+             LEFT JOIN delivery AS sent ON sent.digest = reminder.digest
+             LEFT JOIN delivery_state AS sent_state ON sent_state.delivery = sent.no
              WHERE (?1 IS NULL OR open_state.owner = ?1) AND delivery_state.state IN ('accepted', 'written') AND delivered_at IS NOT NULL
              ORDER BY assignment.no",
         )?;
@@ -85,6 +101,8 @@ impl Read<'_> {
                     delivered_at: from_millis(row.get(4)?),
                     reminded_at: row.get::<_, Option<i64>>(5)?.map(from_millis),
                     digest: DigestNo(row.get(6)?),
+                    feed: FeedId::new(row.get::<_, String>(7)?),
+                    is_reminding: row.get(8)?,
                 })
             })?
             .collect::<Result<_, _>>()?;
@@ -109,11 +127,16 @@ impl Read<'_> {
         Ok(told)
     }
 
-    /// Whether a digest told this assignment and it waits for no answer any more.
+    /// Whether the owner answered the story since a digest told this assignment.
     pub(super) fn is_answered(&self, assignment: AssignmentNo) -> Result<bool, StoreError> {
         let mut query = self.tx.prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM digest_story WHERE assignment = ?1)
-                 AND NOT EXISTS (SELECT 1 FROM open_state WHERE assignment = ?1)",
+            "SELECT EXISTS (
+                 SELECT 1 FROM assignment JOIN digest_story ON digest_story.assignment = assignment.no
+                 JOIN digest ON digest.no = digest_story.digest
+                 JOIN acknowledgement_story ON acknowledgement_story.story = assignment.story
+                 JOIN acknowledgement ON acknowledgement.no = acknowledgement_story.acknowledgement
+                     AND acknowledgement.owner = assignment.owner AND acknowledgement.record > digest.record
+                 WHERE assignment.no = ?1)",
         )?;
         Ok(query.query_row([assignment.0], |row| row.get(0))?)
     }
@@ -124,21 +147,21 @@ impl Read<'_> {
         Ok(query.query_row([digest.0], |row| row.get(0))?)
     }
 
-    /// How many urgent digests were composed for this owner since a moment.
-    pub fn urgent_digests_since(&self, owner: &OwnerId, since: Time) -> Result<u32, StoreError> {
+    /// How many urgent digests were composed for this owner since a moment and not after now.
+    pub fn urgent_digests_between(&self, owner: &OwnerId, since: Time, now: Time) -> Result<u32, StoreError> {
         let mut query = self.tx.prepare_cached(
-            "SELECT count(*) FROM digest WHERE owner = ?1 AND kind = 'urgent' AND scheduled_for >= ?2
+            "SELECT count(*) FROM digest WHERE owner = ?1 AND kind = 'urgent' AND composed_at BETWEEN ?2 AND ?3
                  AND EXISTS (SELECT 1 FROM standing_digest WHERE standing_digest.digest = digest.no)",
         )?;
-        Ok(query.query_row(params![owner.as_str(), millis(since)], |row| row.get(0))?)
+        Ok(query.query_row(params![owner.as_str(), millis(since), millis(now)], |row| row.get(0))?)
     }
 
-    /// Why this assignment, which is urgent, was not told at once.
+    /// Why this assignment, which is urgent, was not told at once: the newest reason.
     pub fn urgent_wait(&self, assignment: AssignmentNo) -> Result<Option<UrgentWait>, StoreError> {
         use rusqlite::OptionalExtension as _;
         let word: Option<String> = self
             .tx
-            .prepare_cached("SELECT why FROM urgent_waits WHERE assignment = ?1")?
+            .prepare_cached("SELECT why FROM urgent_waits WHERE assignment = ?1 ORDER BY record DESC LIMIT 1")?
             .query_row([assignment.0], |row| row.get(0))
             .optional()?;
         Ok(word.and_then(|word| UrgentWait::parse(&word)))
@@ -146,7 +169,7 @@ impl Read<'_> {
 }
 
 impl Write<'_> {
-    /// Notes that these urgent stories of an owner are not told now, each once and for the first reason.
+    /// Notes that these urgent stories of an owner are not told now, each once for each reason.
     pub fn urgent_waits(
         &mut self,
         owner: &OwnerId,
@@ -155,7 +178,7 @@ impl Write<'_> {
         now: Time,
     ) -> Result<(), StoreError> {
         for row in rows {
-            if self.read().urgent_wait(row.no)?.is_some() {
+            if self.read().urgent_wait(row.no)? == Some(why) {
                 continue;
             }
             let record =

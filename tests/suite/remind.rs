@@ -595,3 +595,196 @@ fn whoever_answered_their_own_share_of_a_story_is_asked_for_somebody_elses() {
     let owners: Vec<String> = open(&mut world).iter().map(|row| row.owner.to_string()).collect();
     assert_eq!(owners, ["jon"], "{told:?}");
 }
+
+/// The first version reminded nobody: what it told is not reminded of after an upgrade, what it left in the queue is.
+#[test]
+fn an_upgrade_reminds_of_nothing_that_was_told_before_it() {
+    let mut world = company();
+    publish(&world, &[CALM]);
+    live_until(&mut world, "2026-11-16T12:00:00Z");
+    world.smtp.always(Stage::Greeting, Act::reply(421, "4.3.2 try later"));
+    publish(&world, &[CALM, CALM_TOO]);
+    live_until(&mut world, "2026-11-17T09:00:00Z");
+    world.stop();
+    let migration = include_str!("../../src/store/migrations/0002_owner.sql");
+    let (_, fill) = migration.split_once("\nINSERT INTO open_state").unwrap();
+    let database = rusqlite::Connection::open(world.state().join(sigtrail::store::DATABASE)).unwrap();
+    assert_eq!(database.execute("DELETE FROM open_state", []).unwrap(), 2);
+    database.execute(&format!("INSERT INTO open_state{}", fill.split(';').next().unwrap()), []).unwrap();
+    drop(database);
+    world.smtp.behave();
+    live_until(&mut world, "2026-11-23T12:00:00Z");
+    let left: Vec<(i64, String)> = open(&mut world).iter().map(|row| (row.story.0, row.owner.to_string())).collect();
+    assert_eq!(left, [(3, "jon".to_owned())]);
+    let reminded = world.records_of("reminded");
+    assert_eq!(reminded.len(), 1, "{reminded:?}");
+    assert_eq!(*field(&reminded[0], "stories"), serde_json::json!([3]));
+    assert_eq!(hand_overs(&mut world), ["no-answer"]);
+}
+
+/// A clock that was years ahead when Maria was told, and is right again.
+#[test]
+fn what_a_clock_that_was_ahead_noted_keeps_nobody_waiting() {
+    let mut world = company();
+    publish(&world, &[CALM]);
+    live_until(&mut world, "2026-11-16T09:00:00Z");
+    answer(&mut world, "maria", 1, 2);
+    world.wait_until("2031-01-01T09:00:00Z");
+    world.tick();
+    publish(&world, &[CALM, URGENT]);
+    live_until(&mut world, "2031-01-01T11:00:00Z");
+    let told = digests(&mut world);
+    assert!(told.last().unwrap().ends_with("urgent maria"), "{told:?}");
+    world.wait_until("2026-11-16T12:00:00Z");
+    world.tick();
+    assert_eq!(digests(&mut world)[told.len()..], ["16 12:00 reminder maria"]);
+    live_until(&mut world, "2026-11-18T12:00:00Z");
+    assert!(hand_overs(&mut world).contains(&"no-answer".to_owned()));
+    // Mails of another year count neither for the day nor for the week.
+    let (context, maria) = (world.context(), OwnerId::new("maria"));
+    let day = |moment: &str| moment.parse::<Time>().unwrap();
+    let urgent = |from, to| context.store.read(|read| read.urgent_digests_between(&maria, day(from), day(to))).unwrap();
+    assert_eq!(urgent("2026-11-16T00:00:00Z", "2026-11-16T23:00:00Z"), 0);
+    assert_eq!(urgent("2031-01-01T00:00:00Z", "2031-01-01T23:00:00Z"), 1);
+}
+
+/// The moments of Maria's weekly signs of life.
+fn heartbeats(world: &mut World) -> Vec<String> {
+    let context = world.context();
+    let rows = context.store.read(|read| {
+        let rows = read.digests(1_000)?.into_iter().map(|no| read.digest(no));
+        rows.collect::<Result<Vec<_>, _>>()
+    });
+    let mut rows: Vec<_> = rows.unwrap().into_iter().flatten().collect();
+    rows.retain(|row| row.kind == DigestKind::Heartbeat && row.owner.as_str() == "maria");
+    rows.iter().rev().map(|row| row.composed_at.strftime("%d %H:%M").to_string()).collect()
+}
+
+#[test]
+fn a_mail_of_a_clock_that_was_ahead_does_not_stop_the_weekly_sign_of_life() {
+    let mut world = company();
+    publish(&world, &[CALM]);
+    world.wait_until("2031-01-01T09:00:00Z");
+    world.tick();
+    assert_eq!(digests(&mut world).len(), 1, "{:?}", digests(&mut world));
+    world.wait_until("2026-11-16T09:00:00Z");
+    world.tick();
+    answer(&mut world, "maria", 1, 2);
+    live_until(&mut world, "2026-12-02T12:00:00Z");
+    assert_eq!(heartbeats(&mut world).len(), 2, "one a week, and not one a day: {:?}", digests(&mut world));
+}
+
+#[test]
+fn what_its_owner_may_not_see_any_more_goes_on_at_once() {
+    let mut world = company();
+    world.edit("owners", "id = \"maria\"", "id = \"maria\"\ntlp = \"GREEN\"");
+    world.restart();
+    publish(&world, &[CALM]);
+    live_until(&mut world, "2026-11-16T12:00:00Z");
+    assert_eq!(open(&mut world)[0].owner.as_str(), "maria");
+    world.edit("feeds", "id = \"cert\"", "id = \"cert\"\ntlp = \"AMBER\"");
+    world.restart();
+    world.tick();
+    assert_eq!(hand_overs(&mut world), ["left"]);
+    assert_eq!(digests(&mut world)[1..], ["16 12:00 takeover jon"]);
+    assert_eq!(world.records_of("withheld").len(), 1);
+    live_until(&mut world, "2026-11-17T12:00:00Z");
+    assert_eq!(open(&mut world).iter().map(|row| row.owner.as_str()).collect::<Vec<_>>(), ["jon"]);
+}
+
+#[test]
+fn a_mail_that_never_arrived_is_no_sign_of_life() {
+    let mut world = company();
+    live_until(&mut world, "2026-11-20T12:00:00Z");
+    world.smtp.always(Stage::Rcpt, Act::reply(550, "5.1.1 no such user"));
+    publish(&world, &[CALM]);
+    live_until(&mut world, "2026-11-21T12:00:00Z");
+    assert!(digests(&mut world).contains(&"20 13:00 scheduled maria".to_owned()), "{:?}", digests(&mut world));
+    world.smtp.behave();
+    live_until(&mut world, "2026-11-24T12:00:00Z");
+    assert_eq!(heartbeats(&mut world), ["23 08:00"], "{:?}", digests(&mut world));
+}
+
+#[test]
+fn what_waited_for_the_end_of_quiet_hours_and_is_one_too_many_joins_the_next_digest() {
+    let mut world = with("quiet_hours = { from = \"12:00\", to = \"14:00\" }").settings("[urgent]\nper_day = 1");
+    world.restart();
+    publish(&world, &[CALM]);
+    live_until(&mut world, "2026-11-16T09:00:00Z");
+    publish(&world, &[CALM, URGENT]);
+    live_until(&mut world, "2026-11-16T11:30:00Z");
+    publish(&world, &[CALM, URGENT, ("Quillgate flaw too many", "u2", "CVSS v3 base score 9.8.")]);
+    live_until(&mut world, "2026-11-17T07:30:00Z");
+    let (urgent, waits) = urgent_days(&mut world);
+    assert_eq!(urgent.len(), 1, "{urgent:?}");
+    assert_eq!(waits, ["quiet-hours", "capped"]);
+    live_until(&mut world, "2026-11-17T08:30:00Z");
+    let mails = world.news("maria");
+    let digest = mails.iter().find(|mail| mail.contains("Quillgate flaw too many")).unwrap();
+    let said = digest.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("the most urgent mails that you get on a day are 1"), "{digest}");
+}
+
+#[test]
+fn the_mail_after_an_absence_names_who_has_it_now_and_no_mail_that_never_was() {
+    let mut world = with("away = [{ from = 2026-11-18, to = 2026-11-25 }]");
+    live_until(&mut world, "2026-11-18T10:00:00Z");
+    publish(&world, &[CALM]);
+    live_until(&mut world, "2026-11-26T12:00:00Z");
+    assert_eq!(open(&mut world)[0].owner.as_str(), "ines", "{:?}", digests(&mut world));
+    assert!(digests(&mut world).contains(&"26 08:00 passed maria".to_owned()), "{:?}", digests(&mut world));
+    let mail = world.news("maria").remove(0);
+    let said = mail.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("Ines Ruiz has") && said.contains("You were away."), "{mail}");
+    assert!(!said.contains("Jon Bright has") && !said.contains("earlier mail"), "{mail}");
+}
+
+#[test]
+fn a_reminder_that_waited_for_the_mail_server_asks_only_for_what_is_still_open() {
+    let mut world = company();
+    publish(&world, &[CALM, CALM_TOO]);
+    live_until(&mut world, "2026-11-18T12:00:00Z");
+    world.smtp.always(Stage::Greeting, Act::reply(421, "4.3.2 try later"));
+    live_until(&mut world, "2026-11-20T12:00:00Z");
+    assert_eq!(digests(&mut world), ["16 08:30 scheduled maria", "19 08:00 reminder maria"]);
+    answer(&mut world, "maria", 1, 2);
+    live_until(&mut world, "2026-11-21T12:00:00Z");
+    assert_eq!(hand_overs(&mut world), Vec::<String>::new(), "no reminder has left");
+    assert_eq!(digests(&mut world).len(), 3, "the first was withdrawn, and the other waits");
+    world.smtp.behave();
+    live_until(&mut world, "2026-11-21T14:00:00Z");
+    assert_eq!(digests(&mut world).len(), 3);
+    assert_eq!(stories_of(&mut world, 3), [3]);
+    let mails = world.news("maria");
+    assert_eq!(mails.len(), 2);
+    assert!(
+        mails[1].contains(CALM_TOO.0) && !mails[1].contains(CALM.0) && !mails[1].contains("1 more"),
+        "{}",
+        mails[1]
+    );
+    live_until(&mut world, "2026-11-23T11:30:00Z");
+    assert_eq!(hand_overs(&mut world), Vec::<String>::new(), "two days from when it left");
+    live_until(&mut world, "2026-11-23T14:30:00Z");
+    assert_eq!(hand_overs(&mut world), ["no-answer"]);
+}
+
+#[test]
+fn mails_that_ask_for_what_was_answered_meanwhile_do_not_leave() {
+    let mut world = company();
+    publish(&world, &[CALM]);
+    live_until(&mut world, "2026-11-18T12:00:00Z");
+    world.smtp.always(Stage::Greeting, Act::reply(421, "4.3.2 try later"));
+    live_until(&mut world, "2026-11-19T09:00:00Z");
+    let context = world.context();
+    jobs::links::ask(&context.store, &context.config, DigestNo(1), context.now()).unwrap();
+    live_until(&mut world, "2026-11-19T10:00:00Z");
+    assert_eq!(digests(&mut world)[1..], ["19 08:00 reminder maria", "19 09:30 links maria"]);
+    answer(&mut world, "maria", 1, 2);
+    world.smtp.behave();
+    live_until(&mut world, "2026-11-19T14:00:00Z");
+    assert_eq!(world.news("maria").len(), 1);
+    let ended = world.records_of("delivery-ended");
+    assert_eq!(ended.len(), 2, "{ended:?}");
+    assert!(ended.iter().all(|record| field(record, "reason").as_str().unwrap().starts_with("nothing in it waits")));
+    assert_eq!(digests(&mut world).len(), 3, "and nothing takes their place");
+}

@@ -33,7 +33,7 @@ CREATE TABLE handed_over (
 ) STRICT;
 CREATE INDEX handed_over_successor ON handed_over (successor);
 
--- The one reminder of an assignment: the digest that reminds, and the place in it. One that was withdrawn does not count.
+-- The reminder of an assignment: the digest that reminds, and the place in it; another one where that was withdrawn.
 CREATE TABLE reminder (
     assignment INTEGER NOT NULL REFERENCES assignment (no),
     digest     INTEGER NOT NULL REFERENCES digest (no),
@@ -65,13 +65,14 @@ CREATE TRIGGER passing_on_is_told AFTER INSERT ON digest_passed BEGIN
     DELETE FROM passed_state WHERE assignment = NEW.assignment;
 END;
 
--- Urgent stories that were not told at once, and why.
+-- Urgent stories that were not told at once, and why; the newest reason stands.
 CREATE TABLE urgent_waits (
-    assignment INTEGER PRIMARY KEY REFERENCES assignment (no),
+    assignment INTEGER NOT NULL REFERENCES assignment (no),
     why        TEXT NOT NULL,
     at         INTEGER NOT NULL,
-    record     INTEGER NOT NULL
-) STRICT;
+    record     INTEGER NOT NULL,
+    PRIMARY KEY (assignment, why)
+) STRICT, WITHOUT ROWID;
 
 -- Assignments that a digest told and that stand without an answer of their owner since. Kept by the triggers.
 CREATE TABLE open_state (
@@ -91,10 +92,13 @@ CREATE TRIGGER assignment_is_answered AFTER INSERT ON acknowledgement_story BEGI
         SELECT no FROM assignment WHERE assignment.story = NEW.story AND assignment.owner =
             (SELECT owner FROM acknowledgement WHERE acknowledgement.no = NEW.acknowledgement));
 END;
+-- What was told before there were reminders is left alone; what has not left yet is told from now on.
 INSERT INTO open_state (assignment, owner)
 SELECT assignment.no, assignment.owner FROM assignment JOIN digest_story ON digest_story.assignment = assignment.no
-JOIN digest ON digest.no = digest_story.digest
-WHERE NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = assignment.no)
+JOIN digest ON digest.no = digest_story.digest JOIN delivery ON delivery.digest = digest.no
+JOIN delivery_state ON delivery_state.delivery = delivery.no
+WHERE state IN ('queued', 'started')
+    AND NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = assignment.no)
     AND NOT EXISTS (SELECT 1 FROM acknowledgement JOIN acknowledgement_story ON acknowledgement = acknowledgement.no
         WHERE acknowledgement_story.story = assignment.story AND acknowledgement.owner = assignment.owner
             AND acknowledgement.record > digest.record);

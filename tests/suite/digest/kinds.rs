@@ -39,7 +39,7 @@ pub(super) fn takeover(why: HandOver) -> DigestContent {
 }
 
 pub(super) fn passed(why: HandOver) -> DigestContent {
-    let about = About::Passed { to: "Jon Bright".to_owned(), why };
+    let about = About::Passed { to: "Jon Bright".to_owned(), why, told: 3 };
     DigestContent { kind: DigestKind::Passed, about: Some(about), stories: three_stories(), ..empty() }
 }
 
@@ -124,7 +124,7 @@ fn every_kind_says_in_its_first_lines_what_to_do_and_why_it_comes() {
         ],
     );
     says(&takeover(HandOver::Bounced), &["The mail to Maria Lopez came back."]);
-    says(&passed(HandOver::Away), &["Nothing to do: Jon Bright now has Quillgate VPN and 2 more", "You are away."]);
+    says(&passed(HandOver::Away), &["Nothing to do: Jon Bright now has Quillgate VPN and 2 more", "You were away."]);
     says(&links_anew(), &["New links: Quillgate VPN and 2 more", "The links of your earlier mail have ended."]);
     says(&heartbeat(), &["Nothing for you this week", "14 of 14 feeds were seen.", "nothing to do"]);
     let blind = DigestContent { not_seen: content().not_seen, ..heartbeat() };
