@@ -184,7 +184,8 @@ struct Ending {
     is_due: bool,
 }
 
-const TOO_LARGE: &str = "the mail server takes no message of this size: what it tells is composed anew in smaller parts";
+const TOO_LARGE: &str =
+    "the mail server takes no message of this size: what it tells is composed anew in smaller parts";
 const UNDELIVERED: &str = "no attempt succeeded in time: its stories went to whoever stands in";
 const UNCONFIRMED: &str =
     "nothing confirmed it in time: it may have arrived, and its stories went to whoever stands in";

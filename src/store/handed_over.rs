@@ -97,9 +97,7 @@ impl Read<'_> {
              WHERE passed_state.owner = ?1 ORDER BY handed_over.assignment",
         )?;
         let found: Vec<(i64, String, String, i64, Option<i64>)> = query
-            .query_map([owner.as_str()], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
-            })?
+            .query_map([owner.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))?
             .collect::<Result<_, _>>()?;
         let passed = found.into_iter().map(|(assignment, to, word, at, failed_at)| {
             let told = self.told_first(AssignmentNo(assignment))?;
