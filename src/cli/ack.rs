@@ -71,9 +71,6 @@ fn say(
     let owner = owner(&config, &store, said.owner.as_deref(), &stories)?;
     given_to(&store, &owner.id, &stories)?;
     let happened = said.at.as_deref().map(|text| happened(text, &owner.timezone, now)).transpose()?;
-    if let Some(at) = happened {
-        after_all_came(&store, &stories, at, &owner.timezone)?;
-    }
     let answer = Answer {
         owner: owner.id.clone(),
         digest: None,
@@ -149,20 +146,6 @@ fn happened(typed: &str, zone: &TimeZone, now: Time) -> Result<Time, Failure> {
             "--at \"{typed}\": write 2026-11-18, \"2026-11-18 14:00\" or 2026-11-18T14:00:00Z"
         ))),
     }
-}
-
-/// Nobody has answered a story on a day before it came.
-fn after_all_came(store: &Store, stories: &[StoryNo], at: Time, zone: &TimeZone) -> Result<(), Failure> {
-    let day = |at: Time| at.to_zoned(zone.clone()).date();
-    for story in stories {
-        if let Some(first_seen) = store.read(|read| read.story_first_seen(*story))?
-            && day(at) < day(first_seen)
-        {
-            let came = day(first_seen);
-            return Err(Failure::Mistake(format!("--at is before story {story} came, which was on {came}")));
-        }
-    }
-    Ok(())
 }
 
 /// The owner who is named, or the one who has all the stories.
