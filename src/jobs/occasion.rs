@@ -121,6 +121,7 @@ pub(super) fn occasions(context: &Context, owner: &Owner, now: Time) -> Result<V
         for passed in read.passed(&owner.id)?.into_iter().filter(|_| is_here) {
             let is_due = match (passed.failed_at, passed.why) {
                 // An address that takes nothing is tried once a day.
+                (Some(at), _) if at == now => false,
                 (Some(at), _) => reminder::hour_has_come(owner, at.saturating_add(INSTANT).unwrap_or(at), now),
                 (None, HandOver::Away) => reminder::hour_has_come(owner, passed.at, now),
                 (None, _) => !is_quiet,

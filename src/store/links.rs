@@ -26,9 +26,9 @@ impl Read<'_> {
         let mut query = self.tx.prepare_cached(
             "SELECT asked.digest FROM links_asked AS asked JOIN digest ON digest.no = asked.digest
              WHERE asked.at >= ?2 AND digest.owner = ?1 AND NOT EXISTS
-                 (SELECT 1 FROM digest AS later WHERE later.owner = ?1 AND later.kind = 'links' AND later.record > asked.record
-                  AND later.no IN (SELECT digest FROM delivery JOIN delivery_state ON delivery_state.delivery = delivery.no
-                      WHERE state <> 'withdrawn'))
+                 (SELECT 1 FROM digest AS later JOIN delivery ON delivery.digest = later.no
+                  JOIN delivery_state ON delivery_state.delivery = delivery.no
+                  WHERE later.owner = ?1 AND later.kind = 'links' AND later.record > asked.record AND state <> 'withdrawn')
              ORDER BY asked.record",
         )?;
         let rows = query
