@@ -100,7 +100,6 @@ fn placed(place: &PlaceRow, hidden: &[StoryNo]) -> Place {
         story: place.story,
         number: place.number,
         is_open: is_theirs && !place.is_answered,
-        is_answered: is_theirs && place.is_answered,
     }
 }
 

@@ -351,8 +351,6 @@ pub struct Place {
     pub number: usize,
     /// Whether its owner has still to answer it.
     pub is_open: bool,
-    /// Whether its owner has answered it and it is theirs still.
-    pub is_answered: bool,
 }
 
 /// What stands behind a link: the digest's owner, and its stories as far as they are shown.

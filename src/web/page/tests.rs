@@ -91,7 +91,6 @@ fn page() -> AnswerPage {
         story: StoryNo(i64::try_from(number).unwrap()),
         number,
         is_open: number != 2,
-        is_answered: number == 2,
     };
     AnswerPage {
         digest: DigestNo(7),
@@ -254,7 +253,7 @@ async fn a_whole_digest_lists_its_stories_and_takes_one_answer_for_the_open_ones
         story.answers = vec![given("Maria Lopez", 9)];
     }
     for place in &mut page.places {
-        (place.is_open, place.is_answered) = (false, true);
+        place.is_open = false;
     }
     let html =
         rendered(&view(&page, None, Form::default(), Outcome::Already { at: page.stories[0].answers[0].at })).await;
