@@ -96,11 +96,7 @@ pub(super) fn open_places(
 
 fn placed(place: &PlaceRow, hidden: &[StoryNo]) -> Place {
     let is_theirs = place.passed.is_none() && !hidden.contains(&place.story);
-    Place {
-        story: place.story,
-        number: place.number,
-        is_open: is_theirs && !place.is_answered,
-    }
+    Place { story: place.story, number: place.number, is_open: is_theirs && !place.is_answered }
 }
 
 /// The stories of a digest of which this owner may see nothing any more.

@@ -127,6 +127,9 @@ pub fn figures(read: &Read<'_>, config: &Config, now: Time) -> Result<Figures, S
     let (outbox, oldest) = read.outbox()?;
     let log = read.log_figures()?;
     let feeds = read.feeds()?.into_iter().filter(|feed| feed.enabled);
+    // Nobody composes for who has left.
+    let living = config.owners.iter().filter(|owner| owner.is_living(now));
+    let planned: Vec<Option<Time>> = living.map(|owner| read.next_digest_at(&owner.id)).collect::<Result<_, _>>()?;
     let unanswered = read.unanswered(&config.remind, now)?;
     let mut owners: Vec<OwnerFigures> = unanswered
         .into_iter()
@@ -149,7 +152,7 @@ pub fn figures(read: &Read<'_>, config: &Config, now: Time) -> Result<Figures, S
             .collect(),
         outbox,
         outbox_age: oldest.map_or(0, age),
-        digest_lag: read.first_digest_at()?.map_or(0, age),
+        digest_lag: planned.into_iter().flatten().min().map_or(0, age),
         owners,
         records: log.records,
         checkpoint_age: log.covered_at.map(age),

@@ -79,12 +79,6 @@ impl Read<'_> {
         Ok((mails, oldest.map(from_millis)))
     }
 
-    /// The moment for which the most overdue digest, or else the next one, is planned.
-    pub fn first_digest_at(&self) -> Result<Option<Time>, StoreError> {
-        let mut query = self.tx.prepare_cached("SELECT min(next_digest_at) FROM owner_state")?;
-        Ok(query.query_row([], |row| row.get::<_, Option<i64>>(0))?.map(from_millis))
-    }
-
     /// How far the log is and how far it is signed.
     pub fn log_figures(&self) -> Result<LogFigures, StoreError> {
         let covered = log::newest_checkpoint(self.tx)?.map_or(0, |newest| newest.size);

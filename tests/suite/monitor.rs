@@ -300,3 +300,19 @@ fn the_service_tells_monitoring_on_a_listener_of_its_own_and_the_page_tells_noth
     assert_eq!(ask(address, "GET", "/healthz", &[], "").body, "ok\n", "the old one stays");
     assert_eq!(daemon.stop().0, Some(0));
 }
+
+#[test]
+fn who_has_left_has_no_digest_that_is_late() {
+    let mut world = World::company("2026-11-20T07:00:00Z").feed("cert", "");
+    world.publish("cert", &rss(&[("libmarrow crash", "a1", "Long names.")]));
+    world.tick();
+    world.edit("owners", "id = \"jon\"", "id = \"jon\"\nuntil = 2026-11-21");
+    world.edit("stack", "owner = \"jon\"", "owner = \"maria\"");
+    world.restart();
+    world.wait_until("2026-11-24T09:00:00Z");
+    world.tick();
+    let context = world.context();
+    let now = context.now();
+    let figures = context.store.read(|read| sigtrail::jobs::vitals::figures(read, &context.config, now)).unwrap();
+    assert_eq!(figures.digest_lag, 0);
+}

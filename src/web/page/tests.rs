@@ -87,11 +87,7 @@ fn ticket(text: &str) -> Reference {
 fn page() -> AnswerPage {
     let mut answered = story(2, "libmarrow 2.8.1 fixes a crash on long archive names");
     answered.answers = vec![given("Jon Bright", 48_101), given("Maria Lopez", 48_230)];
-    let place = |number: usize| Place {
-        story: StoryNo(i64::try_from(number).unwrap()),
-        number,
-        is_open: number != 2,
-    };
+    let place = |number: usize| Place { story: StoryNo(i64::try_from(number).unwrap()), number, is_open: number != 2 };
     AnswerPage {
         digest: DigestNo(7),
         owner: "maria".into(),
