@@ -29,8 +29,10 @@ pub(super) struct Notices {
     pub not_seen: Vec<NotSeen>,
     /// The feeds of the owner that are seen again.
     pub seen_again: Vec<SeenAgain>,
-    /// What is told for the first time, with the moment since when it is so.
-    pub told: Vec<(NoticeRow, Time)>,
+    /// What the first lines of `not_seen` tell for the first time, a row each, with the moment since when it is so.
+    pub troubles: Vec<(NoticeRow, Time)>,
+    /// The same for each line of `seen_again`.
+    pub recoveries: Vec<(NoticeRow, Time)>,
 }
 
 /// What an owner's digest says of the health of these feeds. Everybody reads what could not be seen; a change is
@@ -51,7 +53,7 @@ pub(super) fn notices(
     for row in read.told_notices(&owner.id)? {
         before.entry(row.feed).or_default().push((row.notice, row.state));
     }
-    let mut notices = Notices { not_seen: Vec::new(), seen_again: Vec::new(), told: Vec::new() };
+    let mut notices = Notices::default();
     for status in feeds.iter().filter(|status| status.enabled) {
         let theirs = config
             .feed(&status.id)
@@ -60,10 +62,10 @@ pub(super) fn notices(
         let notice = theirs
             .and_then(|_| health::notice(status, told, now))
             .filter(|notice| kind == DigestKind::Scheduled || *notice != Notice::Recovery);
-        if let Some(notice) = notice {
-            notices.told.push((NoticeRow { feed: status.no, notice, state: status.state }, status.in_trouble_since()));
-        }
+        let row = notice.map(|notice| NoticeRow { feed: status.no, notice, state: status.state });
+        let row = row.map(|row| (row, status.in_trouble_since()));
         if notice == Some(Notice::Recovery) {
+            notices.recoveries.extend(row);
             let was = told.last().map_or(FeedState::Broken, |(_, state)| *state);
             notices.seen_again.push(SeenAgain {
                 feed: feed_name(config, &status.id),
@@ -72,6 +74,7 @@ pub(super) fn notices(
             });
         }
         if !status.state.is_seen() {
+            notices.troubles.extend(row);
             notices.not_seen.push(NotSeen {
                 feed: feed_name(config, &status.id),
                 state: status.state.as_str().to_owned(),

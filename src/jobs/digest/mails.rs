@@ -96,7 +96,7 @@ pub(super) fn commit(
             feeds: &told.feeds,
             withheld: slice(&gathered.withheld, &part.holds.restricted),
             baselines: slice(&gathered.baselines, &part.holds.baselines),
-            moves: if part.holds.is_last { &gathered.moves.told } else { &[] },
+            moves: slice(&gathered.moves.told, &part.holds.notices),
             notices: &told.notices,
             floods: slice(&gathered.floods, &part.holds.held),
             checkpoint: gathered.checkpoint,
@@ -117,7 +117,7 @@ pub(super) fn commit(
     Ok(composed)
 }
 
-/// What one mail tells that has to be remembered.
+/// What one mail tells that has to be remembered: what stands in it, and nothing that stands in another part.
 struct Told {
     listed: Vec<EntryNo>,
     feeds: Vec<FeedNo>,
@@ -131,11 +131,12 @@ impl Told {
         let mut feeds: Vec<FeedNo> = slice(&gathered.story_feeds, &holds.stories).iter().flatten().copied().collect();
         feeds.extend(lines.iter().map(|(_, feed)| *feed));
         feeds.extend(slice(&gathered.flood_feeds, &holds.held));
-        let mut notices = Vec::new();
-        if holds.is_last {
-            feeds.extend(&gathered.moves.named);
-            notices.extend(gathered.notices.iter().map(|(row, _)| *row));
-        }
+        let moved = slice(&gathered.moves.told, &holds.notices);
+        feeds.extend(moved.iter().filter(|feed| gathered.moves.named.contains(feed)));
+        // Lines that tell nothing new follow those that do.
+        let troubles = gathered.troubles.iter().take(holds.not_seen.end).skip(holds.not_seen.start);
+        let recoveries = slice(&gathered.recoveries, &holds.seen_again);
+        let notices = troubles.chain(recoveries).map(|(row, _)| *row).collect();
         feeds.sort_unstable();
         feeds.dedup();
         Told { listed: lines.into_iter().map(|(entry, _)| entry).collect(), feeds, notices }

@@ -19,7 +19,7 @@ use crate::{
 pub(in crate::jobs) struct MoveNotices {
     /// One sentence or two for each.
     pub lines: Vec<String>,
-    /// The feeds that they are about.
+    /// The feed that each line is about.
     pub told: Vec<FeedNo>,
     /// Those of them whose address stands in the digest.
     pub named: Vec<FeedNo>,

@@ -10,6 +10,7 @@ use sigtrail::{
 use super::flat;
 use crate::harness::{
     feed_server::Answer as Reply,
+    smtp_server::{Act, Stage},
     world::{World, rss},
 };
 
@@ -246,4 +247,48 @@ fn a_week_in_which_sigtrail_was_blind_is_not_called_quiet() {
     assert!(last.starts_with("Subject: Blind in week 48: 1 of 2 feeds not seen\n"), "{mails:?}");
     assert!(flat(last).contains("Nothing for you this week, and 1 feed could not be seen"), "{last}");
     assert!(last.contains("NOT SEEN (1)"), "{last}");
+}
+
+/// A feed that refuses to be seen, and so many lines of others that they take several mails.
+fn blind_and_much_else() -> World {
+    let mut world = World::company("2026-11-19T08:00:00Z").feed("dark", "unmatched = \"none\"");
+    world.answer("dark", Reply::status(403));
+    for feed in ["a", "b", "c", "d", "e", "f"] {
+        world.add_feed(&format!("news-{feed}"), "baseline = 20");
+        let items: Vec<(String, String)> =
+            (10..30).map(|n| (format!("Advice {feed}-{n} on what leavers should hand back"), format!("{n}"))).collect();
+        let items: Vec<(&str, &str, &str)> =
+            items.iter().map(|(title, path)| (title.as_str(), path.as_str(), "Text.")).collect();
+        world.publish(&format!("news-{feed}"), &rss(&items));
+    }
+    world.restart();
+    relay_takes(&world, 30_000);
+    world
+}
+
+#[test]
+fn what_a_part_tells_of_a_feed_is_told_again_where_that_part_did_not_arrive_and_only_there() {
+    let tells = |mail: &String| flat(mail).contains("New: Dark: refused");
+    let mut whole = blind_and_much_else();
+    whole.tick();
+    let mails = whole.mailbox("maria");
+    let place = mails.iter().position(tells).unwrap_or_else(|| panic!("{mails:?}"));
+    assert!(place + 1 < mails.len(), "it does not stand in the last of {} parts", mails.len());
+    for refused in [place, mails.len() - 1] {
+        let mut world = blind_and_much_else();
+        world.smtp.script_times(Stage::Rcpt, refused, Act::Good);
+        world.smtp.script(Stage::Rcpt, Act::reply(550, "5.1.1 no such user"));
+        world.tick();
+        let first = world.mailbox("maria");
+        assert_eq!(first.len(), mails.len() - 1);
+        world.wait_until("2026-11-20T08:00:00Z");
+        world.tick();
+        let all = world.mailbox("maria");
+        assert!(all.len() > first.len(), "the lines of the part that was refused come with the next digest");
+        assert_eq!(first.iter().any(tells), refused != place);
+        assert_eq!(all[first.len()..].iter().any(tells), refused == place, "part {refused} was refused");
+        for title in ["a-10", "c-17", "f-29"] {
+            assert_eq!(all.iter().filter(|mail| mail.contains(title)).count(), 1, "{title}");
+        }
+    }
 }
