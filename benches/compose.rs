@@ -145,6 +145,7 @@ fn story(number: usize) -> DigestStory {
             .then(|| Exploitation { feed: "KEV-S".to_owned(), since: "2026-11-19T18:40:00Z".parse().unwrap() }),
         fix: Some(Fix::In(vec!["9.1.4".to_owned()])),
         reason: format!("{name} is yours."),
+        waited: None,
         changes: Vec::new(),
         told_before: None,
         earlier: Vec::new(),

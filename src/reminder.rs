@@ -164,7 +164,7 @@ pub fn next(
     if is_lost { anybody().cloned() } else { None }
 }
 
-/// The reason for who gets a story that `owner` had for this reason.
+/// The reason for who gets a story that `owner` had for this reason, in whole sentences.
 pub fn reason(config: &Config, owner: &OwnerId, (reason, before): (&str, &[Link]), why: HandOver, now: Time) -> String {
     let name = |id: &OwnerId| config.owner(id).map_or_else(|| id.to_string(), |owner| owner.name.clone());
     let cause = match why {
@@ -175,7 +175,7 @@ pub fn reason(config: &Config, owner: &OwnerId, (reason, before): (&str, &[Link]
         HandOver::Left => "who cannot get it any more".to_owned(),
     };
     match before.first().filter(|first| first.owner != *owner) {
-        None => format!("It was meant for {}, {cause}: \"{}\"", name(owner), reason.trim_end_matches('.')),
+        None => format!("It was meant for {}, {cause}: \"{}\".", name(owner), reason.trim_end_matches('.')),
         Some(first) => format!(
             "It was meant for {}: \"{}\". Then it was with {}, {cause}.",
             name(&first.owner),
@@ -331,7 +331,7 @@ mod tests {
         let ((first, first_name), (second, second_name)) = (owners[0].clone(), owners[1].clone());
         let now = at("2099-01-02T08:00:00Z");
         let once = reason(&config, &first, ("Quillgate VPN is yours.", &[]), HandOver::NoAnswer, now);
-        assert_eq!(once, format!("It was meant for {first_name}, who has not answered: \"Quillgate VPN is yours\""));
+        assert_eq!(once, format!("It was meant for {first_name}, who has not answered: \"Quillgate VPN is yours\"."));
         let before = [link(first.as_str(), HandOver::NoAnswer)];
         let twice = reason(&config, &second, (&once, &before), HandOver::Bounced, now);
         assert_eq!(

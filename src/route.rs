@@ -228,10 +228,10 @@ pub fn stand_in_now(config: &Config, meant: &OwnerId, tlp: Tlp, now: Time) -> Op
     desk.receiver_now(meant).map(|(owner, _)| owner)
 }
 
-/// The reason for one who gets what somebody else was meant to get for this reason.
+/// The reason for one who gets what somebody else was meant to get for this reason, in whole sentences.
 pub fn passed_on(config: &Config, meant: &OwnerId, reason: &str) -> String {
     let name = config.owner(meant).map_or(meant.as_str(), |owner| &owner.name);
-    format!("It was meant for {name}, who cannot get it any more: \"{}\"", reason.trim_end_matches('.'))
+    format!("It was meant for {name}, who cannot get it any more: \"{}\".", reason.trim_end_matches('.'))
 }
 
 /// The decision while it is being made.

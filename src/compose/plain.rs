@@ -122,6 +122,9 @@ fn write_story(page: &mut Page, story: &Story) {
     if !story.reason.is_empty() {
         page.wrapped("   ", &format!("Why you: {} {}", story.reason, story.proofs.join(" ")));
     }
+    if let Some(words) = &story.waited {
+        page.wrapped("   ", words);
+    }
     page.wrapped("   ", &story.dates);
     sources(page, story);
     if let Some(words) = story.cut_short {

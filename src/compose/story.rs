@@ -56,8 +56,10 @@ pub(super) struct Story {
     pub changes: Vec<String>,
     /// What was said of it before.
     pub earlier: Vec<String>,
-    /// Whose it is and why, in one sentence.
+    /// Whose it is and why, in whole sentences.
     pub reason: String,
+    /// Why it was not told at once.
+    pub waited: Option<String>,
     /// The proof: term, place, method, confidence; the best first.
     pub proofs: Vec<String>,
     /// The feeds that report it.
@@ -185,6 +187,7 @@ pub(super) fn story(
             .collect(),
         earlier: notes.take(most.notes).chain(more_notes).collect(),
         reason: judge.defang(within(&story.reason, most.reason)),
+        waited: story.waited.as_deref().map(|words| cut(words, MAX_REASON)),
         proofs: story
             .tags
             .iter()

@@ -207,8 +207,10 @@ pub struct DigestStory {
     pub exploited_by: Option<Exploitation>,
     /// What is stated of a fix; `None`: nothing is.
     pub fix: Option<Fix>,
-    /// Why it came to this owner, in one sentence: "Quillgate VPN is yours."
+    /// Why it came to this owner, in whole sentences: "Quillgate VPN is yours."
     pub reason: String,
+    /// Why it was not told at once although it is urgent, in one sentence.
+    pub waited: Option<String>,
     /// What was and what is, a line each, where a story that was told before is told again because it changed.
     pub changes: Vec<String>,
     /// When the owner was told of it before; `None`: never.

@@ -156,6 +156,7 @@ fn story(number: usize, title: &str) -> DigestStory {
         exploited_by: None,
         fix: None,
         reason: "Quillgate VPN is yours.".to_owned(),
+        waited: None,
         changes: Vec::new(),
         told_before: None,
         earlier: Vec::new(),

@@ -94,11 +94,8 @@ pub(super) fn story_of(
     pending: &PendingRow,
     first_seen: Time,
 ) -> Result<(DigestStory, Vec<FeedNo>), StoreError> {
-    let mut seen = SeenStory::of(config, read, owner, pending.story, (pending.entry, &pending.reason))?;
-    if let Some(why) = read.urgent_wait(pending.no)? {
-        seen.reason.push(' ');
-        seen.reason.push_str(&waited_in_words(config, why));
-    }
+    let seen = SeenStory::of(config, read, owner, pending.story, (pending.entry, &pending.reason))?;
+    let waited = read.urgent_wait(pending.no)?.map(|why| waited_in_words(config, why));
     let changes = changes(read, pending)?;
     let told_before = if changes.is_empty() { None } else { read.told_at(pending.story, &owner.id)? };
     let (earlier, more_earlier) = earlier(config, read, owner, pending.story, seen.is_whole)?;
@@ -112,6 +109,7 @@ pub(super) fn story_of(
         exploited_by: seen.exploited_by,
         fix: seen.fix,
         reason: seen.reason,
+        waited,
         changes,
         told_before,
         earlier,

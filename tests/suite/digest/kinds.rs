@@ -206,6 +206,23 @@ fn a_story_that_is_told_again_says_since_when_it_changed_and_what_was_said_of_it
 }
 
 #[test]
+fn why_it_came_ends_before_its_proof_and_why_it_waited_is_a_line_of_its_own() {
+    let reason = "It was meant for Maria Lopez, who has not answered: \"Quillgate VPN is yours\".";
+    let waited = "It is urgent and waited for the end of your quiet hours.";
+    let mut one = three_stories().remove(0);
+    reason.clone_into(&mut one.reason);
+    one.waited = Some(waited.to_owned());
+    let mail = mail(&DigestContent { stories: vec![one], ..takeover(HandOver::NoAnswer) });
+    for part in [flat(&mail.text), flat(&tree(&mail.html).1)] {
+        let whole = format!("Why you: {reason} \"Quillgate VPN\" in the title, confidence 90. {waited}");
+        assert!(part.contains(&whole), "{part}");
+    }
+    assert!(mail.text.lines().any(|line| line.trim() == waited), "{}", mail.text);
+    let lines: Vec<&str> = mail.html.lines().collect();
+    assert!(lines.windows(3).any(|lines| lines == ["<br />", waited, "<br />"]), "{}", mail.html);
+}
+
+#[test]
 fn the_foot_says_what_is_yours_and_which_groups_were_quiet() {
     let mail = mail(&content());
     for part in [flat(&mail.text), flat(&tree(&mail.html).1)] {
