@@ -206,7 +206,7 @@ fn ending(
             open.push(assignment);
         }
     }
-    let is_due = due.kind != DigestKind::Urgent;
+    let is_due = waits_for_the_hour(due.kind);
     let is_too_large = matches!(attempted.outcome, SendOutcome::TooLarge { .. });
     if is_too_large && read.items(due.digest)? > 1 && !read.cannot_shrink(due.digest)? {
         // What is no news has its occasion still once this digest does not count any more.
@@ -241,6 +241,12 @@ fn ending(
     Ok(is_taken.then_some(Ending { reason, anew, is_due }))
 }
 
+/// Whether what a digest of this kind told waits for its owner's hour; what is urgent, and what came from somebody else, has an
+/// occasion of its own.
+fn waits_for_the_hour(kind: DigestKind) -> bool {
+    !matches!(kind, DigestKind::Urgent | DigestKind::Takeover)
+}
+
 /// The same owner is told again, as urgently as before where `keeps_urgency`.
 fn told_again(
     read: &Read<'_>,
@@ -263,8 +269,7 @@ struct Refusal {
 const ANSWERED: &str = "nothing in it waits for an answer of its addressee any more";
 const PART_ANSWERED: &str = "some of it waits for no answer of its addressee any more: it is composed anew of the rest";
 
-/// Whether a mail that asks once more for an answer asks for too much by now. New links do no harm while one of them
-/// is needed.
+/// Whether a mail that asks once more for an answer asks for too much by now.
 fn asked_in_vain(
     config: &Config,
     read: &Read<'_>,
@@ -272,15 +277,16 @@ fn asked_in_vain(
     digest: &DigestRow,
 ) -> Result<Option<Refusal>, StoreError> {
     let refused = |reason: &str| Some(Refusal { reason: reason.to_owned(), anew: Vec::new() });
-    if digest.kind == DigestKind::Links {
-        return Ok(open_places(config, read, owner, digest.no)?.is_empty().then(|| refused(ANSWERED)).flatten());
-    }
-    if digest.kind != DigestKind::Reminder {
-        return Ok(None);
-    }
-    let open = read.open_of(&owner.id)?;
-    let is_open = |assignment: &AssignmentNo| open.iter().any(|row| row.assignment == *assignment);
-    Ok(match digest.stories.iter().filter(|(_, assignment)| is_open(assignment)).count() {
+    let open = match digest.kind {
+        DigestKind::Links => open_places(config, read, owner, digest.no)?.len(),
+        DigestKind::Reminder => {
+            let open = read.open_of(&owner.id)?;
+            let is_open = |assignment: &AssignmentNo| open.iter().any(|row| row.assignment == *assignment);
+            digest.stories.iter().filter(|(_, assignment)| is_open(assignment)).count()
+        }
+        _ => return Ok(None),
+    };
+    Ok(match open {
         0 => refused(ANSWERED),
         some if some < digest.stories.len() => refused(PART_ANSWERED),
         _ => None,
@@ -339,7 +345,7 @@ fn withdraw(context: &Context, due: &DueDelivery, refusal: &Refusal, now: Time) 
     context.store.write(|write| {
         write.withdraw(due, &refusal.reason, now)?;
         // What was due is due still, and does not wait for another hour.
-        let is_due = due.kind != DigestKind::Urgent && !refusal.anew.is_empty();
+        let is_due = waits_for_the_hour(due.kind) && !refusal.anew.is_empty();
         write.give_anew(due, &refusal.anew, is_due, context.version, now)
     })?;
     Ok(())

@@ -17,6 +17,8 @@ use crate::{
 
 /// How long after new links were asked for the same digest's may be asked for again.
 const AGAIN: SignedDuration = SignedDuration::from_hours(24);
+/// For how long a request is heard whose mail was taken back before it left.
+const HEARD: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Asks for new links to the stories of a digest that its owner has still to answer. They go to the owner's present
 /// address; where there is no such owner, nothing is open, or they were asked for within a day, nothing happens.
@@ -37,14 +39,16 @@ pub fn ask(store: &Store, config: &Config, digest: DigestNo, now: Time) -> Resul
 }
 
 /// The stories to which an owner asked for new links and was not sent any yet, each once, and what the mail is about. A
-/// request lapses after a day: what was answered meanwhile needs no link.
+/// request lapses after a day: what was answered meanwhile needs no link. One whose mail waited for the mail server and was
+/// taken back does not lapse with it.
 pub(super) fn wanted(
     config: &Config,
     read: &Read<'_>,
     owner: &Owner,
     now: Time,
 ) -> Result<(Vec<ToldAgain>, Option<About>), StoreError> {
-    let asked = read.links_wanted(&owner.id, now.saturating_sub(AGAIN).unwrap_or(now))?;
+    let before = |time| now.saturating_sub(time).unwrap_or(now);
+    let asked = read.links_wanted(&owner.id, (before(AGAIN), before(HEARD)))?;
     let mut stories: Vec<ToldAgain> = Vec::new();
     for digest in &asked {
         for place in open_places(config, read, owner, *digest)? {

@@ -66,18 +66,28 @@ impl Read<'_> {
         Ok(Some(from_millis(query.query_row([standing.0], |row| row.get(0))?)))
     }
 
-    /// What waits for this owner in somebody else's place, oldest first.
+    /// What waits for this owner in somebody else's place, oldest first. What a mail told that was taken back before it left
+    /// came from whom it came then.
     pub fn taken_over(&self, owner: &OwnerId) -> Result<Vec<TakenOver>, StoreError> {
         let mut query = self.tx.prepare_cached(
-            "SELECT assignment.no, assignment.story, assignment.entry, assignment.revision, feed.id, assignment.reason,
+            "WITH RECURSIVE told (waits, no) AS (
+                 SELECT assignment, assignment FROM waiting_state WHERE owner = ?1
+                 UNION SELECT waits, earlier.no FROM told JOIN assignment AS this ON this.no = told.no
+                     JOIN assignment AS earlier ON earlier.story = this.story AND earlier.owner = this.owner
+                         AND earlier.round < this.round
+                     JOIN reassigned ON reassigned.assignment = earlier.no AND reassigned.why = ''
+                     JOIN digest_story ON digest_story.assignment = earlier.no
+                     JOIN delivery ON delivery.digest = digest_story.digest
+                     JOIN delivery_state ON delivery_state.delivery = delivery.no
+                         AND delivery_state.state = 'withdrawn')
+             SELECT assignment.no, assignment.story, assignment.entry, assignment.revision, feed.id, assignment.reason,
                  assignment.urgent, assignment.created_at, former.owner, handed_over.why
-             FROM waiting_state JOIN assignment ON assignment.no = waiting_state.assignment
-             JOIN handed_over ON handed_over.assignment =
-                 (SELECT min(first.assignment) FROM handed_over AS first
-                  WHERE first.successor = assignment.no AND NOT first.as_news)
+             FROM (SELECT waits, min(handed_over.assignment) AS first FROM told
+                   JOIN handed_over ON handed_over.successor = told.no AND NOT handed_over.as_news GROUP BY waits) AS taken
+             JOIN assignment ON assignment.no = taken.waits
+             JOIN handed_over ON handed_over.assignment = taken.first
              JOIN assignment AS former ON former.no = handed_over.assignment
-             JOIN entry ON entry.no = assignment.entry JOIN feed ON feed.no = entry.feed
-             WHERE waiting_state.owner = ?1 ORDER BY assignment.no",
+             JOIN entry ON entry.no = assignment.entry JOIN feed ON feed.no = entry.feed ORDER BY assignment.no",
         )?;
         let rows = query
             .query_map([owner.as_str()], |row| {

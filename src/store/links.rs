@@ -21,18 +21,21 @@ impl Read<'_> {
         Ok(at.map(from_millis))
     }
 
-    /// The digests of an owner for which new links were asked since a moment, and no mail has told any since, oldest first.
-    pub fn links_wanted(&self, owner: &OwnerId, since: Time) -> Result<Vec<DigestNo>, StoreError> {
+    /// The digests of an owner for which new links were asked since a moment, and no mail has told any since, oldest first;
+    /// since an earlier moment where a mail that told them was taken back.
+    pub fn links_wanted(&self, owner: &OwnerId, (since, earliest): (Time, Time)) -> Result<Vec<DigestNo>, StoreError> {
         let mut query = self.tx.prepare_cached(
-            "SELECT asked.digest FROM links_asked AS asked JOIN digest ON digest.no = asked.digest
-             WHERE asked.at >= ?2 AND digest.owner = ?1 AND NOT EXISTS
-                 (SELECT 1 FROM digest AS later JOIN delivery ON delivery.digest = later.no
-                  JOIN delivery_state ON delivery_state.delivery = delivery.no
-                  WHERE later.owner = ?1 AND later.kind = 'links' AND later.record > asked.record AND state <> 'withdrawn')
-             ORDER BY asked.record",
+            "SELECT digest FROM
+                 (SELECT asked.digest, asked.at, asked.record,
+                      (SELECT max(state <> 'withdrawn') FROM digest AS later JOIN delivery ON delivery.digest = later.no
+                       JOIN delivery_state ON delivery_state.delivery = delivery.no
+                       WHERE later.owner = ?1 AND later.kind = 'links' AND later.record > asked.record) AS is_told
+                  FROM links_asked AS asked JOIN digest ON digest.no = asked.digest
+                  WHERE asked.at >= ?3 AND digest.owner = ?1)
+             WHERE is_told = 0 OR is_told IS NULL AND at >= ?2 ORDER BY record",
         )?;
         let rows = query
-            .query_map(params![owner.as_str(), millis(since)], |row| Ok(DigestNo(row.get(0)?)))?
+            .query_map(params![owner.as_str(), millis(since), millis(earliest)], |row| Ok(DigestNo(row.get(0)?)))?
             .collect::<Result<_, _>>()?;
         Ok(rows)
     }

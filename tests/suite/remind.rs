@@ -1,6 +1,8 @@
 //! Remind: who does not answer is reminded once, then somebody else is asked; who is away is stood in for; what is
 //! urgent goes at once, within bounds. Days pass on a clock that is moved by hand.
 
+mod anew;
+
 use jiff::SignedDuration;
 use serde_json::Value;
 use sigtrail::{
