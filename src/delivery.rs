@@ -2,7 +2,7 @@
 //! attempt itself is made by `mail`, and the rows are written by the verb.
 
 use crate::model::{
-    delivery::{DeliveryState, RelayFault, SendOutcome},
+    delivery::{Attempted, DeliveryState, RelayFault, SendOutcome},
     id::DeliveryNo,
     time::{Time, from_millis, millis},
 };
@@ -93,6 +93,21 @@ pub fn next(outcome: &SendOutcome, tried: &Tried) -> Next {
     }
     let stand_in_at = tried.stand_in_at().map(millis).filter(|at| *at > now);
     Next::At(from_millis(due.min(end).min(stand_in_at.unwrap_or(i64::MAX)).max(now.saturating_add(least))))
+}
+
+/// After so many messages in a row whose sender it refuses, a mail server is taken to refuse everybody.
+pub const REFUSED_SENDERS: usize = 3;
+
+/// Whether the server took the sender of a message, whatever became of the message then.
+pub fn is_sender_taken(attempted: &Attempted) -> bool {
+    let answers = matches!(
+        attempted.outcome,
+        SendOutcome::Accepted { .. }
+            | SendOutcome::Deferred { .. }
+            | SendOutcome::Rejected { .. }
+            | SendOutcome::Uncertain { .. }
+    );
+    answers && attempted.trouble.is_none() && attempted.size_limit.is_some()
 }
 
 /// Until when a mail server in trouble is left alone after attempt number `attempt` of the oldest digest, whatever is due

@@ -1,9 +1,12 @@
 //! Deliver: hand frozen digests over, one attempt at a time, each committed before and after.
 
+mod turn;
+
 use std::time::Duration;
 
 use jiff::SignedDuration;
 
+use self::turn::Turn;
 use super::{
     Context, Fault,
     acknowledge::open_places,
@@ -69,11 +72,15 @@ pub fn settle_unfinished(context: &Context) -> Result<DeliverReport, Fault> {
 /// for, while a mail server in trouble is left alone, or beyond the number that the server is given in a minute.
 pub fn deliver_due(context: &Context) -> Result<DeliverReport, Fault> {
     let mut report = DeliverReport::default();
-    let due = context.store.read(|read| read.due_deliveries(context.now()))?;
+    // Messages that a server refuses for reasons of their own keep no other from showing it.
+    let due = context.store.read(|read| {
+        let is_refusing = read.relay_trouble()?.is_some_and(|row| row.trouble.fault == RelayFault::Sender);
+        read.due_deliveries(is_refusing, context.now())
+    })?;
     if due.is_empty() || context.store.read(|read| is_held(context, read))? {
         return Ok(report);
     }
-    let mut session = context.mailer.session();
+    let (mut session, mut turn) = (context.mailer.session(), Turn::default());
     for no in due {
         if context.stop.is_asked() {
             break;
@@ -94,17 +101,23 @@ pub fn deliver_due(context: &Context) -> Result<DeliverReport, Fault> {
         let file = format!("{}-{}.eml", due.owner, due.digest);
         context.pulse.wait(LONGEST_SEND);
         let message = Outgoing { to: &due.address, message_id: &due.message_id, bytes: &due.bytes, file: &file };
-        let attempted = session.hand_over(&message);
+        let attempted = turn.judged((&due, attempt), session.hand_over(&message));
         context.pulse.beat();
-        // A server that asks for a login, or refuses the sender, when it is given a message does not let us in either.
-        let is_turned_away = attempted.trouble.as_ref().is_some_and(|trouble| trouble.fault != RelayFault::Busy);
+        // A server that asks for a login when it is given a message does not let us in either.
+        let lets_in = |fault| matches!(fault, RelayFault::Busy | RelayFault::Sender);
+        let is_turned_away = attempted.trouble.as_ref().is_some_and(|trouble| !lets_in(trouble.fault));
         let is_barred = session.is_barred() || is_turned_away;
         finish(context, (&due, attempt), attempted, (is_barred, context.now()), &mut report)?;
+        turn.settle(context, context.now())?;
         if is_barred {
             // The others wait, and nothing has happened to them.
+            return Ok(report);
+        }
+        if turn.is_hopeless() {
             break;
         }
     }
+    turn.end(context, context.now())?;
     Ok(report)
 }
 

@@ -285,6 +285,10 @@ fn mail_server(row: &RelayRow, waiting: usize, now: Time) -> Option<Attention> {
         RelayFault::Down | RelayFault::Busy => {
             (Reason::MailServerDown, "Look at it, and at `host` and `port` in config/sigtrail.toml")
         }
+        RelayFault::Sender => (
+            Reason::MailServerDown,
+            "Look at what it takes from this machine, and at `from` and `envelope_from` in config/sigtrail.toml",
+        ),
     };
     let is_short = reason == Reason::MailServerDown && now.duration_since(row.since) < SERVER_DOWN;
     let cause = row.trouble.cause.trim_end_matches('.');

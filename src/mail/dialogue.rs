@@ -279,7 +279,9 @@ impl Connection {
             Ok(reply) if reply.later() || (reply.never() && step.refuses_message(&reply)) => {
                 Err(Trouble::refused(step, reply))
             }
-            Ok(reply) if reply.never() => Err(lost(format!("{peer} refused {name}: {reply}"))),
+            Ok(reply) if reply.never() => {
+                Err(Trouble::lost(step.fault_of_refusal(), format!("{peer} refused {name}: {reply}")))
+            }
             Ok(reply) => Err(lost(format!("{peer} answered {reply} to {name}, which means nothing"))),
             Err(error) => Err(lost(format!("{peer} broke off at {name}: {}", words(&error)))),
         }

@@ -34,7 +34,7 @@ impl Step {
     }
 
     /// Whether a 5xx refuses the message. Before the server knows the recipient it says nothing about it, but for its
-    /// size: a sender that is refused is refused with every message.
+    /// size: a sender that is refused is mostly refused with every message.
     pub(super) fn refuses_message(self, reply: &Reply) -> bool {
         !self.is_before_recipient() || (self == Step::Mail && reply.is_size(true))
     }
@@ -51,6 +51,11 @@ impl Step {
             Step::Starttls => RelayFault::Tls,
             _ => RelayFault::Down,
         }
+    }
+
+    /// What a 5xx at this step says of the server where it does not refuse the message.
+    pub(super) fn fault_of_refusal(self) -> RelayFault {
+        if self == Step::Mail { RelayFault::Sender } else { self.fault() }
     }
 }
 

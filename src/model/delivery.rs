@@ -66,15 +66,19 @@ pub enum RelayFault {
     Login,
     /// It says "not now" before it knows whom a message is for.
     Busy,
+    /// It refuses the sender for good: of every message of ours, or of this one for a reason of its own. The other messages
+    /// show which.
+    Sender,
 }
 
 impl RelayFault {
     /// Every fault with its word.
-    pub const ALL: [(&'static str, RelayFault); 4] = [
+    pub const ALL: [(&'static str, RelayFault); 5] = [
         ("down", RelayFault::Down),
         ("tls", RelayFault::Tls),
         ("login", RelayFault::Login),
         ("busy", RelayFault::Busy),
+        ("sender", RelayFault::Sender),
     ];
 
     /// The fault's word in the store.

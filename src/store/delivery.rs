@@ -85,15 +85,18 @@ pub struct DeliveryRow {
 }
 
 impl Read<'_> {
-    /// The numbers of the deliveries whose next attempt is due, oldest first. One that waits for longer than any wait
-    /// is was planned by a clock that was ahead, and is due.
-    pub fn due_deliveries(&self, now: Time) -> Result<Vec<DeliveryNo>, StoreError> {
+    /// The numbers of the deliveries whose next attempt is due, oldest first; `untried`: what was tried least comes before.
+    /// One that waits for longer than any wait is was planned by a clock that was ahead, and is due.
+    pub fn due_deliveries(&self, untried: bool, now: Time) -> Result<Vec<DeliveryNo>, StoreError> {
         let mut query = self.tx.prepare_cached(
             "SELECT delivery FROM delivery_state
-             WHERE state = 'queued' AND (next_attempt_at <= ?1 OR next_attempt_at > ?2) ORDER BY delivery",
+             WHERE state = 'queued' AND (next_attempt_at <= ?1 OR next_attempt_at > ?2)
+             ORDER BY iif(?3, attempts, 0), delivery",
         )?;
         let far = millis(now).saturating_add(LONGEST_WAIT);
-        let rows = query.query_map([millis(now), far], |row| Ok(DeliveryNo(row.get(0)?)))?.collect::<Result<_, _>>()?;
+        let rows = query
+            .query_map(params![millis(now), far, untried], |row| Ok(DeliveryNo(row.get(0)?)))?
+            .collect::<Result<_, _>>()?;
         Ok(rows)
     }
 

@@ -7,6 +7,7 @@ use crate::{
     delivery::hold_until,
     model::{
         delivery::{Attempted, RelayFault, RelayTrouble, SendOutcome},
+        id::DeliveryNo,
         time::{Time, from_millis, millis},
     },
 };
@@ -90,18 +91,41 @@ impl Write<'_> {
             self.tx.execute("DELETE FROM relay_state", [])?;
         }
         match attempted.trouble.as_ref().zip(held_until) {
-            Some((trouble, until)) => {
-                self.tx.execute(
-                    "INSERT INTO relay_trouble_state (one, fault, cause, since, hold_until) VALUES (1, ?1, ?2, ?3, ?4)
-                     ON CONFLICT DO UPDATE SET fault = ?1, cause = ?2, hold_until = ?4",
-                    params![trouble.fault.as_str(), trouble.cause, millis(now), millis(until)],
-                )?;
-            }
+            Some((trouble, until)) => self.hold_relay(trouble, until, now)?,
             None if attempted.size_limit.is_some() || is_local => {
                 self.tx.execute("DELETE FROM relay_trouble_state", [])?;
             }
             None => {}
         }
+        Ok(())
+    }
+
+    /// Notes that the mail server lets nobody in, and is left alone until then.
+    pub fn hold_relay(&mut self, trouble: &RelayTrouble, until: Time, now: Time) -> Result<(), StoreError> {
+        self.tx.execute(
+            "INSERT INTO relay_trouble_state (one, fault, cause, since, hold_until) VALUES (1, ?1, ?2, ?3, ?4)
+             ON CONFLICT DO UPDATE SET fault = ?1, cause = ?2, hold_until = ?4",
+            params![trouble.fault.as_str(), trouble.cause, millis(now), millis(until)],
+        )?;
+        Ok(())
+    }
+
+    /// Notes that a delivery fails for a reason of its own, since now where it did not before: what looked like the mail
+    /// server's failure was this message's.
+    pub fn fails_itself(&mut self, delivery: DeliveryNo, now: Time) -> Result<(), StoreError> {
+        self.tx.execute(
+            "UPDATE delivery_state SET failing_since = coalesce(failing_since, ?2) WHERE delivery = ?1",
+            params![delivery.0, millis(now)],
+        )?;
+        Ok(())
+    }
+
+    /// Plans the next attempt of a delivery that waits.
+    pub fn plan_attempt(&mut self, delivery: DeliveryNo, at: Time) -> Result<(), StoreError> {
+        self.tx.execute(
+            "UPDATE delivery_state SET next_attempt_at = ?2 WHERE delivery = ?1 AND state = 'queued'",
+            params![delivery.0, millis(at)],
+        )?;
         Ok(())
     }
 

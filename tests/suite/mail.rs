@@ -704,7 +704,7 @@ fn whose_failure_it_is_is_told_by_whether_the_server_knew_the_recipient() {
         (Stage::Ehlo, "451 later", Some(RelayFault::Busy)),
         (Stage::Ehlo, "550 5.7.1 go away", Some(RelayFault::Down)),
         (Stage::Mail, "452 4.3.1 no space", Some(RelayFault::Busy)),
-        (Stage::Mail, "553 5.7.1 sender rejected", Some(RelayFault::Down)),
+        (Stage::Mail, "553 5.7.1 sender rejected", Some(RelayFault::Sender)),
         (Stage::Mail, "552 5.3.4 too large", None),
         (Stage::Mail, "530 5.7.0 authentication required", Some(RelayFault::Login)),
         (Stage::Rcpt, "450 4.2.0 greylisted", None),
