@@ -1,4 +1,6 @@
-//! The subject: what it is and how bad in the first 33 characters, 60 in all, the date last.
+//! The subject: what it is and how bad in the first 33 characters, 60 in all, the date last. Where there is not room for
+//! all of it, words that matter less are left out before a name is cut, and what kind of mail it is, how bad it is, its
+//! day and its part always stand.
 
 use std::collections::HashSet;
 
@@ -6,7 +8,7 @@ use super::{
     action::{and_more, by, label},
     portion::{Portion, lengths},
     seen::seen,
-    words::{cut, days_ago, grouped, moment, unencoded},
+    words::{cut, days_ago, grouped, line, moment, unencoded},
 };
 use crate::model::{
     digest::{About, DigestContent, DigestKind, DigestStory, HandOver, NotSeen, Notice},
@@ -19,13 +21,19 @@ const MAX_SUBJECT: usize = 60;
 const MAX_FIRST: usize = 33;
 /// The longest name of a person, in characters.
 const MAX_PERSON: usize = 16;
+/// What is left of a name that is cut, at least, where any wording allows it.
+const ENOUGH: usize = 12;
+/// The shortest beginning of a name that says anything.
+const LEAST: usize = 4;
+/// The longest of the words that say how bad a story is, in characters.
+const MOST_STATE: usize = " exploited".len();
 
 /// The subject of a mail that none of these mails had: a day tells most of them apart, else the minute does, else a
 /// number.
 pub(super) fn subject(content: &DigestContent, portion: &Portion, taken: &HashSet<String>) -> String {
     let mut exactness = 0;
     loop {
-        let subject = unencoded(spelled_out(content, portion, exactness));
+        let subject = unencoded(line(&spelled_out(content, portion, exactness)));
         // More mails of one minute than can be sent in it.
         if exactness > taken.len() + 1 || !taken.contains(&subject) {
             return subject;
@@ -67,37 +75,68 @@ impl End<'_> {
 fn spelled_out(content: &DigestContent, portion: &Portion, exactness: usize) -> String {
     let end = End { content, portion, exactness };
     let stories = portion.stories(content);
-    let named = |before: &str, after: &str| about_stories(before, stories, after);
     match (content.kind, &content.about) {
-        (DigestKind::Heartbeat, _) => format!("{}{}", heartbeat(content), end.if_needed()),
+        (DigestKind::Heartbeat, _) => heartbeat(content, &end.if_needed()),
         (DigestKind::Urgent, _) if !stories.is_empty() => urgent(content, stories, &end),
         (_, Some(About::Reminder { since, .. })) => {
-            let since = moment(*since, &content.timezone, "%a %-d %b");
-            named("Still open: ", &format!(", since {since}{}", end.if_needed()))
+            let since = |pattern| moment(*since, &content.timezone, pattern);
+            let tails = [
+                format!(", since {}{}", since("%a %-d %b"), end.if_needed()),
+                format!(", since {}{}", since("%-d %b"), end.if_needed()),
+                end.short(),
+            ];
+            about_stories(&["Still open: "], stories, &tails)
         }
         (_, Some(About::Takeover { from, why })) => {
-            named("Now yours: ", &format!(", {}{}", handed_over(&first_name(from), *why), end.short()))
+            let (from, end) = (first_name(from), end.short());
+            let tails = [format!(", {}{end}", handed_over(&from, *why)), format!(", from {from}{end}"), end];
+            about_stories(&["Now yours: "], stories, &tails)
         }
-        (_, Some(About::Passed { to, .. })) => named(&format!("Passed to {}: ", first_name(to)), &end.short()),
-        (_, Some(About::Links { .. })) => named("New links: ", &end.short()),
+        (_, Some(About::Passed { to, .. })) => {
+            about_stories(&[&format!("Passed to {}: ", first_name(to)), "Passed on: "], stories, &[end.short()])
+        }
+        (_, Some(About::Links { .. })) => about_stories(&["New links: "], stories, &[end.short()]),
         _ => {
             if let Some(trouble) = trouble(content, portion, &end.if_needed()) {
                 return trouble;
             }
             let end = end.long();
-            let room = MAX_SUBJECT.saturating_sub(end.chars().count());
-            let news = if stories.is_empty() { quiet(content, portion) } else { news(stories, room) };
+            let room = room_beside(&[&end]);
+            let news = if stories.is_empty() { quiet(content, portion, room) } else { news(stories, room) };
             format!("{}{end}", cut(&news, room))
         }
     }
 }
 
+/// How many characters these texts leave of a subject.
+fn room_beside(texts: &[&str]) -> usize {
+    MAX_SUBJECT.saturating_sub(texts.iter().map(|text| text.chars().count()).sum())
+}
+
+/// The first wording of what stands before and after a name that leaves enough of it, else the last; the beginnings matter
+/// more than the ends.
+fn around<'w>(befores: &[&'w str], between: &str, tails: &'w [String]) -> (&'w str, &'w str) {
+    let mut all = befores.iter().flat_map(|before| tails.iter().map(move |tail| (*before, tail.as_str())));
+    let last = (befores.last().copied().unwrap_or_default(), tails.last().map_or("", String::as_str));
+    all.find(|(before, tail)| room_beside(&[before, between, tail]) >= ENOUGH).unwrap_or(last)
+}
+
+/// A name with what stands around it, cut where there is no room for all of it.
+fn named(befores: &[&str], name: &str, tails: &[String]) -> String {
+    let (before, tail) = around(befores, "", tails);
+    format!("{before}{}{tail}", cut(name, room_beside(&[before, tail])))
+}
+
 /// A subject about stories: the first by name, as long as there is room for it, and how many more.
-fn about_stories(before: &str, stories: &[DigestStory], after: &str) -> String {
-    let fixed = before.chars().count() + and_more("", stories.len()).chars().count() + after.chars().count();
-    let room = MAX_SUBJECT.saturating_sub(fixed).clamp(8, MAX_FIRST);
-    let first = stories.first().map_or_else(|| "the rest".to_owned(), |story| label(story, room));
-    format!("{before}{}{after}", and_more(&first, stories.len()))
+fn about_stories(befores: &[&str], stories: &[DigestStory], tails: &[String]) -> String {
+    let more = and_more("", stories.len());
+    let (before, tail) = around(befores, &more, tails);
+    let room = room_beside(&[before, &more, tail]);
+    // A name says more than how many there are beside it.
+    let (room, more) = if room < LEAST { (room_beside(&[before, tail]), "") } else { (room, more.as_str()) };
+    let room = room.min(MAX_FIRST);
+    let first = stories.first().map_or_else(|| cut("the rest", room), |story| label(story, room));
+    format!("{before}{first}{more}{tail}")
 }
 
 fn handed_over(from: &str, why: HandOver) -> String {
@@ -119,27 +158,46 @@ fn first_name(name: &str) -> String {
 
 /// `Quillgate VPN exploited: answer by 14:00 today (20 Nov)`.
 fn urgent(content: &DigestContent, stories: &[DigestStory], end: &End<'_>) -> String {
-    let call = match &content.stand_in {
-        Some(stand_in) if days_ago(stand_in.urgent_at, content.now, &content.timezone) == 0 => {
-            format!(": answer by {} today{}", by(stand_in.urgent_at, content), end.short())
+    let calls = match &content.stand_in {
+        Some(stand_in) => {
+            let (at, short) = (by(stand_in.urgent_at, content), end.short());
+            let is_today = days_ago(stand_in.urgent_at, content.now, &content.timezone) == 0;
+            let today = is_today.then(|| format!(": answer by {at} today{short}"));
+            let mut calls: Vec<String> = today.into_iter().collect();
+            calls.extend([format!(": answer by {at}{short}"), format!(": answer{short}")]);
+            calls
         }
-        Some(stand_in) => format!(": answer by {}{}", by(stand_in.urgent_at, content), end.short()),
-        None => format!(": answer now{}", end.of("%-d %b %H:%M", "%-d %b %H:%M")),
+        None => vec![format!(": answer now{}", end.of("%-d %b %H:%M", "%-d %b %H:%M"))],
     };
-    let room = MAX_SUBJECT.saturating_sub(call.chars().count());
+    let first = stories.first().map(|story| item(story, MAX_FIRST)).unwrap_or_default();
+    let whole = spelled(&[first], stories.len(), "").chars().count();
+    let enough = ENOUGH + MOST_STATE;
+    let leaves = |room: usize| calls.iter().find(|call| room_beside(&[call]) >= room);
+    let call = leaves(whole).or_else(|| leaves(enough)).or(calls.last()).map_or("", String::as_str);
+    let room = room_beside(&[call]);
     format!("{}{call}", cut(&news(stories, room), room))
 }
 
 /// `Quiet week 47: nothing for you, 14 of 14 feeds seen`.
-fn heartbeat(content: &DigestContent) -> String {
+fn heartbeat(content: &DigestContent, end: &str) -> String {
     let week = moment(content.now, &content.timezone, "%-V");
-    let (seen, all) = (seen(content), content.feeds_total);
-    if seen < all {
-        let blind = grouped((all - seen) as u64);
-        format!("Blind in week {week}: {blind} of {} feeds not seen", grouped(all as u64))
+    let (seen, of) = (seen(content), content.feeds_total);
+    let (blind, all) = (grouped(of.saturating_sub(seen) as u64), grouped(of as u64));
+    let wordings = if seen < of {
+        [
+            format!("Blind in week {week}: {blind} of {all} feeds not seen{end}"),
+            format!("Blind in week {week}: {blind} of {all} feeds{end}"),
+            format!("Blind in week {week}{end}"),
+        ]
     } else {
-        format!("Quiet week {week}: nothing for you, {0} of {0} feeds seen", grouped(all as u64))
-    }
+        [
+            format!("Quiet week {week}: nothing for you, {all} of {all} feeds seen{end}"),
+            format!("Quiet week {week}: {all} of {all} feeds seen{end}"),
+            format!("Quiet week {week}{end}"),
+        ]
+    };
+    let [.., shortest] = &wordings;
+    wordings.iter().find(|words| words.chars().count() <= MAX_SUBJECT).unwrap_or(shortest).clone()
 }
 
 /// The subject where there is nothing but feeds that went blind: `Blind: Tarnbase refuses us since Wed 18 Nov, +1 feed`.
@@ -176,17 +234,15 @@ fn trouble(content: &DigestContent, portion: &Portion, end: &str) -> Option<Stri
     };
     let others = others(content.not_seen.len());
     let since = moment(since, &content.timezone, "%a %-d %b");
-    let tail = format!("{does} since {since}{others}{end}");
-    let room = MAX_SUBJECT.saturating_sub(call.len() + tail.chars().count());
-    Some(format!("{call}{}{tail}", cut(&newest.feed, room)))
+    let tails =
+        [format!("{does} since {since}{others}{end}"), format!("{does}{others}{end}"), format!("{others}{end}")];
+    Some(named(&[call], &newest.feed, &tails))
 }
 
 /// The subject where there is nothing but feeds that are seen again.
 fn seen_again(content: &DigestContent, first: &str, end: &str) -> String {
     let when = if end.is_empty() { moment(content.now, &content.timezone, " (%a %-d %b)") } else { end.to_owned() };
-    let tail = format!("{}{when}", others(content.seen_again.len()));
-    let room = MAX_SUBJECT.saturating_sub("Seen again: ".len() + tail.chars().count());
-    format!("Seen again: {}{tail}", cut(first, room))
+    named(&["Seen again: "], first, &[format!("{}{when}", others(content.seen_again.len())), when])
 }
 
 /// How many feeds there are beside the one that is named.
@@ -198,12 +254,14 @@ fn others(all: usize) -> String {
     }
 }
 
-fn quiet(content: &DigestContent, portion: &Portion) -> String {
+fn quiet(content: &DigestContent, portion: &Portion, room: usize) -> String {
     if portion.of > 1 && !content.stories.is_empty() {
         return "The rest of the digest".to_owned();
     }
     if let Some(flood) = content.held.first() {
-        return format!("Decide: {} entries of {} held", grouped(flood.entries as u64), flood.feed);
+        let before = format!("Decide: {} entries of ", grouped(flood.entries as u64));
+        let left = room.saturating_sub(before.chars().count() + " held".len());
+        return format!("{before}{} held", cut(&flood.feed, left));
     }
     let also: usize = content.also_published.iter().map(|feed| feed.lines.len() + feed.more).sum();
     let seen = seen(content);
@@ -216,7 +274,8 @@ fn quiet(content: &DigestContent, portion: &Portion) -> String {
     }
 }
 
-/// As many stories by name as there is room for, no name twice, then how many more there are.
+/// As many stories by name as there is room for, no name twice, then how many more there are. How bad the first is stands
+/// there however long its name is.
 fn news(stories: &[DigestStory], room: usize) -> String {
     let (mut named, mut labels): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
     for story in stories {
@@ -226,15 +285,15 @@ fn news(stories: &[DigestStory], room: usize) -> String {
         }
         labels.push(name);
         let mut longer = named.clone();
-        longer.push(item(story));
+        longer.push(item(story, MAX_FIRST));
         if !named.is_empty() && spelled(&longer, stories.len(), "").chars().count() > room {
             break;
         }
         named = longer;
     }
-    if let [one] = named.as_slice() {
+    if let ([_], Some(first)) = (named.as_slice(), stories.first()) {
         let rest = spelled(&[String::new()], stories.len(), "").chars().count();
-        named = vec![cut(one, room.saturating_sub(rest))];
+        named = vec![item(first, room.saturating_sub(rest).min(MAX_FIRST))];
     }
     let friendly = spelled(&named, stories.len(), " for you");
     if friendly.chars().count() <= room { friendly } else { spelled(&named, stories.len(), "") }
@@ -247,12 +306,16 @@ fn spelled(named: &[String], stories: usize, for_whom: &str) -> String {
     }
 }
 
-fn item(story: &DigestStory) -> String {
+/// A story in at most so many characters: its name, and how bad it is.
+fn item(story: &DigestStory, most: usize) -> String {
     let state = match (story.marks.exploited, story.marks.severity) {
         (true, _) => " exploited",
         (false, Some(Severity::Critical)) => " critical",
         (false, Some(Severity::High)) => " high",
         _ => "",
     };
-    format!("{}{state}", label(story, MAX_FIRST - state.len()))
+    match most.saturating_sub(state.len()) {
+        room if room < LEAST => label(story, most),
+        room => format!("{}{state}", label(story, room)),
+    }
 }

@@ -7,6 +7,7 @@ mod kinds;
 mod many;
 mod parts;
 mod sent;
+mod subjects;
 
 use jiff::tz::TimeZone;
 use mail_parser::{MessageParser, MimeHeaders as _};
