@@ -17,6 +17,8 @@ const SHOWN: usize = 4;
 const SHOWN_CVES: usize = 8;
 /// Stands where the stories come; no text of a feed can hold it, because its brackets would be escaped.
 const STORIES: &str = "<!--stories-->";
+/// More bytes than most stories take.
+const STORY: usize = 2_304;
 /// The type, in every cell.
 const FONT: &str = "font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif";
 
@@ -51,14 +53,6 @@ struct Cell<'a> {
 
 /// Renders the HTML part as it stands in the mail, quoted-printable.
 pub(super) fn html(said: &Said, subject: &str) -> Result<Vec<u8>, ComposeError> {
-    let mut stories = String::with_capacity(said.groups.iter().map(|group| group.stories.len()).sum::<usize>() * 2_560);
-    for group in &said.groups {
-        heading(group, &mut stories);
-        for one in &group.stories {
-            cell(one, group.urgent).render_into(&mut stories)?;
-            stories.push('\n');
-        }
-    }
     let page = Page {
         subject,
         said,
@@ -73,11 +67,21 @@ pub(super) fn html(said: &Said, subject: &str) -> Result<Vec<u8>, ComposeError> 
     };
     let frame = page.render()?;
     let (before, after) = frame.split_once(STORIES).unwrap_or((&frame, ""));
-    let length = frame.len() + stories.len();
-    let mut out = Vec::with_capacity(length + length / 8);
-    for html in [before, &stories, after] {
-        wire_lines(html, &mut out);
+    let stories: usize = said.groups.iter().map(|group| group.stories.len()).sum();
+    let mut out = Vec::with_capacity(frame.len() + frame.len() / 8 + stories * STORY);
+    wire_lines(before, &mut out);
+    // What is rendered is encoded at once, so that one small buffer does for all stories.
+    let mut html = String::with_capacity(STORY);
+    for group in &said.groups {
+        heading(group, &mut html);
+        for one in &group.stories {
+            cell(one, group.urgent).render_into(&mut html)?;
+            html.push('\n');
+            wire_lines(&html, &mut out);
+            html.clear();
+        }
     }
+    wire_lines(after, &mut out);
     Ok(out)
 }
 
