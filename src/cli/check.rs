@@ -4,7 +4,7 @@
 
 use std::{io, io::Write, path::Path};
 
-use jiff::{Zoned, tz::TimeZone};
+use jiff::{SignedDuration, Zoned, civil::Date, tz::TimeZone};
 use serde_json::json;
 use url::Url;
 
@@ -13,13 +13,13 @@ use crate::{
     config::{self, AddressNote, Problem, counted},
     jobs::Fault,
     model::{
-        feed::{FeedStatus, Group, GroupKind, Membership},
-        id::FeedId,
+        feed::{FeedStatus, Group, GroupKind, Membership, Tlp},
+        id::{FeedId, OwnerId},
         owner::Owner,
         settings::{Config, SourceFile},
         time::Time,
     },
-    moves,
+    moves, route,
     schedule::Schedule,
     store::{Read, StoreError},
 };
@@ -163,16 +163,54 @@ fn problem_lines(problems: &[Problem], files: &[SourceFile], out: &mut dyn Write
     Ok(())
 }
 
-/// The next runs of an owner's schedule, on the owner's clocks.
-fn next_runs(owner: &Owner, now: Time) -> Vec<Zoned> {
-    let Ok(schedule) = Schedule::parse(&owner.digest) else { return Vec::new() };
-    let mut runs = Vec::with_capacity(RUNS);
+/// An absence in which an owner would have been sent a digest.
+struct Absence {
+    /// Its last day.
+    until: Date,
+    /// Whether it has begun.
+    is_now: bool,
+    /// Who gets the owner's stories; `None`: nobody else can, and they are sent to the owner.
+    stands_in: Option<OwnerId>,
+}
+
+/// What an owner's schedule brings next.
+struct Next {
+    /// The runs that bring the owner a digest, on the owner's clocks.
+    runs: Vec<Zoned>,
+    /// The first absence before the last of them that falls on a run.
+    absence: Option<Absence>,
+}
+
+/// The next runs of an owner's schedule. What waits in an absence comes with the first run after it.
+fn next_runs(config: &Config, owner: &Owner, now: Time) -> Next {
+    let mut found = Next { runs: Vec::with_capacity(RUNS), absence: None };
+    let Ok(schedule) = Schedule::parse(&owner.digest) else { return found };
     let mut after = now;
-    while let (true, Some(next)) = (runs.len() < RUNS, schedule.next_after(&owner.timezone, after)) {
-        runs.push(next.to_zoned(owner.timezone.clone()));
-        after = next;
+    while let (true, Some(next)) = (found.runs.len() < RUNS, schedule.next_after(&owner.timezone, after)) {
+        let Some((until, back)) = owner.away_until(next).zip(owner.back_at(next)) else {
+            found.runs.push(next.to_zoned(owner.timezone.clone()));
+            after = next;
+            continue;
+        };
+        let stands_in = route::stand_in_now(config, &owner.id, Tlp::Clear, next).filter(|id| *id != owner.id);
+        let is_now = owner.away_until(now) == Some(until);
+        found.absence.get_or_insert(Absence { until, is_now, stands_in });
+        // The midnight at which it ends may be a run itself.
+        after = back.saturating_sub(SignedDuration::from_nanos(1)).unwrap_or(back).max(next);
     }
-    runs
+    found
+}
+
+impl Absence {
+    /// `away until 3 Jan 2027: jon gets the stories`.
+    fn words(&self) -> String {
+        let away = if self.is_now { "away until" } else { "will be away until" };
+        let whose = match &self.stands_in {
+            Some(id) => format!("{id} gets the stories"),
+            None => "nobody stands in, all is mailed as ever".to_owned(),
+        };
+        format!("{away} {}: {whose}", self.until.strftime("%-d %b %Y"))
+    }
 }
 
 fn zone_name(owner: &Owner) -> &str {
@@ -181,13 +219,16 @@ fn zone_name(owner: &Owner) -> &str {
 
 fn schedule_lines(config: &Config, now: Time, out: &mut dyn Write) -> io::Result<()> {
     for owner in &config.owners {
-        let next: Vec<String> = next_runs(owner, now).iter().map(|run| run.timestamp().to_string()).collect();
+        let Next { runs, absence } = next_runs(config, owner, now);
+        let next: Vec<String> = runs.iter().map(|run| run.timestamp().to_string()).collect();
         let line = json!({
             "owner": owner.id,
             "role": owner.role,
             "timezone": zone_name(owner),
             "digest": owner.digest,
             "next": next,
+            "away_until": absence.as_ref().map(|absence| absence.until.to_string()),
+            "stands_in": absence.and_then(|absence| absence.stands_in),
         });
         writeln!(out, "{line}")?;
     }
@@ -195,13 +236,15 @@ fn schedule_lines(config: &Config, now: Time, out: &mut dyn Write) -> io::Result
 }
 
 fn schedule_table(config: &Config, now: Time) -> String {
-    let mut rows = vec![["OWNER", "ROLE", "DIGEST", "ZONE", "NEXT", "", ""].map(str::to_owned)];
+    let mut rows = vec![["OWNER", "ROLE", "DIGEST", "ZONE", "NEXT", "", "", ""].map(str::to_owned)];
     for owner in &config.owners {
-        let mut runs = next_runs(owner, now).into_iter().map(|run| run.strftime("%a %-d %b %H:%M").to_string());
+        let Next { runs, absence } = next_runs(config, owner, now);
+        let mut runs = runs.into_iter().map(|run| run.strftime("%a %-d %b %H:%M").to_string());
         let mut next = || runs.next().unwrap_or_default();
         let role = owner.role.clone().unwrap_or_default();
         let zone = zone_name(owner).to_owned();
-        rows.push([owner.id.to_string(), role, owner.digest.clone(), zone, next(), next(), next()]);
+        let away = absence.map(|absence| absence.words()).unwrap_or_default();
+        rows.push([owner.id.to_string(), role, owner.digest.clone(), zone, next(), next(), next(), away]);
     }
     aligned(&rows)
 }

@@ -16,6 +16,7 @@ use sigtrail::{
     },
 };
 
+mod absence;
 mod faults;
 
 const FEEDS: &str = "feeds.toml";
