@@ -87,7 +87,7 @@ pub(super) async fn anew(
                 StatusCode::OK,
                 &desk.root(),
                 words,
-                "It goes to the same address, once a day at most.",
+                "It goes to whoever the first mail was for, once a day at most.",
             );
         }
         Ok(Err(error)) => error.to_string(),
