@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::tz::TimeZone;
 
 use super::{
-    digest::StorySource,
+    digest::{Fix, StorySource},
     id::{DigestNo, OwnerId, StoryNo},
     stack::{Marks, OwnedKind, Tag},
     time::Time,
@@ -328,6 +328,8 @@ pub struct PageStory {
     pub cves: Vec<String>,
     /// Stated severity and exploitation.
     pub marks: Marks,
+    /// What is stated of a fix; `None`: nothing is.
+    pub fix: Option<Fix>,
     /// Why it came to this owner, in one sentence.
     pub reason: String,
     /// The tags that led here, each with the name of its component or topic.

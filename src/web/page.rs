@@ -169,9 +169,19 @@ fn story_title(story: &PageStory, judge: &Judge) -> String {
     if title.is_empty() { "(no title)".to_owned() } else { title }
 }
 
-/// Severity and CVE ids; that it is exploited is marked apart.
-fn marks(story: &PageStory) -> Vec<String> {
-    said::severity(story.marks).into_iter().chain(story.cves.iter().map(|cve| cut(cve, 40))).collect()
+/// What is stated of a story, in the order of the digest.
+struct Mark {
+    words: String,
+    /// Whether it is that there is a fix.
+    is_fix: bool,
+}
+
+/// Severity, fix and CVE ids; that it is exploited is marked apart.
+fn marks(story: &PageStory) -> Vec<Mark> {
+    let severity = said::severity(story.marks).map(|words| Mark { words, is_fix: false });
+    let fix = story.fix.as_ref().map(|fix| Mark { words: said::fix(fix), is_fix: true });
+    let cves = story.cves.iter().map(|cve| Mark { words: cut(cve, 40), is_fix: false });
+    severity.into_iter().chain(fix).chain(cves).collect()
 }
 
 /// A reference as it is shown: what it is, the text, and where it leads if that is safe.

@@ -5,6 +5,7 @@ mod browser;
 mod ended;
 mod haste;
 mod later;
+mod listed;
 mod rest;
 mod scanners;
 mod withdrawn;

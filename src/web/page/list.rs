@@ -4,7 +4,7 @@
 use askama::Template;
 
 use super::{
-    Banner, View, What, banner,
+    Banner, Mark, View, What, banner,
     form_view::{FormView, form},
     marks, name, standing, story_title, title,
 };
@@ -36,7 +36,7 @@ struct Row {
     number: usize,
     title: String,
     path: String,
-    marks: Vec<String>,
+    marks: Vec<Mark>,
     exploited: bool,
     colour: &'static str,
     state: String,

@@ -4,7 +4,7 @@ use askama::Template;
 use jiff::tz::TimeZone;
 
 use super::{
-    Banner, ShownReference, View, banner,
+    Banner, Mark, ShownReference, View, banner,
     chain::{ChainView, chain_view},
     form_view::{FormView, form},
     marks, name, reference, standing, story_title, title,
@@ -40,7 +40,7 @@ pub(super) struct StoryPage<'a> {
 struct ShownStory {
     title: String,
     exploited: bool,
-    marks: Vec<String>,
+    marks: Vec<Mark>,
     summary: String,
     whole_text: Option<String>,
     reason: String,

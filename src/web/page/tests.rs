@@ -7,7 +7,7 @@ use crate::{
     compose::words,
     model::{
         acknowledgement::{Chain, ChainStep, GivenAnswer, Haste, Place, ReferenceKind},
-        digest::StorySource,
+        digest::{Fix, StorySource},
         id::{DigestNo, StoryNo},
         stack::{Field, Marks, Method, Severity, Tag, TagKind},
     },
@@ -37,6 +37,7 @@ fn story(number: usize, title: &str) -> PageStory {
         ),
         cves: vec!["CVE-2099-10007".to_owned()],
         marks: Marks { cvss_tenths: Some(98), severity: Some(Severity::Critical), exploited: number == 1 },
+        fix: None,
         reason: "Quillgate VPN is yours.".to_owned(),
         tags: vec![("Quillgate VPN".to_owned(), tag)],
         sources: vec![
@@ -264,6 +265,22 @@ async fn a_link_that_ended_says_when() {
     show("expired", &html);
     assert!(html.contains("This link ended on 20 Dec.") && html.contains("We can mail a new one to the same address."));
     assert!(html.contains("action=\"/a/x/anew\""));
+}
+
+#[tokio::test]
+async fn a_fix_is_marked_as_the_digest_marks_it_on_the_page_of_a_story_and_in_the_list() {
+    let mut page = page();
+    page.stories[0].fix = Some(Fix::In(vec!["9.1.4".to_owned(), "8.7.2".to_owned()]));
+    page.stories[2].fix = Some(Fix::Stated);
+    let story = rendered(&view(&page, Some(1), Form::default(), Outcome::Nothing)).await;
+    show("fix", &story);
+    let order =
+        ["exploited", "CVSS 9.8 (critical)", "<span class=\"mark fix\">Fix 9.1.4, 8.7.2</span>", "CVE-2099-10007"];
+    let places = order.map(|words| story.find(words).unwrap_or_else(|| panic!("{words}: {story}")));
+    assert!(places.is_sorted(), "in the order of the digest: {places:?}");
+    let list = rendered(&view(&page, None, Form::default(), Outcome::Nothing)).await;
+    assert_eq!(list.matches("class=\"mark fix\"").count(), 2, "{list}");
+    assert!(list.contains("Fix 9.1.4, 8.7.2") && list.contains("Fix available"));
 }
 
 #[tokio::test]
