@@ -17,7 +17,7 @@ use crate::{
         settings::Config,
         time::Time,
     },
-    store::{DigestRow, PlaceRow, Read, Store, StoreError},
+    store::{AnswerRow, DigestRow, PlaceRow, Read, Store, StoreError},
 };
 
 /// How many stories the page of a whole digest lists at once.
@@ -248,13 +248,23 @@ pub fn record(store: &Store, answer: &Answer, now: Time) -> Result<Recorded, Sto
     record_of_form(store, answer, None, now)
 }
 
+/// What comes of a form that was recorded before. Its stories are not compared: those that were open are answered now.
+fn again(before: &AnswerRow, answer: &Answer) -> Recorded {
+    let is_same = before.disposition == answer.disposition
+        && before.note == answer.note
+        && before.references == answer.references
+        && before.corrects == answer.corrects;
+    let record = before.record;
+    if is_same { Recorded::Already { at: before.at, record } } else { Recorded::Otherwise { record } }
+}
+
 /// The same for the answer of a form that was shown at a moment: it answers nothing that its owner was told of, or told of
 /// anew, since then.
 pub fn record_of_form(store: &Store, answer: &Answer, shown: Option<Time>, now: Time) -> Result<Recorded, StoreError> {
     store.write(|write| {
         let read = write.read();
-        if let Some((at, record)) = read.answer_of_form(&answer.nonce)? {
-            return Ok(Recorded::Already { at, record });
+        if let Some(before) = read.answer_of_form(&answer.nonce)? {
+            return Ok(again(&before, answer));
         }
         if answer.stories.is_empty() {
             return Ok(Recorded::Changed);

@@ -1,5 +1,6 @@
 //! The pages, rendered from invented stories and read as a document tree.
 
+use jiff::tz::TimeZone;
 use quick_xml::{Reader, events::Event};
 
 use super::*;
@@ -252,8 +253,13 @@ async fn a_whole_digest_lists_its_stories_and_takes_one_answer_for_the_open_ones
     for place in &mut page.places {
         place.is_open = false;
     }
-    let html =
-        rendered(&view(&page, None, Form::default(), Outcome::Already { at: page.stories[0].answers[0].at })).await;
+    let html = rendered(&view(
+        &page,
+        None,
+        Form::default(),
+        Outcome::Already { at: page.stories[0].answers[0].at, record: 9 },
+    ))
+    .await;
     assert!(html.contains("Nothing is open"));
     assert!(html.contains("Already recorded on 20 Nov at 09:31. Nothing was added."));
     assert!(!html.contains("<form"));
@@ -261,10 +267,24 @@ async fn a_whole_digest_lists_its_stories_and_takes_one_answer_for_the_open_ones
 
 #[tokio::test]
 async fn a_link_that_ended_says_when() {
-    let html = html(expired("", "2026-12-20T08:00:00Z".parse().unwrap(), ("/a/x/anew", "n"))).await;
-    show("expired", &html);
-    assert!(html.contains("This link ended on 20 Dec.") && html.contains("We can mail a new one to the same address."));
-    assert!(html.contains("action=\"/a/x/anew\""));
+    let ended = Instead {
+        root: "",
+        words: "This link ended on 20 Dec.",
+        advice: "We can mail a new one to the same address.",
+        form: Some(("/a/x/anew", "n")),
+        typed: None,
+    };
+    let shown = html(instead(StatusCode::GONE, &ended)).await;
+    show("expired", &shown);
+    assert_eq!(shown.matches(ended.words).count(), 2, "as the title and as the heading");
+    assert!(shown.contains(ended.advice) && shown.contains("action=\"/a/x/anew\"") && !shown.contains("Not recorded"));
+    let typed = "the portal is <off>\nCHG-118";
+    let shown = html(instead(StatusCode::GONE, &Instead { typed: Some(typed), ..ended })).await;
+    show("expired-typed", &shown);
+    elements(&shown);
+    assert!(shown.contains("<title>Error: Not recorded</title>") && shown.contains("<h1>Not recorded</h1>"));
+    assert!(shown.contains("This link ended on 20 Dec.") && shown.contains("action=\"/a/x/anew\""));
+    assert!(shown.contains("the portal is &#60;off&#62;\nCHG-118</textarea>"), "{shown}");
 }
 
 #[tokio::test]
