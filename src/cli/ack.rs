@@ -88,7 +88,7 @@ fn say(
         Recorded::New { record } | Recorded::Already { record, .. } => record,
         Recorded::Unfit(unfit) => return Err(Failure::Mistake(misfit(unfit))),
         Recorded::Passed => return Err(Failure::Mistake("the story went to somebody else meanwhile".to_owned())),
-        Recorded::Changed => {
+        Recorded::Changed | Recorded::Otherwise { .. } => {
             return Err(Failure::Mistake("the story has changed meanwhile: look at it again".to_owned()));
         }
     };

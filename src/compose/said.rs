@@ -1,7 +1,7 @@
 //! What a mail of a digest says, in words: the one source of both of its parts, so that they cannot disagree. No layout
 //! here: neither markup nor line breaks nor sizes. One story's words are in `story`, the first lines in `action`.
 
-pub(crate) use super::story::{proof, severity};
+pub(crate) use super::story::{fix, proof, severity};
 use super::{
     Section,
     action::{action, answer_all, if_silent, label, who_and_when, why},

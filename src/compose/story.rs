@@ -168,7 +168,7 @@ pub(super) fn story(
         link: main.clone(),
         exploited: story.marks.exploited.then(|| exploited(story.exploited_by.as_ref(), content, judge)),
         severity: severity(story.marks),
-        fix: story.fix.as_ref().map(|stated| fix(stated, judge)),
+        fix: story.fix.as_ref().map(|stated| judge.defang(fix(stated))),
         cves: story.cves.iter().take(most.cves).map(|cve| judge.defang(cut(cve, MAX_NAME))).collect(),
         summary: story
             .summary
@@ -221,11 +221,11 @@ fn exploited(by: Option<&Exploitation>, content: &DigestContent, judge: &Judge) 
 }
 
 /// `Fix 9.1.4`, or that there is one.
-fn fix(fix: &Fix, judge: &Judge) -> String {
+pub(crate) fn fix(fix: &Fix) -> String {
     match fix {
         Fix::In(versions) if !versions.is_empty() => {
             let named: Vec<String> = versions.iter().take(MAX_FIXES).map(|version| cut(version, 40)).collect();
-            judge.defang(format!("Fix {}", named.join(", ")))
+            format!("Fix {}", named.join(", "))
         }
         _ => "Fix available".to_owned(),
     }

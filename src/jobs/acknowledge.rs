@@ -17,7 +17,7 @@ use crate::{
         settings::Config,
         time::Time,
     },
-    store::{DigestRow, PlaceRow, Read, Store, StoreError},
+    store::{AnswerRow, DigestRow, PlaceRow, Read, Store, StoreError},
 };
 
 /// How many stories the page of a whole digest lists at once.
@@ -40,7 +40,7 @@ pub fn haste(sent_at: Option<Time>, is_sure: bool, now: Time) -> Haste {
 pub enum Shown {
     /// The one of this number, with everything that became of it.
     One(usize),
-    /// A list, from this number on.
+    /// A list, from this number on; beyond the last one, the last of the list.
     From(usize),
     /// All that are still open, within the length of a list.
     Open,
@@ -55,9 +55,10 @@ pub fn page(store: &Store, config: &Config, digest: DigestNo, shown: Shown) -> R
         let rows = read.places(digest, &owner.id, row.composed_at)?;
         let hidden = hidden(config, read, &owner, &row, &rows)?;
         let places: Vec<Place> = rows.iter().map(|place| placed(place, &hidden)).collect();
+        let first = first_listed(&rows, shown);
         let wanted = rows.iter().zip(&places).filter(|(place, of)| match shown {
             Shown::One(number) => place.number == number,
-            Shown::From(number) => place.number >= number,
+            Shown::From(_) => place.number >= first,
             Shown::Open => of.is_open,
         });
         let mut stories = Vec::new();
@@ -92,6 +93,16 @@ pub(super) fn open_places(
     let hidden = hidden(config, read, owner, &row, &rows)?;
     rows.retain(|place| placed(place, &hidden).is_open);
     Ok(rows)
+}
+
+/// The number that a list begins with.
+fn first_listed(places: &[PlaceRow], shown: Shown) -> usize {
+    let last = places.last().map_or(1, |place| place.number);
+    match shown {
+        Shown::From(number) if number > last => (last + 1).saturating_sub(LISTED),
+        Shown::From(number) => number,
+        Shown::One(_) | Shown::Open => 1,
+    }
 }
 
 fn placed(place: &PlaceRow, hidden: &[StoryNo]) -> Place {
@@ -181,6 +192,7 @@ fn page_story(
         summary: seen.summary,
         cves: seen.cves,
         marks: seen.marks,
+        fix: seen.fix,
         reason: seen.reason,
         tags: seen.tags,
         sources: seen.sources,
@@ -200,6 +212,7 @@ fn restricted(place: &PlaceRow, standing: Standing) -> PageStory {
         summary: None,
         cves: Vec::new(),
         marks: crate::model::stack::Marks::default(),
+        fix: None,
         reason: String::new(),
         tags: Vec::new(),
         sources: Vec::new(),
@@ -235,13 +248,23 @@ pub fn record(store: &Store, answer: &Answer, now: Time) -> Result<Recorded, Sto
     record_of_form(store, answer, None, now)
 }
 
+/// What comes of a form that was recorded before. Its stories are not compared: those that were open are answered now.
+fn again(before: &AnswerRow, answer: &Answer) -> Recorded {
+    let is_same = before.disposition == answer.disposition
+        && before.note == answer.note
+        && before.references == answer.references
+        && before.corrects == answer.corrects;
+    let record = before.record;
+    if is_same { Recorded::Already { at: before.at, record } } else { Recorded::Otherwise { record } }
+}
+
 /// The same for the answer of a form that was shown at a moment: it answers nothing that its owner was told of, or told of
 /// anew, since then.
 pub fn record_of_form(store: &Store, answer: &Answer, shown: Option<Time>, now: Time) -> Result<Recorded, StoreError> {
     store.write(|write| {
         let read = write.read();
-        if let Some((at, record)) = read.answer_of_form(&answer.nonce)? {
-            return Ok(Recorded::Already { at, record });
+        if let Some(before) = read.answer_of_form(&answer.nonce)? {
+            return Ok(again(&before, answer));
         }
         if answer.stories.is_empty() {
             return Ok(Recorded::Changed);
@@ -261,4 +284,35 @@ pub fn record_of_form(store: &Store, answer: &Answer, shown: Option<Time>, now: 
         }
         Ok(Recorded::New { record: write.acknowledge(answer, now)? })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::id::AssignmentNo;
+
+    #[test]
+    fn a_list_that_would_begin_beyond_the_last_story_shows_the_last_of_them() {
+        let places = |count: i64| -> Vec<PlaceRow> {
+            let place = |no: i64| PlaceRow {
+                story: StoryNo(no),
+                number: usize::try_from(no).unwrap(),
+                assignment: AssignmentNo(no),
+                is_answered: false,
+                passed: None,
+            };
+            (1..=count).map(place).collect()
+        };
+        for (count, from, first) in [
+            (130, 1, 1),
+            (130, 101, 101),
+            (130, 130, 130),
+            (130, 131, 31),
+            (130, usize::MAX, 31),
+            (3, 99, 0),
+            (0, 7, 0),
+        ] {
+            assert_eq!(first_listed(&places(count), Shown::From(from)), first, "{from} of {count}");
+        }
+    }
 }

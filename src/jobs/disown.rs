@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 
 use crate::{
     model::{
-        acknowledgement::Disowned,
+        disowned::{Disowned, Heard},
         id::{ComponentId, DigestNo, FeedId, OwnerId, TopicId},
         settings::Config,
         stack::OwnedKind,
@@ -42,21 +42,21 @@ pub struct OwnedPage {
     pub things: Vec<Owned>,
 }
 
-/// What stands behind the link of a digest. `None`: there is no such digest, or its owner is none any more.
+/// What stands behind the link of a digest. `None`: there is no such digest. Who is no owner any more answers for nothing.
 pub fn page(store: &Store, config: &Config, digest: DigestNo) -> Result<Option<OwnedPage>, StoreError> {
     store.read(|read| {
         let Some(row) = read.digest(digest)? else { return Ok(None) };
-        let Some(owner) = config.owner(&row.owner) else { return Ok(None) };
-        let said = read.disowned_by(&owner.id)?;
-        let things = things(config, &owner.id).into_iter().map(|(kind, id, name)| {
+        let owner = config.owner(&row.owner);
+        let said = read.disowned_by(&row.owner)?;
+        let things = things(config, &row.owner).into_iter().map(|(kind, id, name)| {
             let disowned = said.iter().find(|one| one.kind == kind && one.id == id).map(|one| (one.at, one.record));
             Owned { kind, id, name, disowned }
         });
         Ok(Some(OwnedPage {
             digest,
-            owner: owner.id.clone(),
-            owner_name: owner.name.clone(),
-            timezone: owner.timezone.clone(),
+            owner_name: owner.map_or_else(|| row.owner.to_string(), |owner| owner.name.clone()),
+            timezone: owner.map_or(TimeZone::UTC, |owner| owner.timezone.clone()),
+            owner: row.owner.clone(),
             things: things.collect(),
         }))
     })
@@ -72,7 +72,7 @@ fn things(config: &Config, owner: &OwnerId) -> Vec<(OwnedKind, String, String)> 
 }
 
 /// Records what an owner says is not theirs, with its evidence; the same form again finds the first record.
-pub fn record(store: &Store, said: &Disowned, digest: DigestNo, nonce: &str, now: Time) -> Result<u64, StoreError> {
+pub fn record(store: &Store, said: &Disowned, digest: DigestNo, nonce: &str, now: Time) -> Result<Heard, StoreError> {
     store.write(|write| write.disown(said, digest, nonce, now))
 }
 

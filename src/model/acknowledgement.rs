@@ -5,9 +5,9 @@ use std::fmt;
 use jiff::tz::TimeZone;
 
 use super::{
-    digest::StorySource,
+    digest::{Fix, StorySource},
     id::{DigestNo, OwnerId, StoryNo},
-    stack::{Marks, OwnedKind, Tag},
+    stack::{Marks, Tag},
     time::Time,
 };
 
@@ -328,6 +328,8 @@ pub struct PageStory {
     pub cves: Vec<String>,
     /// Stated severity and exploitation.
     pub marks: Marks,
+    /// What is stated of a fix; `None`: nothing is.
+    pub fix: Option<Fix>,
     /// Why it came to this owner, in one sentence.
     pub reason: String,
     /// The tags that led here, each with the name of its component or topic.
@@ -401,27 +403,15 @@ pub enum Recorded {
         /// The number of that record.
         record: u64,
     },
+    /// The same form was recorded before and said something else; nothing was added.
+    Otherwise {
+        /// The number of that record.
+        record: u64,
+    },
     /// It does not fit what was said before; nothing was added.
     Unfit(Unfit),
     /// Somebody else has a story of it now; nothing was added.
     Passed,
     /// What the form was about has changed since it was shown, or is answered; nothing was added.
     Changed,
-}
-
-/// Something that an owner said is not theirs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Disowned {
-    /// Who said it.
-    pub owner: OwnerId,
-    /// What it is.
-    pub kind: OwnedKind,
-    /// Its identifier.
-    pub id: String,
-    /// Why, or whose it is.
-    pub note: String,
-    /// When.
-    pub at: Time,
-    /// The number of its record; 0 before it has one.
-    pub record: u64,
 }

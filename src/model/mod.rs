@@ -4,6 +4,7 @@ pub mod acknowledgement;
 pub mod days;
 pub mod delivery;
 pub mod digest;
+pub mod disowned;
 pub mod entry;
 pub mod feed;
 pub mod flood;

@@ -18,6 +18,10 @@ const MAX_ANSWERS: usize = 200;
 pub(super) const ANSWERS: &str =
     "SELECT no, owner, at, happened_at, disposition, note, corrects, haste, record FROM acknowledgement_story
      JOIN acknowledgement ON no = acknowledgement WHERE story = ?1 ORDER BY acknowledgement DESC LIMIT ?2";
+/// The answer of a form.
+const OF_FORM: &str =
+    "SELECT no, owner, at, happened_at, disposition, note, corrects, haste, record FROM acknowledgement
+     WHERE nonce = ?1";
 /// What an answer refers to.
 pub(super) const REFERENCES: &str =
     "SELECT kind, text FROM acknowledgement_reference WHERE acknowledgement = ?1 ORDER BY n";
@@ -55,26 +59,31 @@ impl Read<'_> {
             .query_map(params![story.0, MAX_ANSWERS], |row| Ok((row.get(0)?, answer_row(row)?)))?
             .collect::<Result<_, _>>()?;
         rows.reverse();
-        let mut references = self.tx.prepare_cached(REFERENCES)?;
         for (no, row) in &mut rows {
-            row.references = references
-                .query_map([*no], |row| {
-                    let kind = ReferenceKind::parse(&row.get::<_, String>(0)?).unwrap_or(ReferenceKind::Ticket);
-                    Ok(Reference { kind, text: row.get(1)? })
-                })?
-                .collect::<Result<_, _>>()?;
+            row.references = self.references(*no)?;
         }
         Ok(rows.into_iter().map(|(_, row)| row).collect())
     }
 
-    /// The record of an earlier answer with this nonce, and when it was given.
-    pub fn answer_of_form(&self, nonce: &str) -> Result<Option<(Time, u64)>, StoreError> {
-        let before: Option<(i64, i64)> = self
+    fn references(&self, no: i64) -> Result<Vec<Reference>, StoreError> {
+        let mut query = self.tx.prepare_cached(REFERENCES)?;
+        let rows = query.query_map([no], |row| {
+            let kind = ReferenceKind::parse(&row.get::<_, String>(0)?).unwrap_or(ReferenceKind::Ticket);
+            Ok(Reference { kind, text: row.get(1)? })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The earlier answer of the form with this nonce.
+    pub fn answer_of_form(&self, nonce: &str) -> Result<Option<AnswerRow>, StoreError> {
+        let before: Option<(i64, AnswerRow)> = self
             .tx
-            .prepare_cached("SELECT at, record FROM acknowledgement WHERE nonce = ?1")?
-            .query_row([nonce], |row| Ok((row.get(0)?, row.get(1)?)))
+            .prepare_cached(OF_FORM)?
+            .query_row([nonce], |row| Ok((row.get(0)?, answer_row(row)?)))
             .optional()?;
-        Ok(before.map(|(at, record)| (from_millis(at), unsigned(record))))
+        let Some((no, mut row)) = before else { return Ok(None) };
+        row.references = self.references(no)?;
+        Ok(Some(row))
     }
 
     /// The answer of this owner with this record: when it was recorded, and the stories that it is about.

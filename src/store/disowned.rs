@@ -6,7 +6,7 @@ use super::{Read, StoreError, Write, signed, unsigned};
 use crate::{
     evidence::event::{Event, Personal},
     model::{
-        acknowledgement::Disowned,
+        disowned::{Disowned, Heard},
         id::{DigestNo, OwnerId},
         stack::OwnedKind,
         time::{Time, from_millis, millis},
@@ -44,18 +44,26 @@ impl Read<'_> {
         let rows = query.query_map([owner.as_str()], disowned)?.collect::<Result<_, _>>()?;
         Ok(rows)
     }
+
+    /// When this owner said what has this record; `None`: nothing of theirs has it.
+    pub fn disowned_at(&self, owner: &OwnerId, record: u64) -> Result<Option<Time>, StoreError> {
+        let mut query = self.tx.prepare_cached("SELECT at FROM disowned WHERE owner = ?1 AND record = ?2")?;
+        let at: Option<i64> = query.query_row(params![owner.as_str(), signed(record)], |row| row.get(0)).optional()?;
+        Ok(at.map(from_millis))
+    }
 }
 
 impl Write<'_> {
-    /// Records that something is not this owner's, or finds that the same form was recorded before; the record's number.
-    pub fn disown(&mut self, said: &Disowned, digest: DigestNo, nonce: &str, now: Time) -> Result<u64, StoreError> {
-        let before: Option<i64> = self
+    /// Records that something is not this owner's, or finds that the same form was recorded before.
+    pub fn disown(&mut self, said: &Disowned, digest: DigestNo, nonce: &str, now: Time) -> Result<Heard, StoreError> {
+        let before: Option<Disowned> = self
             .tx
-            .prepare_cached("SELECT record FROM disowned WHERE nonce = ?1")?
-            .query_row([nonce], |row| row.get(0))
+            .prepare_cached("SELECT owner, kind, id, note, at, record FROM disowned WHERE nonce = ?1")?
+            .query_row([nonce], disowned)
             .optional()?;
-        if let Some(record) = before {
-            return Ok(unsigned(record));
+        if let Some(Disowned { kind, id, note, record, .. }) = before {
+            let is_same = (kind, &id, &note) == (said.kind, &said.id, &said.note);
+            return Ok(if is_same { Heard::Already { record } } else { Heard::Otherwise { record } });
         }
         let event = Event::Disowned {
             kind: said.kind,
@@ -79,6 +87,6 @@ impl Write<'_> {
                 signed(record)
             ],
         )?;
-        Ok(record)
+        Ok(Heard::New { record })
     }
 }

@@ -2,23 +2,21 @@
 //! record what the person decides. Wording is in `flood_page`.
 
 use axum::{
-    body::Bytes,
-    extract::{
-        Path, RawQuery, State,
-        rejection::{BytesRejection, PathRejection},
-    },
-    http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
+    extract::{Path, RawQuery, State, rejection::PathRejection},
+    http::StatusCode,
+    response::Response,
 };
 use url::form_urlencoded;
 
 use super::{
     Desk,
-    answer::is_foreign,
     flood_page::{self, View},
-    link, page,
+    link::{Beside, NoPage, told},
+    page::Banner,
+    sent::{Sent, unstored},
 };
 use crate::{
+    compose::words::{grouped, moment},
     jobs::flood,
     model::{
         acknowledgement::Via,
@@ -27,77 +25,72 @@ use crate::{
         time::Time,
     },
     store::StoreError,
-    token,
 };
 
 /// The path of a request: a link's text and a flood's number.
 type Place = Result<Path<(String, String)>, PathRejection>;
 
+/// What is said of another decision than the one that stands.
+const FIRST_STANDS: &str =
+    "Not recorded: this was decided before. How, and by whom, stands below; a decision is never changed.";
+
+/// A flood, behind the link of a digest that tells of it.
+type Behind = Beside<FloodPage>;
+
 /// Shows the page; changes nothing.
 pub(super) async fn show(State(desk): State<Desk>, place: Place, RawQuery(query): RawQuery) -> Response {
     let now = desk.clock.now();
     match load(&desk, place, now).await {
-        Err(refusal) => *refusal,
+        Err(none) => none.show(&desk, None, now),
         Ok(behind) => {
-            let just = form_urlencoded::parse(query.unwrap_or_default().as_bytes())
-                .find_map(|(name, value)| (name == "decided").then(|| value.parse::<u64>().ok()).flatten());
-            let stands = behind.page.decided.as_ref().map(|(given, _)| given.record);
-            let is_recorded = just.is_some() && just == stands;
-            behind.view(&desk, now, StatusCode::OK, is_recorded, None)
+            let banner = behind.said(query.as_deref());
+            behind.view(&desk, now, StatusCode::OK, None, banner)
         }
     }
 }
 
 /// Records what the form says; the first decision stands.
-pub(super) async fn record(
-    State(desk): State<Desk>,
-    place: Place,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Response {
+pub(super) async fn record(State(desk): State<Desk>, place: Place, sent: Sent) -> Response {
     let now = desk.clock.now();
     let behind = match load(&desk, place, now).await {
         Ok(behind) => behind,
-        Err(refusal) => return *refusal,
+        Err(none) => return none.show(&desk, Some(&sent.typed()), now),
     };
-    let refuse = |status, words| behind.view(&desk, now, status, false, Some(words));
-    let Ok(body) = body else {
-        return refuse(StatusCode::PAYLOAD_TOO_LARGE, "Not recorded: the form did not arrive whole.");
-    };
-    let form = Form::read(&body);
-    if is_foreign(&headers, &desk.config().web.base_url) {
-        return refuse(StatusCode::FORBIDDEN, "Not recorded: the decision came from another site. Decide here.");
-    }
-    if !token::nonce_is_valid(&desk.key, &behind.form_name(), &form.nonce, now) {
-        return refuse(
-            StatusCode::FORBIDDEN,
-            "Not recorded yet: this form was open for too long. Choose again and send it.",
-        );
+    let form = Form::read(sent.fields());
+    let refuse = |status, words: &str| behind.view(&desk, now, status, form.decision, Banner::of_trouble(words));
+    if let Some((given, _)) = &behind.page.decided {
+        return match form.decision {
+            Some(decision) if decision == given.decision => behind.see_other("already", given.record),
+            _ => refuse(StatusCode::CONFLICT, FIRST_STANDS),
+        };
     }
     if !behind.page.may_decide {
-        return refuse(StatusCode::FORBIDDEN, "Not recorded: the link's owner is not an owner any more.");
+        let words = "Not recorded: the link's owner is not an owner any more. The feed's present owner decides.";
+        return refuse(StatusCode::FORBIDDEN, words);
+    }
+    if let Some((status, words)) = sent.objection(behind.is_fresh(&desk, &form.nonce, now)) {
+        return refuse(status, words);
     }
     let (Some(decision), Some(seen)) = (form.decision, form.seen) else {
-        return refuse(StatusCode::UNPROCESSABLE_ENTITY, "Choose what becomes of the entries.");
+        return refuse(StatusCode::UNPROCESSABLE_ENTITY, "Not recorded yet: choose what becomes of the entries.");
     };
     match behind.decide(&desk, decision, seen, now).await {
-        Ok(Some(Decided::New(given))) => {
-            let place = format!("{}?decided={}", behind.path(), given.record);
-            (StatusCode::SEE_OTHER, [(header::LOCATION, place)]).into_response()
+        Ok(Some(Decided::New(given))) => behind.see_other("decided", given.record),
+        Ok(Some(Decided::Already(given))) if given.decision == decision => behind.see_other("already", given.record),
+        Ok(Some(Decided::Already(_))) => {
+            let words = "Not recorded: this was decided meanwhile. Open the link again to see how, and by whom.";
+            refuse(StatusCode::CONFLICT, words)
         }
-        Ok(Some(Decided::Already(_))) => (StatusCode::SEE_OTHER, [(header::LOCATION, behind.path())]).into_response(),
-        Ok(Some(Decided::Grown { .. }) | None) => refuse(
+        Ok(Some(Decided::Grown { .. }) | None) => behind.view(
+            &desk,
+            now,
             StatusCode::CONFLICT,
-            "Not recorded: more entries came while this page was open. Look at them, then decide.",
+            None,
+            Banner::of_trouble("Not recorded: more entries came while this page was open. Look at them, then decide."),
         ),
         Err(error) => {
             tracing::error!(target: "flood", flood = %behind.page.flood, %error, "a decision was not recorded");
-            let words = if error.is_full() {
-                "Not recorded: our storage is full. Try again later."
-            } else {
-                "Not recorded: our storage failed. Try again later."
-            };
-            refuse(StatusCode::SERVICE_UNAVAILABLE, words)
+            refuse(StatusCode::SERVICE_UNAVAILABLE, &unstored(&error, "Try again later."))
         }
     }
 }
@@ -125,37 +118,32 @@ impl Form {
     }
 }
 
-/// What stands behind an opened link.
-struct Behind {
-    token: String,
-    root: String,
-    page: FloodPage,
-}
-
-async fn load(desk: &Desk, place: Place, now: Time) -> Result<Behind, Box<Response>> {
-    let Ok(Path((token, number))) = place else { return Err(Box::new(link::wrong(desk))) };
-    let scope = link::open(desk, &token, now)?;
+async fn load(desk: &Desk, place: Place, now: Time) -> Result<Behind, NoPage> {
+    let Ok(Path((token, number))) = place else { return Err(NoPage::Wrong) };
     let spelled = number.parse::<i64>().ok().filter(|no| *no > 0 && no.to_string() == number);
-    // Only the link of a whole digest speaks for everything that the digest tells of.
-    let Some(flood) = spelled.filter(|_| scope.story.is_none()) else { return Err(Box::new(link::wrong(desk))) };
-    let (store, config) = (desk.store.clone(), desk.config());
-    let what = (scope.digest, FloodNo(flood));
-    match tokio::task::spawn_blocking(move || flood::page(&store, &config, what, now)).await {
-        Ok(Ok(Some(page))) => Ok(Behind { token, root: desk.root(), page }),
-        Ok(Ok(None)) => Err(Box::new(link::wrong(desk))),
-        Ok(Err(error)) => Err(Box::new(link::unreadable(desk, &error))),
-        Err(error) => Err(Box::new(link::unreadable(desk, &error))),
-    }
+    let flood = spelled.map(FloodNo).ok_or(NoPage::Wrong)?;
+    let tail = format!("held/{flood}");
+    Beside::load(desk, (token, tail), now, move |store, config, digest| {
+        flood::page(store, config, (digest, flood), now)
+    })
+    .await
 }
 
 impl Behind {
-    fn path(&self) -> String {
-        format!("{}/a/{}/held/{}", self.root, self.token, self.page.flood)
-    }
-
-    /// What a nonce is made for: the link and the flood, so that a form serves nowhere else.
-    fn form_name(&self) -> String {
-        format!("{}/held/{}", self.token, self.page.flood)
+    /// What the address says was done: believed only of the decision that stands.
+    fn said(&self, query: Option<&str>) -> Banner {
+        let Some((given, _)) = &self.page.decided else { return Banner::default() };
+        let record = grouped(given.record);
+        if told(query, "decided") == Some(given.record) {
+            let words = format!("Recorded. Your decision is record {record}. It takes effect within a few minutes.");
+            return Banner { good: Some(words), ..Banner::default() };
+        }
+        if told(query, "already") == Some(given.record) {
+            let when = moment(given.at, &self.page.timezone, "%-d %b at %H:%M");
+            let words = format!("Already decided so on {when}. Nothing was added. It is record {record}.");
+            return Banner { known: Some(words), ..Banner::default() };
+        }
+        Banner::default()
     }
 
     async fn decide(
@@ -173,35 +161,21 @@ impl Behind {
             seen: Some(seen),
             via: Via::Link,
         };
-        let store = desk.store.clone();
-        tokio::task::spawn_blocking(move || flood::decide(&store, &new, now))
-            .await
-            .unwrap_or(Err(StoreError::OnPurpose("the thread that records")))
+        desk.in_store(move |store, _| flood::decide(store, &new, now)).await
     }
 
-    fn view(
-        &self,
-        desk: &Desk,
-        now: Time,
-        status: StatusCode,
-        is_recorded: bool,
-        trouble: Option<&'static str>,
-    ) -> Response {
-        let mut random = [0; 16];
-        if getrandom::fill(&mut random).is_err() {
-            let words = "This page cannot be shown now. Nothing is lost; try again later.";
-            return page::notice(StatusCode::SERVICE_UNAVAILABLE, &self.root, words, "");
-        }
-        let base_url = desk.config().web.base_url.clone();
+    fn view(&self, desk: &Desk, now: Time, status: StatusCode, chosen: Option<Decision>, banner: Banner) -> Response {
+        let Some(nonce) = self.fresh_nonce(desk, now) else {
+            return NoPage::Unreadable.show(desk, banner.is_error().then_some(""), now);
+        };
         let view = View {
             root: &self.root,
             path: self.path(),
             page: &self.page,
-            nonce: token::nonce(&desk.key, &self.form_name(), now, random),
-            is_recorded,
-            trouble,
-            base_url: base_url.as_str(),
+            nonce,
+            chosen,
+            base_url: desk.config().web.base_url.clone(),
         };
-        flood_page::show(status, &view)
+        flood_page::show(status, &view, banner)
     }
 }

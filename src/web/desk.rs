@@ -14,7 +14,7 @@ use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
     http::{
-        HeaderMap, HeaderValue, StatusCode,
+        HeaderMap, HeaderValue, Method, StatusCode,
         header::{
             CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
         },
@@ -37,7 +37,7 @@ use super::{
 use crate::{
     clock::{Clock, Stopwatch},
     model::settings::{ClientHeader, Config, WebSettings},
-    store::Store,
+    store::{Store, StoreError},
     token::LinkKey,
 };
 
@@ -76,12 +76,24 @@ impl Desk {
     pub(super) fn root(&self) -> String {
         self.config().web.base_url.path().trim_end_matches('/').to_owned()
     }
+
+    /// Does what waits for the store on a thread that may wait.
+    pub(super) async fn in_store<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&Store, &Config) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (store, config) = (self.store.clone(), self.config());
+        tokio::task::spawn_blocking(move || act(&store, &config))
+            .await
+            .unwrap_or(Err(StoreError::OnPurpose("the thread of the store")))
+    }
 }
 
 /// The routes: an answer page per digest, per story and for the rest of a digest, "Not yours?", a page per flood, new
 /// links, the style sheet, and nothing else. GET and HEAD change nothing.
 pub fn router(desk: Desk) -> Router {
     let answers = get(answer::show).post(answer::record);
+    let slow = from_fn_with_state(desk.clone(), too_slow);
     let gate = Gate { desk: desk.clone(), budgets: Arc::default(), since: Stopwatch::start(), hinted: Arc::default() };
     Router::new()
         .route("/a/{token}", answers.clone())
@@ -95,6 +107,7 @@ pub fn router(desk: Desk) -> Router {
         .with_state(desk)
         .layer(DefaultBodyLimit::max(MAX_FORM))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, MAX_TIME))
+        .layer(slow)
         .layer(from_fn_with_state(gate, few_wrong_links))
         .layer(map_response(with_headers))
 }
@@ -106,6 +119,24 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     listener::serve(listener, router, LIMITS, stop).await
+}
+
+/// Says what took too long. A form whose answer was not waited for may be recorded yet, so nothing is said of that but how to
+/// find out; sent again, it finds its own record.
+async fn too_slow(State(desk): State<Desk>, request: Request, next: Next) -> Response {
+    let is_form = request.method() == Method::POST;
+    let response = next.run(request).await;
+    if response.status() != StatusCode::REQUEST_TIMEOUT {
+        return response;
+    }
+    let (words, advice) = if is_form {
+        let advice = "Open the link again in a few minutes: what is recorded stands there. If it does not, send the form again; one \
+                      form is recorded once.";
+        ("It took too long to say whether this is recorded.", advice)
+    } else {
+        ("This page took too long.", "Nothing is lost; try again later.")
+    };
+    page::notice(StatusCode::REQUEST_TIMEOUT, &desk.root(), words, advice)
 }
 
 /// Counts wrong links.
@@ -121,7 +152,7 @@ struct Gate {
 /// Answers 429 (RFC 6585 section 4) to an address that asked for too many wrong links. A link that is right is served
 /// whoever asks, so that nobody who guesses keeps an owner out who comes from the same address.
 async fn few_wrong_links(State(gate): State<Gate>, request: Request, next: Next) -> Response {
-    let client = gate.client(&request);
+    let (client, is_form) = (gate.client(&request), request.method() == Method::POST);
     let response = next.run(request).await;
     let Some(client) = client.filter(|_| response.status() == StatusCode::NOT_FOUND) else { return response };
     let mut budgets = gate.budgets.lock().unwrap_or_else(PoisonError::into_inner);
@@ -129,7 +160,12 @@ async fn few_wrong_links(State(gate): State<Gate>, request: Request, next: Next)
     drop(budgets);
     let words = "Too many wrong links came from your network address.";
     let advice = "Wait a minute, then open the link in the mail again.";
-    let mut refusal = page::notice(StatusCode::TOO_MANY_REQUESTS, &gate.desk.root(), words, advice);
+    // Whoever sent a form reads that it was not recorded, and has back what was typed.
+    let mut refusal = if is_form {
+        (StatusCode::TOO_MANY_REQUESTS, response).into_response()
+    } else {
+        page::notice(StatusCode::TOO_MANY_REQUESTS, &gate.desk.root(), words, advice)
+    };
     refusal.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().saturating_add(1)));
     refusal
 }

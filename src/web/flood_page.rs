@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::{http::StatusCode, response::Response};
+use url::Url;
 
 use super::{
     desk::style_name,
@@ -27,12 +28,10 @@ pub(super) struct View<'a> {
     pub page: &'a FloodPage,
     /// The nonce of the form.
     pub nonce: String,
-    /// Whether the decision that stands was made by the request before.
-    pub is_recorded: bool,
-    /// Why nothing was recorded.
-    pub trouble: Option<&'static str>,
+    /// What was chosen in the form.
+    pub chosen: Option<Decision>,
     /// Our own address, which no feed may link to.
-    pub base_url: &'a str,
+    pub base_url: Url,
 }
 
 #[derive(Template)]
@@ -56,18 +55,19 @@ struct FormView<'a> {
     path: &'a str,
     nonce: &'a str,
     entries: usize,
-    choices: Vec<(&'static str, &'static str, &'static str)>,
+    /// Value, name, what it does, whether it is chosen.
+    choices: Vec<(&'static str, &'static str, &'static str, bool)>,
     promise: String,
 }
 
-/// A decision's name and what it does.
-fn choice(decision: Decision) -> (&'static str, &'static str, &'static str) {
+/// A decision as it can be chosen.
+fn choice(decision: Decision, chosen: Option<Decision>) -> (&'static str, &'static str, &'static str, bool) {
     let (name, hint) = match decision {
         Decision::All => ("All", "route them as if they were new now"),
         Decision::Matching => ("Matching", "route what matches the stack; the rest is not for us"),
         Decision::None => ("None", "record all of them as not for us"),
     };
-    (decision.as_str(), name, hint)
+    (decision.as_str(), name, hint, chosen == Some(decision))
 }
 
 /// What a decision came to.
@@ -80,11 +80,10 @@ fn outcome(given: &GivenDecision) -> &'static str {
 }
 
 /// The page of a flood.
-pub(super) fn show(status: StatusCode, view: &View<'_>) -> Response {
-    let judge = Judge::new(view.base_url);
+pub(super) fn show(status: StatusCode, view: &View<'_>, banner: Banner) -> Response {
+    let judge = Judge::new(view.base_url.as_str());
     let page = view.page;
     let feed = judge.defang(cut(&page.feed, 80));
-    let banner = banner(view);
     let heading = format!("{feed}: {} held", count(page.entries, "entry", "entries"));
     let rest = page.entries.saturating_sub(page.titles.len());
     respond(
@@ -112,7 +111,7 @@ pub(super) fn show(status: StatusCode, view: &View<'_>) -> Response {
                 path: &view.path,
                 nonce: &view.nonce,
                 entries: page.entries,
-                choices: Decision::ALL.into_iter().map(|(_, one)| choice(one)).collect(),
+                choices: Decision::ALL.into_iter().map(|(_, one)| choice(one, view.chosen)).collect(),
                 promise: format!(
                     "Recorded as decided with the link sent to {}. A decision is never changed.",
                     page.owner_name
@@ -122,12 +121,4 @@ pub(super) fn show(status: StatusCode, view: &View<'_>) -> Response {
             banner,
         },
     )
-}
-
-fn banner(view: &View<'_>) -> Banner {
-    let recorded = view.page.decided.as_ref().filter(|_| view.is_recorded);
-    let good = recorded.map(|(given, _)| {
-        format!("Recorded. Your decision is record {}. It takes effect within a few minutes.", grouped(given.record))
-    });
-    Banner { good, trouble: view.trouble, ..Banner::default() }
 }

@@ -83,6 +83,12 @@ impl Form {
         mistakes
     }
 
+    /// What was typed, to be copied where no form shows it any more.
+    pub(super) fn typed(&self) -> String {
+        let typed = [self.note.as_str(), self.reference.as_str()].into_iter().filter(|text| !text.is_empty());
+        typed.collect::<Vec<_>>().join("\n")
+    }
+
     /// What the answer refers to.
     pub(super) fn references(&self) -> Vec<Reference> {
         let kind = self.kind.unwrap_or(ReferenceKind::Ticket);

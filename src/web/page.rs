@@ -11,12 +11,11 @@ use axum::{
     http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
-use jiff::tz::TimeZone;
 use url::Url;
 
 use super::{
     desk::style_name,
-    form::{Form, Mistake},
+    form::{Form, Mistake, some},
 };
 use crate::{
     compose::{
@@ -44,13 +43,22 @@ pub(super) enum Outcome {
     Already {
         /// When.
         at: Time,
+        /// As which record.
+        record: u64,
+    },
+    /// The same form had been recorded before, with another answer; nothing was recorded.
+    Otherwise {
+        /// The record of that answer.
+        record: u64,
     },
     /// It came within seconds of the mail, and has to be said once more.
     OnceMore,
     /// The form says something that cannot be recorded.
     Mistakes(Vec<Mistake>),
+    /// Nothing was recorded, because nothing here is the owner's to answer any more.
+    Gone,
     /// Nothing was recorded, for a reason that is not in the form.
-    Trouble(&'static str),
+    Trouble(String),
 }
 
 /// What of a digest is shown.
@@ -102,16 +110,38 @@ pub(super) fn answer(status: StatusCode, view: &View<'_>) -> Response {
 
 /// A page that says one thing.
 pub(super) fn notice(status: StatusCode, root: &str, words: &str, advice: &str) -> Response {
-    respond(status, &NoticePage { root, style: style_name(), title: words, words, advice, form: None })
+    instead(status, &Instead { root, words, advice, form: None, typed: None })
 }
 
-/// The page of a link that has ended: a new one can be mailed to the same address, whoever asks. `form` has the path
-/// and the nonce.
-pub(super) fn expired(root: &str, at: Time, form: (&str, &str)) -> Response {
-    let words = format!("This link ended on {}.", moment(at, &TimeZone::UTC, "%-d %b"));
-    let advice = "We can mail a new one to the same address.";
-    let page = NoticePage { root, style: style_name(), title: &words, words: &words, advice, form: Some(form) };
-    respond(StatusCode::GONE, &page)
+/// What is shown where there is no page.
+#[derive(Debug)]
+pub(super) struct Instead<'a> {
+    /// The path that every address of ours begins with.
+    pub root: &'a str,
+    /// Why, in a sentence.
+    pub words: &'a str,
+    /// What to do.
+    pub advice: &'a str,
+    /// The path and the nonce of the form that asks for a new link.
+    pub form: Option<(&'a str, &'a str)>,
+    /// What was typed into a form that was sent here and not recorded; `None`: none was sent.
+    pub typed: Option<&'a str>,
+}
+
+/// The page in the place of one that cannot be shown.
+pub(super) fn instead(status: StatusCode, view: &Instead<'_>) -> Response {
+    let heading = view.typed.map_or(view.words, |_| "Not recorded");
+    let lines = [view.words, view.advice].into_iter().filter(|line| !line.is_empty() && *line != heading);
+    let page = NoticePage {
+        root: view.root,
+        style: style_name(),
+        title: view.typed.map_or_else(|| heading.to_owned(), |_| format!("Error: {heading}")),
+        heading,
+        lines: lines.collect(),
+        typed: view.typed.filter(|text| !text.is_empty()),
+        form: view.form,
+    };
+    respond(status, &page)
 }
 
 pub(super) fn respond(status: StatusCode, template: &impl Template) -> Response {
@@ -126,9 +156,10 @@ pub(super) fn respond(status: StatusCode, template: &impl Template) -> Response 
 struct NoticePage<'a> {
     root: &'a str,
     style: &'static str,
-    title: &'a str,
-    words: &'a str,
-    advice: &'a str,
+    title: String,
+    heading: &'a str,
+    lines: Vec<&'a str>,
+    typed: Option<&'a str>,
     form: Option<(&'a str, &'a str)>,
 }
 
@@ -138,14 +169,40 @@ pub(super) struct Banner {
     pub good: Option<String>,
     pub next: Option<(String, String)>,
     pub known: Option<String>,
-    pub trouble: Option<&'static str>,
+    pub trouble: Option<String>,
     pub mistakes: Vec<Mistake>,
+    /// What was typed, was not recorded and stands in no form of the page.
+    pub typed: Option<String>,
 }
 
 impl Banner {
+    pub(super) fn of_trouble(words: impl Into<String>) -> Banner {
+        Banner { trouble: Some(words.into()), ..Banner::default() }
+    }
+
     pub(super) fn is_error(&self) -> bool {
         self.trouble.is_some() || !self.mistakes.is_empty()
     }
+
+    /// The same on a page that has no form: what was typed can be copied.
+    pub(super) fn without_form(self, typed: &str) -> Banner {
+        let typed = some(typed).filter(|_| self.is_error());
+        Banner { typed, ..self }
+    }
+}
+
+/// How what a form says anew can be recorded.
+pub(super) const AGAIN: &str = "That stands. To say this as well, send it again.";
+
+/// What is said of a form that was recorded before with the same words.
+pub(super) fn already(when: &str, record: u64) -> String {
+    format!("Already recorded on {when}. Nothing was added. It is record {}.", grouped(record))
+}
+
+/// What is said of a form that was recorded before and says something else now; `advice` says how that can be recorded too.
+pub(super) fn otherwise(record: u64, advice: &str) -> String {
+    let record = grouped(record);
+    format!("Not recorded: this form was recorded before, as record {record}, and said something else. {advice}")
 }
 
 /// A disposition's name on the page.
@@ -169,9 +226,19 @@ fn story_title(story: &PageStory, judge: &Judge) -> String {
     if title.is_empty() { "(no title)".to_owned() } else { title }
 }
 
-/// Severity and CVE ids; that it is exploited is marked apart.
-fn marks(story: &PageStory) -> Vec<String> {
-    said::severity(story.marks).into_iter().chain(story.cves.iter().map(|cve| cut(cve, 40))).collect()
+/// What is stated of a story, in the order of the digest.
+struct Mark {
+    words: String,
+    /// Whether it is that there is a fix.
+    is_fix: bool,
+}
+
+/// Severity, fix and CVE ids; that it is exploited is marked apart.
+fn marks(story: &PageStory) -> Vec<Mark> {
+    let severity = said::severity(story.marks).map(|words| Mark { words, is_fix: false });
+    let fix = story.fix.as_ref().map(|fix| Mark { words: said::fix(fix), is_fix: true });
+    let cves = story.cves.iter().map(|cve| Mark { words: cut(cve, 40), is_fix: false });
+    severity.into_iter().chain(fix).chain(cves).collect()
 }
 
 /// A reference as it is shown: what it is, the text, and where it leads if that is safe.
@@ -213,6 +280,16 @@ fn since_when(since: Time, view: &View<'_>) -> String {
     moment(since, zone, pattern)
 }
 
+/// Whether there is something on the page that its owner can answer.
+fn has_form(view: &View<'_>) -> bool {
+    match view.what {
+        What::One(number) => {
+            view.page.stories.iter().any(|story| story.number == number && story.standing == Standing::Theirs)
+        }
+        What::Whole | What::Rest => view.page.open() > 0,
+    }
+}
+
 fn banner(view: &View<'_>) -> Banner {
     match &view.outcome {
         Outcome::Nothing => Banner::default(),
@@ -227,9 +304,13 @@ fn banner(view: &View<'_>) -> Banner {
                 ..Banner::default()
             }
         }
-        Outcome::Already { at } => {
+        Outcome::Already { at, record } => {
             let when = moment(*at, &view.page.timezone, "%-d %b at %H:%M");
-            Banner { known: Some(format!("Already recorded on {when}. Nothing was added.")), ..Banner::default() }
+            Banner { known: Some(already(&when, *record)), ..Banner::default() }
+        }
+        Outcome::Otherwise { record } => {
+            let advice = if has_form(view) { AGAIN } else { "That stands; a story's own page takes further answers." };
+            Banner::of_trouble(otherwise(*record, advice))
         }
         Outcome::OnceMore => {
             let words = "Not recorded yet: the mail was sent a moment ago, and programs that look through mail press \
@@ -237,7 +318,10 @@ fn banner(view: &View<'_>) -> Banner {
             Banner { known: Some(words.to_owned()), ..Banner::default() }
         }
         Outcome::Mistakes(mistakes) => Banner { mistakes: mistakes.clone(), ..Banner::default() },
-        Outcome::Trouble(words) => Banner { trouble: Some(words), ..Banner::default() },
+        Outcome::Gone => Banner::of_trouble(
+            "Not recorded: nothing of this is open any more. It was answered, or somebody else has it, since you opened it.",
+        ),
+        Outcome::Trouble(words) => Banner::of_trouble(words),
     }
 }
 

@@ -3,33 +3,29 @@
 
 use askama::Template;
 use axum::{
-    body::Bytes,
-    extract::{
-        Path, RawQuery, State,
-        rejection::{BytesRejection, PathRejection},
-    },
-    http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
+    extract::{Path, RawQuery, State, rejection::PathRejection},
+    http::StatusCode,
+    response::Response,
 };
 use url::form_urlencoded;
 
 use super::{
     Desk,
-    answer::is_foreign,
     desk::style_name,
     form::{Form, Mistake},
-    link,
-    page::{Banner, respond},
+    link::{Beside, NoPage, told, unreadable},
+    page::{AGAIN, Banner, already, otherwise, respond},
+    sent::{Sent, unstored},
 };
 use crate::{
     compose::words::{grouped, moment},
     jobs::disown::{self, Owned, OwnedPage},
     model::{
-        acknowledgement::{Disowned, MAX_NOTE},
+        acknowledgement::MAX_NOTE,
+        disowned::{Disowned, Heard},
         time::Time,
     },
     store::StoreError,
-    token,
 };
 
 /// The path of a request: a link's text.
@@ -70,80 +66,52 @@ struct Typed {
     nonce: String,
 }
 
-/// What stands behind an opened link.
-struct Behind {
-    token: String,
-    root: String,
-    page: OwnedPage,
-}
+/// What an owner answers for, behind the link of a digest of theirs.
+type Behind = Beside<OwnedPage>;
 
 /// Shows the page; changes nothing.
 pub(super) async fn show(State(desk): State<Desk>, place: Place, RawQuery(query): RawQuery) -> Response {
     let now = desk.clock.now();
-    match load(&desk, place, now).await {
-        Err(refusal) => *refusal,
-        Ok(behind) => {
-            let just = form_urlencoded::parse(query.unwrap_or_default().as_bytes())
-                .find_map(|(name, value)| (name == "recorded").then(|| value.parse::<u64>().ok()).flatten());
-            let known =
-                |record: &u64| behind.page.things.iter().any(|one| one.disowned.is_some_and(|(_, at)| at == *record));
-            let good = just.filter(known).map(|record| {
-                format!(
-                    "Recorded. What you said is record {}. It is yours until somebody changes that.",
-                    grouped(record)
-                )
-            });
-            behind.view(&desk, now, StatusCode::OK, &Typed::default(), Banner { good, ..Banner::default() })
-        }
+    let loaded = async {
+        let behind = load(&desk, place, now).await?;
+        let banner = behind.said(&desk, query.as_deref()).await.map_err(|error| unreadable(&error))?;
+        Ok::<_, NoPage>((behind, banner))
+    };
+    match loaded.await {
+        Err(none) => none.show(&desk, None, now),
+        Ok((behind, banner)) => behind.view(&desk, now, StatusCode::OK, &Typed::default(), banner),
     }
 }
 
 /// Records what the form says, once for each form.
-pub(super) async fn record(
-    State(desk): State<Desk>,
-    place: Place,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Response {
+pub(super) async fn record(State(desk): State<Desk>, place: Place, sent: Sent) -> Response {
     let now = desk.clock.now();
     let behind = match load(&desk, place, now).await {
         Ok(behind) => behind,
-        Err(refusal) => return *refusal,
+        Err(none) => return none.show(&desk, Some(&sent.typed()), now),
     };
-    let trouble = |status, typed: &Typed, words| {
-        behind.view(&desk, now, status, typed, Banner { trouble: Some(words), ..Banner::default() })
-    };
-    let Ok(body) = body else {
-        let words = "Not recorded: the form is too long or did not arrive whole.";
-        return trouble(StatusCode::PAYLOAD_TOO_LARGE, &Typed::default(), words);
-    };
-    let typed = Typed::read(&body);
-    if is_foreign(&headers, &desk.config().web.base_url) {
-        let words = "Not recorded: this came from another site. Record it here.";
-        return trouble(StatusCode::FORBIDDEN, &typed, words);
+    let typed = Typed::read(sent.fields());
+    let refuse = |status, banner| behind.view(&desk, now, status, &typed, banner);
+    if behind.page.things.is_empty() {
+        let words =
+            "Not recorded: nothing is configured as yours now, so there is nothing that could be somebody else's.";
+        return refuse(StatusCode::CONFLICT, Banner::of_trouble(words));
     }
-    if !token::nonce_is_valid(&desk.key, &behind.form_name(), &typed.nonce, now) {
-        let words = "Not recorded yet: this form was open for too long. Your text is still here; send it again.";
-        return trouble(StatusCode::FORBIDDEN, &typed, words);
+    if let Some((status, words)) = sent.objection(behind.is_fresh(&desk, &typed.nonce, now)) {
+        return refuse(status, Banner::of_trouble(words));
     }
     let mistakes = typed.mistakes(&behind.page);
     let Some(thing) = behind.page.things.iter().find(|one| mistakes.is_empty() && value(one) == typed.what) else {
-        let banner = Banner { mistakes, ..Banner::default() };
-        return behind.view(&desk, now, StatusCode::UNPROCESSABLE_ENTITY, &typed, banner);
+        return refuse(StatusCode::UNPROCESSABLE_ENTITY, Banner { mistakes, ..Banner::default() });
     };
     match behind.disown(&desk, thing, &typed, now).await {
-        Ok(record) => {
-            let place = format!("{}?recorded={record}", behind.path());
-            (StatusCode::SEE_OTHER, [(header::LOCATION, place)]).into_response()
-        }
+        Ok(Heard::New { record }) => behind.see_other("recorded", record),
+        Ok(Heard::Already { record }) => behind.see_other("already", record),
+        Ok(Heard::Otherwise { record }) => refuse(StatusCode::CONFLICT, Banner::of_trouble(otherwise(record, AGAIN))),
         Err(error) => {
             tracing::error!(target: "acknowledge", digest = %behind.page.digest, %error, "what is not theirs was not recorded");
-            let words = if error.is_full() {
-                "Not recorded: our storage is full. Your text is still here; try again later."
-            } else {
-                "Not recorded: our storage failed. Your text is still here; try again later."
-            };
-            trouble(StatusCode::SERVICE_UNAVAILABLE, &typed, words)
+            let words = unstored(&error, "Your text is still here; try again later.");
+            refuse(StatusCode::SERVICE_UNAVAILABLE, Banner::of_trouble(words))
         }
     }
 }
@@ -158,8 +126,11 @@ impl Typed {
 
     fn mistakes(&self, page: &OwnedPage) -> Vec<Mistake> {
         let mut mistakes = Vec::new();
-        if page.things.iter().all(|one| value(one) != self.what) {
+        if self.what.is_empty() {
             mistakes.push(Mistake { field: "what", words: "Choose what is not yours".to_owned() });
+        } else if page.things.iter().all(|one| value(one) != self.what) {
+            let words = "Choose what is not yours: what you chose is not configured as yours".to_owned();
+            mistakes.push(Mistake { field: "what", words });
         }
         if self.note.is_empty() {
             mistakes.push(Mistake { field: "note", words: "Say why, or whose it is".to_owned() });
@@ -176,33 +147,13 @@ fn value(thing: &Owned) -> String {
     format!("{}:{}", thing.kind.as_str(), thing.id)
 }
 
-async fn load(desk: &Desk, place: Place, now: Time) -> Result<Behind, Box<Response>> {
-    let Ok(Path(token)) = place else { return Err(Box::new(link::wrong(desk))) };
-    let scope = link::open(desk, &token, now)?;
-    // Only the link of a whole digest speaks for its owner beyond one story.
-    if scope.story.is_some() {
-        return Err(Box::new(link::wrong(desk)));
-    }
-    let (store, config) = (desk.store.clone(), desk.config());
-    match tokio::task::spawn_blocking(move || disown::page(&store, &config, scope.digest)).await {
-        Ok(Ok(Some(page))) => Ok(Behind { token, root: desk.root(), page }),
-        Ok(Ok(None)) => Err(Box::new(link::wrong(desk))),
-        Ok(Err(error)) => Err(Box::new(link::unreadable(desk, &error))),
-        Err(error) => Err(Box::new(link::unreadable(desk, &error))),
-    }
+async fn load(desk: &Desk, place: Place, now: Time) -> Result<Behind, NoPage> {
+    let Ok(Path(token)) = place else { return Err(NoPage::Wrong) };
+    Beside::load(desk, (token, "wrong".to_owned()), now, disown::page).await
 }
 
 impl Behind {
-    fn path(&self) -> String {
-        format!("{}/a/{}/wrong", self.root, self.token)
-    }
-
-    /// What a nonce is made for, so that a form serves nowhere else.
-    fn form_name(&self) -> String {
-        format!("{}/wrong", self.token)
-    }
-
-    async fn disown(&self, desk: &Desk, thing: &Owned, typed: &Typed, now: Time) -> Result<u64, StoreError> {
+    async fn disown(&self, desk: &Desk, thing: &Owned, typed: &Typed, now: Time) -> Result<Heard, StoreError> {
         let said = Disowned {
             owner: self.page.owner.clone(),
             kind: thing.kind,
@@ -211,14 +162,32 @@ impl Behind {
             at: now,
             record: 0,
         };
-        let (store, digest, nonce) = (desk.store.clone(), self.page.digest, typed.nonce.clone());
-        tokio::task::spawn_blocking(move || disown::record(&store, &said, digest, &nonce, now))
-            .await
-            .unwrap_or(Err(StoreError::OnPurpose("the thread that records")))
+        let (digest, nonce) = (self.page.digest, typed.nonce.clone());
+        desk.in_store(move |store, _| disown::record(store, &said, digest, &nonce, now)).await
+    }
+
+    /// What the address says was done: believed only where this owner said something that has that record.
+    async fn said(&self, desk: &Desk, query: Option<&str>) -> Result<Banner, StoreError> {
+        let (new, before) = (told(query, "recorded"), told(query, "already"));
+        let Some(record) = new.or(before) else { return Ok(Banner::default()) };
+        let owner = self.page.owner.clone();
+        let at = desk.in_store(move |store, _| store.read(|read| read.disowned_at(&owner, record))).await?;
+        let Some(at) = at else { return Ok(Banner::default()) };
+        if new.is_some() {
+            let words = format!(
+                "Recorded. What you said is record {}. It is yours until somebody changes that.",
+                grouped(record)
+            );
+            return Ok(Banner { good: Some(words), ..Banner::default() });
+        }
+        let when = moment(at, &self.page.timezone, "%-d %b at %H:%M");
+        Ok(Banner { known: Some(already(&when, record)), ..Banner::default() })
     }
 
     fn view(&self, desk: &Desk, now: Time, status: StatusCode, typed: &Typed, banner: Banner) -> Response {
-        let Some(nonce) = link::fresh_nonce(desk, &self.form_name(), now) else { return link::without_random(desk) };
+        let Some(nonce) = self.fresh_nonce(desk, now) else {
+            return NoPage::Unreadable.show(desk, banner.is_error().then_some(typed.note.as_str()), now);
+        };
         let page = &self.page;
         let mistake = |field: &str| {
             banner.mistakes.iter().find(|mistake| mistake.field == field).map(|mistake| mistake.words.clone())
@@ -247,6 +216,12 @@ impl Behind {
             what_mistake: mistake("what"),
             note_mistake: mistake("note"),
         });
+        let banner = if form.is_some() { banner } else { banner.without_form(&typed.note) };
+        let whose = if form.is_some() {
+            format!("What {} answers for, as it is configured.", page.owner_name)
+        } else {
+            format!("Nothing is configured as {}'s.", page.owner_name)
+        };
         let title = if banner.is_error() { format!("Error: {heading}") } else { format!("{heading} - sigtrail") };
         respond(
             status,
@@ -255,10 +230,10 @@ impl Behind {
                 style: style_name(),
                 title,
                 heading,
-                whose: format!("What {} answers for, as it is configured.", page.owner_name),
+                whose,
                 said: said.collect(),
                 form,
-                all: format!("{}/a/{}", self.root, self.token),
+                all: self.digest_path(),
                 banner,
             },
         )

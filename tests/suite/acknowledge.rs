@@ -5,8 +5,10 @@ mod browser;
 mod ended;
 mod haste;
 mod later;
+mod listed;
 mod rest;
 mod scanners;
+mod unrecorded;
 mod withdrawn;
 
 use std::{collections::BTreeSet, net::TcpStream, sync::Arc, time::Duration};
@@ -203,7 +205,7 @@ fn a_03_a_post_without_a_nonce_with_an_old_or_strange_one_or_from_elsewhere_is_r
     office.world.wait(SignedDuration::from_hours(13));
     let reply = office.post(&first, &format!("{typed}&nonce={good}"));
     assert_eq!(reply.status, 403);
-    assert!(reply.body.contains("Your text is still here"));
+    assert!(reply.body.contains("It is filled in as you left it") && reply.body.contains("typed text"));
     assert_eq!(office.acknowledged(), 0);
     let fresh = nonce_of(&reply.body);
     for headers in [("Sec-Fetch-Site", "same-origin"), ("Origin", "null"), ("Origin", "https://sigtrail.example.com")] {

@@ -1,6 +1,8 @@
 //! The evidence log from outside: packs and databases, tampered with in every way that RELIABILITY.md lists, and
 //! verified as an auditor would.
 
+mod follow;
+
 use std::{
     fmt::Write as _,
     fs,

@@ -463,7 +463,10 @@ fn h_43_the_page_changes_nothing_by_get_and_records_one_decision_by_post() {
         (format!("decision=all&nonce={nonce}"), 422),
         (format!("decision=all&entries=296&nonce={nonce}"), 409),
     ] {
-        assert_eq!(office.post(&path, &body).status, status, "{body}");
+        let reply = office.post(&path, &body);
+        assert_eq!(reply.status, status, "{body}");
+        assert!(reply.body.contains("Not recorded") && reply.body.contains("<title>Error: "), "{}", reply.body);
+        assert_eq!(reply.body.contains("checked"), status == 403 || !body.contains("entries"), "{body}");
     }
     let foreign = [FORM, ("Origin", "https://evil.example")];
     let good = format!("decision=matching&entries=297&nonce={nonce}");
@@ -477,9 +480,20 @@ fn h_43_the_page_changes_nothing_by_get_and_records_one_decision_by_post() {
     assert!(shown.body.contains("Recorded. Your decision is record"), "{}", shown.body);
     assert!(shown.body.contains("Decided by Maria Lopez") && !shown.body.contains("<form"), "{}", shown.body);
 
-    let second = office.post(&path, &format!("decision=none&entries=297&nonce={nonce}"));
-    assert_eq!((second.status, second.header("location")), (303, Some(path.as_str())));
-    assert!(office.get(&path).body.contains("What matches the stack is routed"), "the first decision stands");
+    let again = office.post(&path, &good);
+    assert_eq!(again.status, 303);
+    let known = office.get(again.header("location").unwrap()).body;
+    assert!(known.contains("Already decided so on 17 Nov at 08:00. Nothing was added."), "{known}");
+    for other in ["decision=none&entries=297", "decision=none", ""] {
+        let second = office.post(&path, &format!("{other}&nonce={nonce}"));
+        assert_eq!(second.status, 409, "{other}");
+        assert!(second.body.contains("Not recorded: this was decided before."), "{}", second.body);
+        assert!(second.body.contains("What matches the stack is routed"), "the first decision stands");
+    }
+    world.wait_until("2026-12-18T08:00:00Z");
+    let late = office.post(&path, &good);
+    assert_eq!(late.status, 410);
+    assert!(late.body.contains("<h1>Not recorded</h1>") && late.body.contains("This link ended on"), "{}", late.body);
     let records = world.records_of("flood-decided");
     assert_eq!(records.len(), 1);
     let fields = &records[0]["fields"];

@@ -4,7 +4,7 @@
 use askama::Template;
 
 use super::{
-    Banner, View, What, banner,
+    Banner, Mark, View, What, banner,
     form_view::{FormView, form},
     marks, name, standing, story_title, title,
 };
@@ -36,7 +36,7 @@ struct Row {
     number: usize,
     title: String,
     path: String,
-    marks: Vec<String>,
+    marks: Vec<Mark>,
     exploited: bool,
     colour: &'static str,
     state: String,
@@ -45,7 +45,8 @@ struct Row {
 pub(super) fn list_page<'a>(view: &'a View<'_>, judge: &Judge) -> ListPage<'a> {
     let page = view.page;
     let open = page.open();
-    let banner = banner(view);
+    let form = (open > 0).then(|| form(view, None));
+    let banner = if form.is_some() { banner(view) } else { banner(view).without_form(&view.form.typed()) };
     let all_path = view.all_path.clone().unwrap_or_else(|| view.path.clone());
     let heading = match (open, view.what) {
         (0, _) => "Nothing is open".to_owned(),
@@ -64,7 +65,7 @@ pub(super) fn list_page<'a>(view: &'a View<'_>, judge: &Judge) -> ListPage<'a> {
         state,
         heading,
         rows: page.stories.iter().map(|story| row(story, view, &all_path, judge)).collect(),
-        form: (open > 0).then(|| form(view, None)),
+        form,
         links: links(view, &all_path),
         banner,
     }

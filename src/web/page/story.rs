@@ -4,7 +4,7 @@ use askama::Template;
 use jiff::tz::TimeZone;
 
 use super::{
-    Banner, ShownReference, View, banner,
+    Banner, Mark, Outcome, ShownReference, View, banner,
     chain::{ChainView, chain_view},
     form_view::{FormView, form},
     marks, name, reference, standing, story_title, title,
@@ -40,7 +40,7 @@ pub(super) struct StoryPage<'a> {
 struct ShownStory {
     title: String,
     exploited: bool,
-    marks: Vec<String>,
+    marks: Vec<Mark>,
     summary: String,
     whole_text: Option<String>,
     reason: String,
@@ -73,7 +73,15 @@ pub(super) fn story_page<'a>(story: &'a PageStory, view: &'a View<'_>, judge: &J
     let standing = standing(story, view);
     let form = standing.is_none().then(|| form(view, Some(story)));
     if let Some(words) = standing {
-        banner = Banner { known: Some(words), ..Banner::default() };
+        if view.outcome == Outcome::Gone {
+            banner.trouble = Some(format!("Not recorded. {words}"));
+        } else {
+            banner.known = Some(match banner.known.take() {
+                Some(known) => format!("{known} {words}"),
+                None => words,
+            });
+        }
+        banner = banner.without_form(&view.form.typed());
     }
     let is_shown = !matches!(story.standing, Standing::Restricted { .. });
     StoryPage {

@@ -1,5 +1,6 @@
 //! The pages, rendered from invented stories and read as a document tree.
 
+use jiff::tz::TimeZone;
 use quick_xml::{Reader, events::Event};
 
 use super::*;
@@ -7,7 +8,7 @@ use crate::{
     compose::words,
     model::{
         acknowledgement::{Chain, ChainStep, GivenAnswer, Haste, Place, ReferenceKind},
-        digest::StorySource,
+        digest::{Fix, StorySource},
         id::{DigestNo, StoryNo},
         stack::{Field, Marks, Method, Severity, Tag, TagKind},
     },
@@ -37,6 +38,7 @@ fn story(number: usize, title: &str) -> PageStory {
         ),
         cves: vec!["CVE-2099-10007".to_owned()],
         marks: Marks { cvss_tenths: Some(98), severity: Some(Severity::Critical), exploited: number == 1 },
+        fix: None,
         reason: "Quillgate VPN is yours.".to_owned(),
         tags: vec![("Quillgate VPN".to_owned(), tag)],
         sources: vec![
@@ -251,8 +253,13 @@ async fn a_whole_digest_lists_its_stories_and_takes_one_answer_for_the_open_ones
     for place in &mut page.places {
         place.is_open = false;
     }
-    let html =
-        rendered(&view(&page, None, Form::default(), Outcome::Already { at: page.stories[0].answers[0].at })).await;
+    let html = rendered(&view(
+        &page,
+        None,
+        Form::default(),
+        Outcome::Already { at: page.stories[0].answers[0].at, record: 9 },
+    ))
+    .await;
     assert!(html.contains("Nothing is open"));
     assert!(html.contains("Already recorded on 20 Nov at 09:31. Nothing was added."));
     assert!(!html.contains("<form"));
@@ -260,10 +267,40 @@ async fn a_whole_digest_lists_its_stories_and_takes_one_answer_for_the_open_ones
 
 #[tokio::test]
 async fn a_link_that_ended_says_when() {
-    let html = html(expired("", "2026-12-20T08:00:00Z".parse().unwrap(), ("/a/x/anew", "n"))).await;
-    show("expired", &html);
-    assert!(html.contains("This link ended on 20 Dec.") && html.contains("We can mail a new one to the same address."));
-    assert!(html.contains("action=\"/a/x/anew\""));
+    let ended = Instead {
+        root: "",
+        words: "This link ended on 20 Dec.",
+        advice: "We can mail a new one to the same address.",
+        form: Some(("/a/x/anew", "n")),
+        typed: None,
+    };
+    let shown = html(instead(StatusCode::GONE, &ended)).await;
+    show("expired", &shown);
+    assert_eq!(shown.matches(ended.words).count(), 2, "as the title and as the heading");
+    assert!(shown.contains(ended.advice) && shown.contains("action=\"/a/x/anew\"") && !shown.contains("Not recorded"));
+    let typed = "the portal is <off>\nCHG-118";
+    let shown = html(instead(StatusCode::GONE, &Instead { typed: Some(typed), ..ended })).await;
+    show("expired-typed", &shown);
+    elements(&shown);
+    assert!(shown.contains("<title>Error: Not recorded</title>") && shown.contains("<h1>Not recorded</h1>"));
+    assert!(shown.contains("This link ended on 20 Dec.") && shown.contains("action=\"/a/x/anew\""));
+    assert!(shown.contains("the portal is &#60;off&#62;\nCHG-118</textarea>"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_fix_is_marked_as_the_digest_marks_it_on_the_page_of_a_story_and_in_the_list() {
+    let mut page = page();
+    page.stories[0].fix = Some(Fix::In(vec!["9.1.4".to_owned(), "8.7.2".to_owned()]));
+    page.stories[2].fix = Some(Fix::Stated);
+    let story = rendered(&view(&page, Some(1), Form::default(), Outcome::Nothing)).await;
+    show("fix", &story);
+    let order =
+        ["exploited", "CVSS 9.8 (critical)", "<span class=\"mark fix\">Fix 9.1.4, 8.7.2</span>", "CVE-2099-10007"];
+    let places = order.map(|words| story.find(words).unwrap_or_else(|| panic!("{words}: {story}")));
+    assert!(places.is_sorted(), "in the order of the digest: {places:?}");
+    let list = rendered(&view(&page, None, Form::default(), Outcome::Nothing)).await;
+    assert_eq!(list.matches("class=\"mark fix\"").count(), 2, "{list}");
+    assert!(list.contains("Fix 9.1.4, 8.7.2") && list.contains("Fix available"));
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Answers that come within seconds of the mail, that the store has no room for, or whose page dies before it can say so.
+//! Answers that come within seconds of the mail, that the store has no room or no time for, or whose page dies before it can say so.
 
 use std::{
     fs,
@@ -10,6 +10,7 @@ use std::{
 
 use jiff::SignedDuration;
 use rusqlite::{Connection, OpenFlags};
+use sigtrail::store::DATABASE;
 
 use super::{FORM, NOW, Office};
 use crate::harness::{
@@ -121,6 +122,23 @@ fn a_16_when_the_disk_is_full_the_page_says_not_recorded_and_no_record_is_writte
     assert_eq!(reply.status, 303, "{}", reply.body);
     assert!(reply.header("location").unwrap().contains("?recorded="));
     assert_eq!(office.acknowledged(), 1);
+}
+
+#[test]
+fn an_answer_that_waits_too_long_is_called_neither_recorded_nor_lost_and_the_same_form_finds_it() {
+    let mut office = Office::open();
+    let story = office.stories[0].clone();
+    let sent = format!("disposition=acted&note=portal+off&nonce={}", office.nonce(&story));
+    let other = Connection::open(office.world.state().join(DATABASE)).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let slow = office.post(&story, &sent);
+    assert_eq!(slow.status, 408, "{}", slow.body);
+    assert!(slow.body.contains("It took too long to say whether this is recorded."), "{}", slow.body);
+    assert!(!slow.body.contains("Not recorded") && slow.header("content-security-policy").is_some(), "{}", slow.body);
+    other.execute_batch("ROLLBACK").unwrap();
+    let again = office.post(&story, &sent);
+    assert_eq!(again.status, 303, "{}", again.body);
+    assert_eq!(office.acknowledged(), 1, "whichever of the two was first");
 }
 
 /// How many answers there are, seen from outside.

@@ -93,7 +93,8 @@ fn a_form_for_what_was_open_answers_nothing_that_was_answered_since() {
         let before = office.acknowledged();
         let reply = office.post(&path, &format!("disposition=not-relevant&note=for+all+of+it&nonce={nonce}"));
         assert_eq!(reply.status, 409, "{path}");
-        assert!(reply.body.contains("Not recorded") && reply.body.contains("or was answered"), "{}", reply.body);
+        assert!(reply.body.contains("Not recorded: nothing of this is open any more."), "{}", reply.body);
+        assert!(reply.body.contains("for all of it</textarea>") && !reply.body.contains("<form"), "{}", reply.body);
         assert_eq!(office.acknowledged(), before);
     }
 }

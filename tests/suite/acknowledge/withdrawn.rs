@@ -43,9 +43,15 @@ fn a_story_that_went_to_somebody_else_can_be_read_and_no_longer_decided() {
     assert_eq!(page.status, 200);
     assert!(page.body.contains(words) && page.body.contains("sign-in bypass") && !page.body.contains("<form"));
     assert!(page.body.contains("Jon Bright: Maria Lopez did not answer."), "the chain tells it: {}", page.body);
-    let refused = office.post(&story, &format!("disposition=acted&nonce={nonce}"));
-    assert_eq!(refused.status, 409);
-    assert!(refused.body.contains(words));
+    for fields in ["disposition=acted", "", "disposition=acted&corrects=1"] {
+        for nonce in [nonce.as_str(), "old"] {
+            let refused = office.post(&story, &format!("{fields}&note=portal+off&nonce={nonce}"));
+            assert_eq!(refused.status, if nonce == "old" { 403 } else { 409 });
+            assert!(refused.body.contains(&format!("Not recorded. {words}")), "{}", refused.body);
+            assert!(refused.body.contains("portal off</textarea>"), "what was typed can be copied: {}", refused.body);
+            assert!(!refused.body.contains("<form") && !refused.body.contains("send it again"), "{}", refused.body);
+        }
+    }
     let list = office.get(&office.all).body;
     assert!(list.contains("with Jon Bright") && list.contains("2 stories to answer"), "{list}");
     assert!(!office.get(&format!("{}/rest", office.all)).body.contains("sign-in bypass"));
@@ -89,6 +95,8 @@ fn an_owner_whose_ceiling_is_lower_now_sees_nothing_above_it_in_an_old_digest() 
     let mut office = Office::of(world);
     assert!(office.get(&office.stories[0]).body.contains("sign-in bypass"));
     let nonce = office.nonce(&office.stories[0]);
+    let sent = format!("disposition=covered&nonce={}", office.nonce(&office.stories[1]));
+    assert_eq!(office.post(&office.stories[1], &sent).status, 303);
     office.world.edit("owners", "tlp = \"AMBER\"", "tlp = \"GREEN\"");
     office.world.edit("owners", "fallback = \"maria\"", "fallback = \"jon\"");
     office.world.edit("feeds", "owner = \"maria\"", "owner = \"jon\"");
@@ -103,6 +111,13 @@ fn an_owner_whose_ceiling_is_lower_now_sees_nothing_above_it_in_an_old_digest() 
     }
     let page = office.get(&office.stories[0]).body;
     assert!(page.contains("This entry is restricted. Ask Jon Bright.") && !page.contains("<form"), "{page}");
-    assert_eq!(office.post(&office.stories[0], &format!("disposition=acted&nonce={nonce}")).status, 409);
-    assert_eq!(office.acknowledged(), 0);
+    let refused = office.post(&office.stories[0], &format!("disposition=acted&note=portal+off&nonce={nonce}"));
+    assert_eq!(refused.status, 409);
+    assert!(refused.body.contains("Not recorded. This entry is restricted. Ask Jon Bright."), "{}", refused.body);
+    assert!(refused.body.contains("portal off</textarea>") && !refused.body.contains("<form"), "{}", refused.body);
+    let again = office.post(&office.stories[1], &sent);
+    assert_eq!(again.status, 303, "what was recorded before is found again: {}", again.body);
+    let page = office.get(again.header("location").unwrap()).body;
+    assert!(page.contains("Already recorded on 20 Nov") && page.contains("This entry is restricted."), "{page}");
+    assert_eq!(office.acknowledged(), 1);
 }

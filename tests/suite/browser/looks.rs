@@ -9,7 +9,7 @@ use regex::{Captures, Regex};
 use serde_json::{Value, json};
 
 use super::scene::{STATES, Scene};
-use crate::harness::browser::Browser;
+use crate::harness::{browser::Browser, page::nonce_of};
 
 /// The rules that are asked for, by axe's names of the guidelines.
 const RULES: &[&str] = &["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
@@ -24,6 +24,19 @@ const SCRIPT: &str = "return axe.run(document, arguments[0]).then(found => ({
     wrong: found.violations.concat(found.incomplete.filter(rule => rule.id === 'color-contrast')).flatMap(rule =>
         rule.nodes.map(node => `${rule.id}: ${node.html.slice(0, 160)}: ${node.any.concat(node.all, node.none)
             .map(check => check.message).join('; ')}`)) }))";
+
+/// What of a printed page is not as it should be.
+const PRINTED: &str = "
+    const style = (element, pseudo) => getComputedStyle(element, pseudo);
+    const faults = [];
+    if (style(document.body).color !== 'rgb(27, 33, 40)') faults.push(`ink ${style(document.body).color}`);
+    if (style(document.body).backgroundColor !== 'rgb(255, 255, 255)') faults.push('paper is not white');
+    for (const element of document.querySelectorAll('form, nav, .skip'))
+        if (style(element).display !== 'none') faults.push(element.tagName);
+    for (const link of document.querySelectorAll('article a[href], .chain a[href]'))
+        if (!(link.textContent + style(link, '::after').content).includes(link.getAttribute('href')))
+            faults.push(`${link.href} is not written out`);
+    return faults";
 
 /// A browser with what judges its pages.
 struct Judge {
@@ -91,6 +104,19 @@ impl Judge {
         self.faults.extend(wrong.map(|one| format!("{place}: {one}")));
     }
 
+    /// Judges the open page as it is printed: light, with no form and no way to elsewhere, and with addresses in full.
+    fn print(&mut self, name: &str) {
+        self.browser.look_printed();
+        let found = self.browser.run(PRINTED, &[]);
+        for fault in found.as_array().unwrap() {
+            self.faults.push(format!("{name} printed: {fault}"));
+        }
+        self.fits(&format!("{name} printed"), 794);
+        if let Some(folder) = &self.pictures {
+            fs::write(folder.join(format!("{name}-printed.png")), self.browser.picture()).unwrap();
+        }
+    }
+
     #[track_caller]
     fn end(self) {
         assert!(self.faults.is_empty(), "{} faults:\n{}", self.faults.len(), self.faults.join("\n"));
@@ -110,6 +136,28 @@ fn every_state_of_the_page_is_accessible_and_fits_in_light_and_dark() {
         }
         judge.look(&format!("page-{}", state.name), &PAGE_WIDTHS, &[]);
     }
+    judge.end();
+}
+
+#[test]
+fn a_page_is_printed_light_without_its_forms_and_with_its_addresses_in_full() {
+    let test = "a_page_is_printed_light_without_its_forms_and_with_its_addresses_in_full";
+    let mut scene = Scene::open();
+    let Some(mut judge) = Judge::start(test) else { return };
+    let all = scene.all("daily-maria");
+    let path = scene.story(1).strip_prefix(&scene.origin()).unwrap().to_owned();
+    let sent = format!(
+        "disposition=acted&note=portal+off&reference_kind=ticket&reference=https://tickets.example/CHG-118&nonce={}",
+        nonce_of(&scene.page.get(&path).body)
+    );
+    assert_eq!(scene.page.post(&path, &sent).status, 303);
+    let wrong = format!("{all}/wrong");
+    for (name, address) in [("story", &scene.story(1)), ("digest", &all), ("not-yours", &wrong)] {
+        judge.browser.open(address);
+        judge.print(&format!("page-{name}"));
+    }
+    assert!(judge.browser.text().contains("Quillgate VPN (component)"), "the form's list stands on paper too");
+    assert_eq!(scene.acknowledged(), 1);
     judge.end();
 }
 

@@ -342,7 +342,7 @@ pub const STATES: &[State] = &[
     },
     State {
         name: "form-too-old",
-        says: "Your text is still here",
+        says: "It is filled in as you left it",
         reach: |it, scene| {
             it.open(&format!("{}?as=discuss", scene.story(4)));
             it.fill(&it.field("note"), "for the meeting on Thursday");
@@ -385,6 +385,30 @@ pub const STATES: &[State] = &[
         },
     },
     State {
+        name: "not-yours-recorded",
+        says: "Recorded.",
+        reach: |it, scene| {
+            it.open(&format!("{}/wrong", scene.all("daily-maria")));
+            it.click(&it.find("radio", "Prompt injection"));
+            it.fill(&it.field("note"), "Jon follows this since March");
+            it.send("Record");
+        },
+    },
+    State {
+        name: "not-yours-otherwise",
+        says: "and said something else.",
+        reach: |it, scene| {
+            let wrong = format!("{}/wrong", scene.all("daily-maria"));
+            it.open(&wrong);
+            let nonce = it.attribute(&it.field("nonce"), "value").unwrap();
+            let sent = format!("what=component:quillgate&note=Jon+runs+it&nonce={nonce}");
+            scene.page.post(wrong.strip_prefix(&scene.origin()).unwrap(), &sent);
+            it.click(&it.find("radio", "Prompt injection"));
+            it.fill(&it.field("note"), "Jon follows this since March");
+            it.send("Record");
+        },
+    },
+    State {
         name: "nothing-open",
         says: "Nothing is open",
         reach: |it, scene| {
@@ -393,11 +417,28 @@ pub const STATES: &[State] = &[
         },
     },
     State {
+        name: "not-recorded-withdrawn",
+        says: "Not recorded. This story is with Jon Bright",
+        reach: |it, scene| {
+            it.open(&format!("{}/1?as=acted", scene.all("urgent-maria")));
+            it.fill(&it.field("note"), "portal off; 9.1.4 is rolled out on Monday");
+            scene.go_on();
+            it.send("Record answer");
+        },
+    },
+    State {
         name: "withdrawn",
         says: "This story is with Jon Bright",
+        reach: |it, scene| it.open(&format!("{}/1", scene.all("urgent-maria"))),
+    },
+    State {
+        name: "not-recorded-expired",
+        says: "Not recorded",
         reach: |it, scene| {
-            scene.go_on();
-            it.open(&format!("{}/1", scene.all("urgent-maria")));
+            it.open(&format!("{}?as=acted", scene.story(1)));
+            it.fill(&it.field("note"), "portal off; 9.1.4 is rolled out on Monday");
+            scene.world.wait_until("2026-12-20T12:00:00Z");
+            it.send("Record answer");
         },
     },
     State {

@@ -274,9 +274,19 @@ impl Browser {
         let scheme = if is_dark { "dark" } else { "light" };
         self.devtools(
             "Emulation.setEmulatedMedia",
-            &json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] }),
+            &json!({ "media": "", "features": [{ "name": "prefers-color-scheme", "value": scheme }] }),
         );
         let metrics = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600 });
+        self.devtools("Emulation.setDeviceMetricsOverride", &metrics);
+    }
+
+    /// As it is printed on A4, by whoever reads in the dark.
+    pub fn look_printed(&self) {
+        self.devtools(
+            "Emulation.setEmulatedMedia",
+            &json!({ "media": "print", "features": [{ "name": "prefers-color-scheme", "value": "dark" }] }),
+        );
+        let metrics = json!({ "width": 794, "height": 1123, "deviceScaleFactor": 1, "mobile": false });
         self.devtools("Emulation.setDeviceMetricsOverride", &metrics);
     }
 
