@@ -11,7 +11,7 @@ pub struct Args {
     /// The folder with feeds.toml and config/
     #[arg(long, global = true, env = "SIGTRAIL_ROOT", default_value = ".", value_name = "DIR")]
     pub root: PathBuf,
-    /// The folder with the database, the keys and the outbox [default: the key `state` below the root]
+    /// The folder with the database, the keys and the outbox [default: `STATE_DIRECTORY`, else the key `state`]
     #[arg(long, global = true, value_name = "DIR")]
     pub state: Option<PathBuf>,
     /// Print JSON Lines instead of tables

@@ -31,6 +31,7 @@ mod manners;
 mod matching;
 mod monitor;
 mod moves;
+mod pages;
 mod parse;
 mod poll;
 mod probe;
