@@ -106,23 +106,30 @@ struct Lateness {
     first: Vec<i64>,
     later: Vec<i64>,
     fewest: usize,
+    /// The latest of each minute.
+    minutes: BTreeMap<i64, i64>,
 }
 
 impl Lateness {
     fn of(publishers: &Publishers, dues: &Dues, good: &BTreeSet<usize>, began: i64) -> Lateness {
         let asked = publishers.asked();
-        let (mut first, mut later) = (Vec::new(), Vec::new());
+        let (mut first, mut later, mut minutes) = (Vec::new(), Vec::new(), BTreeMap::new());
         for feed in good {
             let times = asked.get(feed).map(Vec::as_slice).unwrap_or_default();
             first.extend(times.first().map(|at| at - began));
             // The last moment at which it was due before it was asked.
             let due = |at: i64| dues.get(feed).and_then(|dues| dues.range(..=at).next_back().copied());
-            later.extend(times.iter().skip(1).map(|at| due(*at).map_or(i64::MAX, |due| at - due)));
+            for at in times.iter().skip(1) {
+                let late = due(*at).map_or(i64::MAX, |due| at - due);
+                later.push(late);
+                let latest = minutes.entry((at - began) / 60_000).or_insert(0_i64);
+                *latest = late.max(*latest);
+            }
         }
         first.sort_unstable();
         later.sort_unstable();
         let fewest = good.iter().map(|feed| asked.get(feed).map_or(0, Vec::len)).min().unwrap_or(0);
-        Lateness { first, later, fewest }
+        Lateness { first, later, fewest, minutes }
     }
 
     fn report(&self, minutes: i64) -> bool {
@@ -144,6 +151,11 @@ impl Lateness {
             seconds(share(&self.later, 100)),
             self.fewest
         );
+        let mut worst: Vec<(i64, i64)> = self.minutes.iter().map(|(minute, late)| (*late, *minute)).collect();
+        worst.sort_unstable_by(|a, b| b.cmp(a));
+        let worst: Vec<String> =
+            worst.iter().take(8).map(|(late, minute)| format!("{:.1} s in minute {minute}", seconds(*late))).collect();
+        println!("the worst minutes: {}", worst.join(", "));
         // With its interval and spread, a feed is asked every 66 seconds at the most.
         let enough = usize::try_from(minutes * 60 / 66 - 1).unwrap_or_default();
         !self.later.is_empty() && share(&self.later, 99) < LATEST && self.fewest >= enough.max(1)

@@ -29,8 +29,8 @@ use crate::{
 const LONGEST_POLL_PAUSE: Duration = Duration::from_secs(2);
 /// The pause between two looks at feeds that are due and not ours to poll, as in the middle of a reload.
 const NOT_OURS: Duration = Duration::from_secs(1);
-/// For how long feeds that fall due gather after a round began, before the next one begins.
-const GATHER: Duration = Duration::from_millis(400);
+/// The pause before another look where no other round may begin.
+const CROWDED: Duration = Duration::from_millis(400);
 /// The pause of the mailing loop; a poll that ended wakes it before.
 const MAIL_PAUSE: Duration = Duration::from_secs(10);
 
@@ -64,7 +64,7 @@ fn poll_turn<'s, 'p: 's>(
     rounds.reap()?;
     news::looked(&watchman.look(&context)?);
     if rounds.is_full() {
-        return Ok(GATHER);
+        return Ok(CROWDED);
     }
     let now = context.now();
     let pause = context.store.read(|read| Ok(read.next_poll_at()?.map(|next| until(next, now))))?;
@@ -77,7 +77,7 @@ fn poll_turn<'s, 'p: 's>(
         return Ok(NOT_OURS);
     }
     rounds.begin(scope, parts, &context, claimed)?;
-    rounds.settle(GATHER);
+    rounds.gather();
     rounds.reap()?;
     Ok(Duration::ZERO)
 }

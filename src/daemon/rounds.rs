@@ -17,8 +17,13 @@ use crate::{
     },
 };
 
-/// So many rounds run at once at the most; the next one waits for one of them.
-const MOST: usize = 8;
+/// So many rounds run at once at the most; the next one waits for one of them. Feeds that are silent until their time is over
+/// keep a round each when they fall due at moments of their own, and there may be many of those.
+const MOST: usize = 32;
+/// With so many more rounds under way, the next one gathers for as long again: there are fewer of them, with more feeds each.
+const CROWD: usize = 8;
+/// For how long feeds that fall due gather after a round began, before the next one begins.
+const GATHER: Duration = Duration::from_millis(400);
 /// How often a wait looks again.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -74,8 +79,14 @@ impl<'s> Rounds<'s> {
         Ok(())
     }
 
+    /// Lets feeds that fall due gather: until all rounds are over, at most for a while, and longer where many are under way.
+    pub(super) fn gather(&self) {
+        let crowds = u32::try_from(self.under_way.len() / CROWD).unwrap_or_default();
+        self.settle(GATHER.saturating_mul(crowds.saturating_add(1)));
+    }
+
     /// Waits until all rounds are over, at most this long.
-    pub(super) fn settle(&self, most: Duration) {
+    fn settle(&self, most: Duration) {
         let watch = Stopwatch::start();
         while watch.elapsed() < most && self.under_way.iter().any(|round| !round.thread.is_finished()) {
             sleep(LOOK);

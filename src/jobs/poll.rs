@@ -195,7 +195,7 @@ pub fn ask(context: &Context, claimed: Claimed, progress: &mut dyn FnMut(Progres
     let outcomes = Mutex::new(context.fetcher.fetch_all(requests));
     let (sender, understood) = sync_channel(4);
     thread::scope(|scope| {
-        for _ in 0..workers() {
+        for _ in 0..workers().min(feeds.len()) {
             let sender = sender.clone();
             let (outcomes, feeds) = (&outcomes, &feeds);
             scope.spawn(move || read_answers(context, feeds, outcomes, &sender));

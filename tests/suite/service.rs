@@ -612,6 +612,39 @@ fn h_06_a_feed_that_is_silent_delays_no_other_feeds_next_poll() {
 }
 
 #[test]
+fn h_06_twelve_silent_hosts_that_fall_due_one_after_the_other_hold_up_nobody() {
+    let at = |last| FeedServer::start_at(std::net::Ipv4Addr::new(127, 0, 0, last));
+    let (fast, silent): (FeedServer, Vec<FeedServer>) = (at(3), (4..16).map(at).collect());
+    fast.serve("/fast", Answer::ok(document()));
+    let mut feeds = feed("Fast", &fast.url("/fast"));
+    for (number, server) in silent.iter().enumerate() {
+        server.serve("/slow", Answer::ok(document()));
+        feeds += &feed(&format!("Slow {number}"), &server.url("/slow"));
+    }
+    let site = Site::new(&feeds, "");
+    let settings = site.read("config/sigtrail.toml");
+    let settings = settings.replace("127.0.0.2/32", "127.0.0.0/28").replace("[fetch]", "[fetch]\ntimeout = \"1m\"");
+    site.write("config/sigtrail.toml", &settings);
+    let mut daemon = site.run();
+    wait_until("all were asked", || site.number("SELECT count(*) FROM feed_state WHERE last_poll_at > 0") == 13);
+    let falls_due = |id: &str, server: &FeedServer| {
+        let before = server.all_requests().len();
+        site.number(&format!(
+            "UPDATE feed_state SET next_poll_at = 0 WHERE feed = (SELECT no FROM feed WHERE id = '{id}') RETURNING 1"
+        ));
+        let watch = Stopwatch::start();
+        wait_until(id, || server.all_requests().len() > before);
+        assert!(watch.elapsed() < Duration::from_secs(10), "{id} is asked after {:?}", watch.elapsed());
+    };
+    for (number, server) in silent.iter().enumerate() {
+        server.serve("/slow", Answer::silence());
+        falls_due(&format!("slow-{number}"), server);
+    }
+    falls_due("fast", &fast);
+    assert!(daemon.is_running());
+}
+
+#[test]
 fn h_06_thirty_feeds_of_a_silent_host_hold_up_no_other_host_and_none_of_them_is_asked_twice() {
     let (slow, fast) = (FeedServer::start(), FeedServer::start_at(std::net::Ipv4Addr::new(127, 0, 0, 3)));
     let mut feeds = feed("Fast", &fast.url("/fast"));
