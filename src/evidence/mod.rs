@@ -2,6 +2,7 @@
 //! them are verified.
 
 pub mod canonical;
+pub mod draft;
 pub mod event;
 pub mod mailed;
 pub mod merkle;

@@ -7,7 +7,7 @@ use sha2::Sha256;
 
 use super::{
     canonical::{self, SpellingError},
-    event::Draft,
+    draft::Draft,
     merkle::{Hash, leaf_hash},
 };
 use crate::{

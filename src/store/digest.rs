@@ -279,8 +279,8 @@ impl Write<'_> {
         )?;
         match new.kind {
             DigestKind::Reminder => self.insert_reminders((new.no, new.owner), new.stories, now)?,
-            DigestKind::Passed => self.insert_passed(new.no, new.stories)?,
-            DigestKind::Links => self.insert_anew(new.no, new.stories)?,
+            DigestKind::Passed => self.insert_told_again("digest_passed", new)?,
+            DigestKind::Links => self.insert_told_again("digest_anew", new)?,
             _ => self.insert_digest_stories(new)?,
         }
         self.insert_digest_content(new)?;
@@ -298,6 +298,15 @@ impl Write<'_> {
             self.tx
                 .prepare_cached("INSERT INTO digest_story (digest, number, story, assignment) VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![new.no.0, i + 1, story.0, assignment.0])?;
+        }
+        Ok(())
+    }
+
+    /// Notes which stories, told by another digest, this one tells of as somebody else's or with new links.
+    fn insert_told_again(&mut self, table: &'static str, new: &NewDigest<'_>) -> Result<(), StoreError> {
+        let sql = format!("INSERT INTO {table} (digest, number, assignment) VALUES (?1, ?2, ?3)");
+        for (i, (_, assignment)) in new.stories.iter().enumerate() {
+            self.tx.prepare_cached(&sql)?.execute(params![new.no.0, i + 1, assignment.0])?;
         }
         Ok(())
     }

@@ -5,7 +5,8 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::{
     EntryRow, Read, StoreError, Write,
     assignment::Told,
-    entry::{ENTRY_COLUMNS, Fates, entry_row},
+    entry::{ENTRY_COLUMNS, entry_row},
+    fate::Fates,
     signed, unsigned,
 };
 use crate::{
@@ -311,6 +312,7 @@ impl Write<'_> {
                 self.end_hold(source.0, &held.row.fate)?;
                 continue;
             };
+            self.ask_for_others(held.row.story, &judgement.away, now)?;
             for assigned in &judgement.assignments {
                 let update = self.news_of_joining(held.row.marks, held.row.story, &assigned.owner)?;
                 let told = Told { assigned, update: update.as_deref() };

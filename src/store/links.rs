@@ -6,7 +6,7 @@ use super::{Read, StoreError, Write, signed};
 use crate::{
     evidence::event::{Event, Personal},
     model::{
-        id::{AssignmentNo, DigestNo, OwnerId, StoryNo},
+        id::{DigestNo, OwnerId, StoryNo},
         time::{Time, from_millis, millis},
     },
 };
@@ -55,21 +55,6 @@ impl Write<'_> {
             "INSERT INTO links_asked (digest, at, record) VALUES (?1, ?2, ?3)",
             params![digest.0, millis(now), signed(record)],
         )?;
-        Ok(())
-    }
-
-    /// Notes which stories a digest told with new links.
-    pub(super) fn insert_anew(
-        &mut self,
-        digest: DigestNo,
-        stories: &[(StoryNo, AssignmentNo)],
-    ) -> Result<(), StoreError> {
-        for (i, (_, assignment)) in stories.iter().enumerate() {
-            self.tx.execute(
-                "INSERT INTO digest_anew (digest, number, assignment) VALUES (?1, ?2, ?3)",
-                params![digest.0, i + 1, assignment.0],
-            )?;
-        }
         Ok(())
     }
 }

@@ -14,7 +14,8 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension as _, TransactionB
 use super::StoreError;
 use crate::{
     evidence::{
-        event::{Draft, Event},
+        draft::Draft,
+        event::Event,
         merkle::{Edge, Hash, consistency, inclusion, leaf_hash, node_hash},
         note::{self, Checkpoint, VerifierKey},
         record,

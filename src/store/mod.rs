@@ -5,12 +5,14 @@ mod acknowledgement;
 mod align;
 mod assignment;
 mod bounce;
+mod claim;
 pub mod clock;
 mod configuration;
 mod delivery;
 mod digest;
 mod disowned;
 mod entry;
+mod fate;
 mod faults;
 mod feed;
 mod figures;
@@ -20,12 +22,15 @@ mod heard;
 mod held;
 mod inbound;
 mod links;
+mod listing;
 pub mod log;
 mod migration;
 mod network;
 mod open;
 mod place;
+mod poll;
 mod purge;
+mod reassigned;
 mod relay;
 mod revision;
 mod search;
@@ -42,22 +47,25 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, config::
 
 pub use self::{
     acknowledgement::AnswerRow,
-    assignment::{AssignmentRow, ListedRow, PendingRow, Reassigned, WithheldRow},
+    assignment::{AssignmentRow, PendingRow},
     bounce::{NewReport, SentDigest},
     configuration::LoadedConfiguration,
     delivery::{DueDelivery, QueuedRow},
     digest::{DigestRow, NewDigest, NoticeRow},
-    entry::{AppliedPoll, EntryRow, PollCommit},
+    entry::EntryRow,
     faults::Faults,
     feed::BaselineRow,
-    figures::{LogFigures, Unanswered},
+    figures::LogFigures,
     flood::{FloodRow, HeldEntry},
     handed_over::{Passed, TakenOver},
     inbound::{InboundRow, Looked, Sorted},
+    listing::{ListedRow, WithheldRow},
     open::{OpenRow, ToldAgain},
     place::PlaceRow,
+    poll::{AppliedPoll, PollCommit},
+    reassigned::Reassigned,
     relay::RelayRow,
-    search::{Found, Search, Waits},
+    search::{Found, Search},
     story::{StoryRow, StorySourceRow, ToldRow},
     trail::TrailRow,
 };

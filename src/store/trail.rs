@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{Read, StoreError, signed, unsigned};
 use crate::{
     evidence::{
-        event::Draft,
+        draft::Draft,
         record::{self, Record},
     },
     model::id::{EntryNo, OwnerId, StoryNo},
