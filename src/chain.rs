@@ -6,6 +6,8 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use serde_json::{Map, Value};
 
 use crate::{
+    answer::{self, Said},
+    compose::words::grouped,
     evidence::record::Record,
     model::{
         acknowledgement::{Chain, ChainStep, Disposition, Reference, ReferenceKind},
@@ -39,11 +41,14 @@ pub fn step(record: &Record, texts: &Texts, names: &dyn Names) -> Option<ChainSt
         "entry-received" => seen.received()?,
         "entry-tagged" => ("tagged".to_owned(), seen.tagged()?, Vec::new()),
         "entry-routed" => ("routed".to_owned(), seen.routed(), Vec::new()),
-        "digest-composed" => (seen.composed()?, seen.whose("owner"), Vec::new()),
+        "digest-composed" => seen.composed()?,
         "delivery-finished" => (seen.outcome(), seen.reply(), Vec::new()),
         "acknowledged" => seen.answered(),
         "reminded" => ("reminded".to_owned(), seen.whose("owner"), Vec::new()),
         "handed-over" => ("handed over".to_owned(), seen.handed_over(), Vec::new()),
+        "bounced" => ("came back".to_owned(), seen.returned(), Vec::new()),
+        "urgent-waits" => ("waits".to_owned(), seen.waits(), Vec::new()),
+        "delivery-ended" => ("not delivered".to_owned(), seen.ended(), Vec::new()),
         "withheld" => return None,
         other => (other.replace('-', " "), seen.parts(), Vec::new()),
     };
@@ -61,7 +66,7 @@ pub fn step(record: &Record, texts: &Texts, names: &dyn Names) -> Option<ChainSt
 /// The steps as they are shown: corrected answers know by what, and of very many the first and the newest stand.
 pub fn chain(mut steps: Vec<ChainStep>, records: &[&Record]) -> Chain {
     for record in records {
-        if let Some(corrected) = record.fields.get("corrects").and_then(Value::as_u64)
+        if let Some(corrected) = Answered(record).corrects()
             && let Some(step) = steps.iter_mut().find(|step| step.record == corrected)
         {
             step.corrected_by = Some(record.index);
@@ -75,16 +80,27 @@ pub fn chain(mut steps: Vec<ChainStep>, records: &[&Record]) -> Chain {
     Chain { steps, left_out, is_closed }
 }
 
+/// A record of an answer among the records of a story.
+struct Answered<'r>(&'r Record);
+
+impl Said for Answered<'_> {
+    fn record(&self) -> u64 {
+        self.0.index
+    }
+
+    fn corrects(&self) -> Option<u64> {
+        self.0.fields.get("corrects").and_then(Value::as_u64)
+    }
+}
+
 /// Whether the last answer that stands closed the story, and nobody was given it since.
 fn is_closed(records: &[&Record]) -> bool {
-    let corrected: Vec<u64> =
-        records.iter().filter_map(|record| record.fields.get("corrects").and_then(Value::as_u64)).collect();
-    let last = records
-        .iter()
-        .rev()
-        .filter(|record| !corrected.contains(&record.index))
-        .find(|record| matches!(record.kind.as_str(), "acknowledged" | "entry-routed"));
-    last.is_some_and(|last| text(&last.fields, "disposition") == Some(Disposition::Closed.as_str()))
+    let of = |kind: &'static str| records.iter().filter(move |record| record.kind == kind);
+    let answers: Vec<Answered<'_>> = of("acknowledged").map(|record| Answered(record)).collect();
+    let standing = answer::standing(&answers);
+    let Some(last) = standing.last() else { return false };
+    let is_given_since = of("entry-routed").any(|routed| routed.index > last.first.record());
+    !is_given_since && text(&last.answer.0.fields, "disposition") == Some(Disposition::Closed.as_str())
 }
 
 fn text<'f>(fields: &'f Map<String, Value>, name: &str) -> Option<&'f str> {
@@ -148,17 +164,52 @@ impl Seen<'_> {
     }
 
     /// A scheduled or urgent digest is a step when it is delivered; the others are one by themselves.
-    fn composed(&self) -> Option<String> {
-        match self.field("kind")? {
-            "passed" => Some("told so".to_owned()),
-            "links" => Some("new links".to_owned()),
-            _ => None,
-        }
+    fn composed(&self) -> Option<(String, String, Vec<Reference>)> {
+        let owner = self.whose("owner");
+        let (word, text) = match self.field("kind")? {
+            "passed" => ("told", format!("{owner}: somebody else has it")),
+            "links" => ("new links", owner),
+            _ => return None,
+        };
+        Some((word.to_owned(), text, Vec::new()))
     }
 
     fn handed_over(&self) -> String {
         let why = self.field("why").unwrap_or_default().replace('-', " ");
         format!("{} to {}: {why}", self.whose("from"), self.whose("to"))
+    }
+
+    fn returned(&self) -> String {
+        let mut said = String::new();
+        if let Some((person, diagnostic)) = self.texts.get("diagnostic") {
+            if let Some(id) = person {
+                let _ = write!(said, "{}: ", self.names.owner(id.as_str()));
+            }
+            if let Some(status) = self.field("status") {
+                let _ = write!(said, "{status} ");
+            }
+            said.push_str(diagnostic);
+        } else {
+            let _ = write!(said, "(erased): {}", self.field("status").unwrap_or_default());
+        }
+        if self.record.fields.get("answered").and_then(Value::as_bool) == Some(true) {
+            said.push_str("; it had been answered");
+        }
+        said.trim_end().to_owned()
+    }
+
+    fn waits(&self) -> String {
+        let why = match self.field("why") {
+            Some("quiet-hours") => "quiet hours",
+            Some("capped") => "one urgent mail too many for this day",
+            other => other.unwrap_or_default(),
+        };
+        format!("{}: {why}", self.whose("owner"))
+    }
+
+    fn ended(&self) -> String {
+        let state = self.field("state").unwrap_or_default().replace('-', " ");
+        self.field("reason").map_or_else(|| state.clone(), |reason| format!("{state}: {reason}"))
     }
 
     fn outcome(&self) -> String {
@@ -186,18 +237,18 @@ impl Seen<'_> {
 
     fn answered(&self) -> (String, String, Vec<Reference>) {
         let disposition = self.field("disposition").unwrap_or_default();
-        let corrects = self.record.fields.get("corrects").and_then(Value::as_u64);
+        let corrects = Answered(self.record).corrects();
         let word = match (corrects, Disposition::parse(disposition)) {
             (Some(_), _) => "corrected",
             (None, Some(Disposition::Closed)) => "closed",
             (None, _) => "answered",
         };
-        let mut said = format!("{}: {disposition}", self.whose("owner"));
+        let mut said = format!("{}: {}", self.whose("owner"), disposition.replace('-', " "));
         if let Some((_, note)) = self.texts.get("note") {
             let _ = write!(said, ", \"{}\"", note.replace('\n', " "));
         }
         if let Some(record) = corrects {
-            let _ = write!(said, "; instead of record {record}");
+            let _ = write!(said, "; instead of record {}", grouped(record));
         }
         match self.field("haste") {
             Some("fast") => said.push_str("; fast: within seconds of the mail"),
@@ -262,6 +313,14 @@ mod tests {
             .collect()
     }
 
+    #[track_caller]
+    fn are_told(cases: &[(Record, Texts, (&str, &str))]) {
+        for (record, texts, said) in cases {
+            let step = step(record, texts, &Plain).unwrap();
+            assert_eq!((step.word.as_str(), step.text.as_str()), *said);
+        }
+    }
+
     #[test]
     fn each_record_is_told_in_words() {
         let cases = [
@@ -290,6 +349,13 @@ mod tests {
                 texts(&[("reply", "2.0.0 Ok")]),
                 ("delivered", "MARIA: 250 2.0.0 Ok"),
             ),
+        ];
+        are_told(&cases);
+    }
+
+    #[test]
+    fn what_people_said_and_what_went_wrong_is_told_in_words() {
+        let cases = [
             (
                 record(6, "acknowledged", json!({ "disposition": "acted", "haste": "fast" })),
                 texts(&[("owner", "maria"), ("note", "portal\noff")]),
@@ -301,9 +367,34 @@ mod tests {
                 ("corrected", "(erased): acted; instead of record 6"),
             ),
             (
+                record(7, "acknowledged", json!({ "disposition": "not-relevant" })),
+                texts(&[("owner", "maria")]),
+                ("answered", "MARIA: not relevant"),
+            ),
+            (
+                record(7, "digest-composed", json!({ "kind": "passed" })),
+                texts(&[("owner", "maria")]),
+                ("told", "MARIA: somebody else has it"),
+            ),
+            (
                 record(8, "handed-over", json!({ "why": "no-answer" })),
                 texts(&[("from", "maria"), ("to", "jon")]),
                 ("handed over", "MARIA to JON: no answer"),
+            ),
+            (
+                record(8, "bounced", json!({ "status": "5.1.1", "message": "3f7a", "answered": true })),
+                texts(&[("diagnostic", "smtp; 550 no such user")]),
+                ("came back", "MARIA: 5.1.1 smtp; 550 no such user; it had been answered"),
+            ),
+            (
+                record(8, "urgent-waits", json!({ "why": "capped" })),
+                texts(&[("owner", "maria")]),
+                ("waits", "MARIA: one urgent mail too many for this day"),
+            ),
+            (
+                record(8, "delivery-ended", json!({ "state": "withdrawn", "reason": "its addressee is away" })),
+                texts(&[]),
+                ("not delivered", "withdrawn: its addressee is away"),
             ),
             (
                 record(9, "something-new", json!({ "why": "no-answer" })),
@@ -311,10 +402,7 @@ mod tests {
                 ("something new", "to MARIA, why no-answer"),
             ),
         ];
-        for (record, texts, (word, said)) in cases {
-            let step = step(&record, &texts, &Plain).unwrap();
-            assert_eq!((step.word.as_str(), step.text.as_str()), (word, said));
-        }
+        are_told(&cases);
     }
 
     #[test]
@@ -327,6 +415,10 @@ mod tests {
         assert!(!is(&[&closed, &acted]), "somebody answered after it");
         assert!(!is(&[&acted, &closed, &routed]), "somebody was given it after it");
         assert!(!is(&[&acted, &closed, &corrected]));
+        let older = record(4, "acknowledged", json!({ "disposition": "watching", "corrects": 1 }));
+        assert!(is(&[&acted, &closed, &older]), "what was corrected was said before it was closed");
+        let late = record(5, "acknowledged", json!({ "disposition": "closed", "corrects": 2 }));
+        assert!(!is(&[&acted, &closed, &routed, &late]), "it was given to somebody between the two");
         assert!(!is(&[]));
     }
 

@@ -10,6 +10,7 @@ pub mod model;
 // Floor 1: arithmetic.
 pub mod address;
 pub mod advisory;
+pub mod answer;
 pub mod bounce;
 pub mod cadence;
 pub mod catalogue;

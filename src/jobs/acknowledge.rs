@@ -7,10 +7,9 @@ use super::{
     trail::{chain_of, owner_name},
 };
 use crate::{
+    answer::unfit,
     model::{
-        acknowledgement::{
-            Answer, AnswerPage, Chain, GivenAnswer, Haste, PageStory, Place, Recorded, Standing, Via, unfit,
-        },
+        acknowledgement::{Answer, AnswerPage, Chain, GivenAnswer, Haste, PageStory, Place, Recorded, Standing},
         feed::Tlp,
         id::{DigestNo, OwnerId, StoryNo},
         owner::Owner,
@@ -30,7 +29,8 @@ const FAST: SignedDuration = SignedDuration::from_secs(3);
 pub fn haste(sent_at: Option<Time>, is_sure: bool, now: Time) -> Haste {
     match sent_at {
         _ if is_sure => Haste::Confirmed,
-        Some(sent) if now.duration_since(sent) > FAST => Haste::None,
+        // What lies ahead was noted by a clock that was wrong, and says nothing of how soon this is.
+        Some(sent) if now.duration_since(sent) > FAST || sent > now => Haste::None,
         _ => Haste::Fast,
     }
 }
@@ -52,7 +52,7 @@ pub fn page(store: &Store, config: &Config, digest: DigestNo, shown: Shown) -> R
         let Some(row) = read.digest(digest)? else { return Ok(None) };
         // Who has left the configuration can still read what was sent to them, by identifier and in UTC.
         let owner = config.owner(&row.owner).cloned().unwrap_or_else(|| departed(&row.owner, &row.address));
-        let rows = read.places(digest, &owner.id, row.composed_at)?;
+        let rows = read.places(digest, &owner.id)?;
         let hidden = hidden(config, read, &owner, &row, &rows)?;
         let places: Vec<Place> = rows.iter().map(|place| placed(place, &hidden)).collect();
         let first = first_listed(&rows, shown);
@@ -76,6 +76,7 @@ pub fn page(store: &Store, config: &Config, digest: DigestNo, shown: Shown) -> R
             stories,
             places,
             told_at: row.composed_at,
+            checkpoint: read.newest_checkpoint()?.map(|stored| stored.note),
             sent_at: read.last_sent_at(digest)?,
         }))
     })
@@ -89,7 +90,7 @@ pub(super) fn open_places(
     digest: DigestNo,
 ) -> Result<Vec<PlaceRow>, StoreError> {
     let Some(row) = read.digest(digest)? else { return Ok(Vec::new()) };
-    let mut rows = read.places(digest, &owner.id, row.composed_at)?;
+    let mut rows = read.places(digest, &owner.id)?;
     let hidden = hidden(config, read, owner, &row, &rows)?;
     rows.retain(|place| placed(place, &hidden).is_open);
     Ok(rows)
@@ -270,11 +271,12 @@ pub fn record_of_form(store: &Store, answer: &Answer, shown: Option<Time>, now: 
             return Ok(Recorded::Changed);
         }
         for story in &answer.stories {
-            let asked_at = read.asked_at(*story, &answer.owner)?;
+            // What lies ahead was noted by a clock that was wrong.
+            let asked_at = read.asked_at(*story, &answer.owner)?.filter(|asked_at| *asked_at <= now);
             if shown.zip(asked_at).is_some_and(|(shown, asked_at)| asked_at.as_second() > shown.as_second()) {
                 return Ok(Recorded::Changed);
             }
-            if answer.via == Via::Link && read.passed_since(*story, &answer.owner)?.is_some() {
+            if read.passed_since(*story, &answer.owner)?.is_some() {
                 return Ok(Recorded::Passed);
             }
             let before = given(&read, *story, &ToString::to_string)?;

@@ -183,17 +183,6 @@ pub struct Answer {
     pub haste: Haste,
 }
 
-/// Why an answer cannot be recorded, in words for the person who gave it.
-pub fn refusal(disposition: Option<Disposition>, note: Option<&str>) -> Option<&'static str> {
-    match disposition {
-        None => Some("Choose what you say"),
-        Some(Disposition::NotRelevant) if note.is_none_or(|note| note.trim().is_empty()) => {
-            Some("Say why this is not relevant")
-        }
-        Some(_) => None,
-    }
-}
-
 /// What is wrong with an answer, seen with what was said of its story before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unfit {
@@ -216,28 +205,7 @@ impl Unfit {
     }
 }
 
-/// Whether an answer to a story fits what was said of that story before. Closing needs an answer by anybody, and a
-/// note or a reference, now or before; a correction names an own answer, once.
-pub fn unfit(answer: &Answer, before: &[GivenAnswer]) -> Option<Unfit> {
-    if let Some(record) = answer.corrects {
-        let is_theirs = before.iter().any(|one| one.record == record && one.owner == answer.owner);
-        if !is_theirs || before.iter().any(|one| one.corrects == Some(record)) {
-            return Some(Unfit::NotTheirs);
-        }
-    }
-    if answer.disposition != Disposition::Closed {
-        return None;
-    }
-    let mut standing = before.iter().filter(|one| answer.corrects != Some(one.record)).peekable();
-    if standing.peek().is_none() {
-        return Some(Unfit::NothingToClose);
-    }
-    let has_trace =
-        answer.note.is_some() || !answer.references.is_empty() || standing.any(|one| !one.references.is_empty());
-    (!has_trace).then_some(Unfit::ClosedWithoutTrace)
-}
-
-/// An answer that stands in the log.
+/// An answer as it is in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GivenAnswer {
     /// When it was recorded.
@@ -372,6 +340,8 @@ pub struct AnswerPage {
     pub places: Vec<Place>,
     /// When the digest was composed: an answer from before it answers nothing that it says.
     pub told_at: Time,
+    /// The newest checkpoint of the log, the whole signed note, for whoever prints the page.
+    pub checkpoint: Option<String>,
     /// When the mail server was last spoken to about it; `None`: it has not been sent yet.
     pub sent_at: Option<Time>,
 }

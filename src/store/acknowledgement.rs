@@ -4,6 +4,7 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Read, StoreError, Write, signed, unsigned};
 use crate::{
+    answer::Said,
     evidence::event::{Event, Personal},
     model::{
         acknowledgement::{Answer, Disposition, Haste, Reference, ReferenceKind},
@@ -51,6 +52,16 @@ pub struct AnswerRow {
     pub record: u64,
 }
 
+impl Said for AnswerRow {
+    fn record(&self) -> u64 {
+        self.record
+    }
+
+    fn corrects(&self) -> Option<u64> {
+        self.corrects
+    }
+}
+
 impl Read<'_> {
     /// What was said of a story, oldest first; of very many answers the newest.
     pub fn answers(&self, story: StoryNo) -> Result<Vec<AnswerRow>, StoreError> {
@@ -84,6 +95,16 @@ impl Read<'_> {
         let Some((no, mut row)) = before else { return Ok(None) };
         row.references = self.references(no)?;
         Ok(Some(row))
+    }
+
+    /// The record of the first of the answers that correct each other, of which one has this record.
+    fn first_record(&self, record: u64) -> Result<u64, StoreError> {
+        let first: Option<i64> = self
+            .tx
+            .prepare_cached("SELECT coalesce(first_record, record) FROM acknowledgement WHERE record = ?1")?
+            .query_row([signed(record)], |row| row.get(0))
+            .optional()?;
+        Ok(first.map_or(record, unsigned))
     }
 
     /// The answer of this owner with this record: when it was recorded, and the stories that it is about.
@@ -135,10 +156,14 @@ impl Write<'_> {
             references: answer.references.iter().map(|one| (one.kind, of_owner(&one.text))).collect(),
         };
         let record = self.record(event, answer.happened.unwrap_or(now))?;
+        let first = match answer.corrects {
+            Some(corrected) => self.read().first_record(corrected)?,
+            None => record,
+        };
         self.tx.execute(
             "INSERT INTO acknowledgement (no, nonce, owner, digest, disposition, note, via, at, record, happened_at,
-                 corrects, haste)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                 corrects, haste, first_record)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
             params![
                 no,
                 answer.nonce,
@@ -152,6 +177,7 @@ impl Write<'_> {
                 answer.happened.map(millis),
                 answer.corrects.map(signed),
                 answer.haste.as_str().unwrap_or_default(),
+                signed(first),
             ],
         )?;
         for story in &answer.stories {

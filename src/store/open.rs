@@ -127,7 +127,7 @@ impl Read<'_> {
         Ok(told)
     }
 
-    /// Whether the owner answered the story since a digest told this assignment.
+    /// Whether the owner answered the story since this assignment was made, and a digest told it.
     pub(super) fn is_answered(&self, assignment: AssignmentNo) -> Result<bool, StoreError> {
         let mut query = self.tx.prepare_cached(
             "SELECT EXISTS (
@@ -135,7 +135,8 @@ impl Read<'_> {
                  JOIN digest ON digest.no = digest_story.digest
                  JOIN acknowledgement_story ON acknowledgement_story.story = assignment.story
                  JOIN acknowledgement ON acknowledgement.no = acknowledgement_story.acknowledgement
-                     AND acknowledgement.owner = assignment.owner AND acknowledgement.record > digest.record
+                     AND acknowledgement.owner = assignment.owner
+                     AND coalesce(first_record, acknowledgement.record) >= coalesce(log_size, digest.record)
                  WHERE assignment.no = ?1)",
         )?;
         Ok(query.query_row([assignment.0], |row| row.get(0))?)

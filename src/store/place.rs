@@ -5,13 +5,15 @@ use rusqlite::{OptionalExtension, params};
 use super::{Read, StoreError};
 use crate::model::{
     id::{AssignmentNo, DigestNo, OwnerId, StoryNo},
-    time::{Time, from_millis, millis},
+    time::{Time, from_millis},
 };
 
 /// Every story that a digest told, first or again, with how it stands.
 pub(super) const PLACES: &str = "SELECT told.number, assignment.story, told.assignment,
          EXISTS (SELECT 1 FROM acknowledgement_story JOIN acknowledgement ON acknowledgement.no = acknowledgement
-             WHERE acknowledgement_story.story = assignment.story AND acknowledgement.owner = ?2 AND at >= ?3),
+             WHERE acknowledgement_story.story = assignment.story AND acknowledgement.owner = ?2
+                 AND coalesce(first_record, acknowledgement.record)
+                     >= coalesce(log_size, (SELECT record FROM digest WHERE digest.no = ?1))),
          NOT EXISTS (SELECT 1 FROM assignment AS mine WHERE mine.story = assignment.story AND mine.owner = ?2
              AND NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = mine.no))
      FROM (SELECT number, assignment FROM digest_story WHERE digest = ?1
@@ -38,18 +40,18 @@ pub struct PlaceRow {
     pub number: usize,
     /// The assignment that the digest told.
     pub assignment: AssignmentNo,
-    /// Whether the owner has answered it since.
+    /// Whether the owner has answered it since it was theirs to answer.
     pub is_answered: bool,
     /// Since when somebody else has it; `None`: it is the owner's.
     pub passed: Option<Time>,
 }
 
 impl Read<'_> {
-    /// The stories of a digest, told to this owner at this moment, by number.
-    pub fn places(&self, digest: DigestNo, owner: &OwnerId, told: Time) -> Result<Vec<PlaceRow>, StoreError> {
+    /// The stories of a digest that was composed for this owner, by number.
+    pub fn places(&self, digest: DigestNo, owner: &OwnerId) -> Result<Vec<PlaceRow>, StoreError> {
         let mut query = self.tx.prepare_cached(PLACES)?;
         let mut places: Vec<(PlaceRow, bool)> = query
-            .query_map(params![digest.0, owner.as_str(), millis(told)], |row| {
+            .query_map(params![digest.0, owner.as_str()], |row| {
                 let place = PlaceRow {
                     number: row.get(0)?,
                     story: StoryNo(row.get(1)?),

@@ -3,8 +3,9 @@
 use url::form_urlencoded;
 
 use crate::{
+    answer::refusal,
     compose::words,
-    model::acknowledgement::{Disposition, MAX_NOTE, Reference, ReferenceKind, Unfit, refusal},
+    model::acknowledgement::{Disposition, MAX_NOTE, Reference, ReferenceKind, Unfit},
 };
 
 /// The fields of the form as they came.

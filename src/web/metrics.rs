@@ -96,7 +96,7 @@ fn answers(out: &mut Exposition, figures: &Figures) {
         out.sample(name, &[("owner", one.owner.as_str())], one.open);
     }
     let name = "sigtrail_acknowledgements_overdue";
-    out.gauge(name, "How many of the open ones waited for longer than [remind] deputy_after.");
+    out.gauge(name, "How many of the open ones somebody else should have been asked about by now.");
     for one in &figures.owners {
         out.sample(name, &[("owner", one.owner.as_str())], one.overdue);
     }

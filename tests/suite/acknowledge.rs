@@ -2,6 +2,7 @@
 #![expect(clippy::string_slice, reason = "a test fails by panicking")]
 
 mod browser;
+mod corrected;
 mod ended;
 mod haste;
 mod later;

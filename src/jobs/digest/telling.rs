@@ -2,11 +2,9 @@
 
 use std::{cmp::Reverse, collections::HashMap};
 
-use jiff::SignedDuration;
-
 use super::WaitingStory;
 use crate::{
-    change,
+    answer, change,
     jobs::{occasion::waited_in_words, story::SeenStory},
     model::{
         digest::{DigestStory, EarlierNote, HandOver, StandIn},
@@ -16,8 +14,8 @@ use crate::{
         stack::{Severity, TagKind},
         time::Time,
     },
-    reminder,
-    store::{PendingRow, Read, StoreError},
+    reminder::{self, Asked},
+    store::{AnswerRow, PendingRow, Read, StoreError},
 };
 
 /// How many lines say what changed in a story.
@@ -43,12 +41,14 @@ pub(super) fn stand_in(
         }
         asked = next;
     }
-    let after = |wait: SignedDuration| now.saturating_add(wait).unwrap_or(now);
-    let remind = &config.remind;
+    let at = |urgent| {
+        let told = Asked { urgent, delivered_at: now, reminded_at: None, is_reminding: false };
+        reminder::asks_next_at(&config.remind, owner, told, now)
+    };
     Ok(asked.and_then(|id| config.owner(&id)).map(|next| StandIn {
         name: next.name.clone(),
-        urgent_at: after(remind.urgent_deputy_after),
-        calm_at: after(remind.deputy_after),
+        urgent_at: at(true),
+        calm_at: at(false),
     }))
 }
 
@@ -124,7 +124,8 @@ pub(super) fn story_of(
     Ok((story, seen.feeds))
 }
 
-/// What was said of a story before, newest first. What others said is told to those who may see all that they saw.
+/// What was said of a story before and stands, newest first. What others said is told to those who may see all that they
+/// saw.
 fn earlier(
     config: &Config,
     read: &Read<'_>,
@@ -132,14 +133,15 @@ fn earlier(
     story: StoryNo,
     is_whole: bool,
 ) -> Result<(Vec<EarlierNote>, usize), StoreError> {
-    let mut answers = read.answers(story)?;
-    answers.retain(|answer| is_whole || answer.owner == owner.id);
-    let more = answers.len().saturating_sub(MAX_EARLIER);
-    let newest = answers.into_iter().rev().take(MAX_EARLIER).map(|answer| EarlierNote {
+    let answers = read.answers(story)?;
+    let mut told: Vec<&AnswerRow> = answer::standing(&answers).iter().map(|one| one.answer).collect();
+    told.retain(|answer| is_whole || answer.owner == owner.id);
+    let more = told.len().saturating_sub(MAX_EARLIER);
+    let newest = told.into_iter().rev().take(MAX_EARLIER).map(|answer| EarlierNote {
         who: config.owner(&answer.owner).map_or_else(|| answer.owner.to_string(), |owner| owner.name.clone()),
         at: answer.at,
         disposition: answer.disposition,
-        note: answer.note,
+        note: answer.note.clone(),
     });
     Ok((newest.collect(), more))
 }

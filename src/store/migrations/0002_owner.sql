@@ -74,7 +74,20 @@ CREATE TABLE urgent_waits (
     PRIMARY KEY (assignment, why)
 ) STRICT, WITHOUT ROWID;
 
--- Assignments that a digest told and that stand without an answer of their owner since. Kept by the triggers.
+-- `at` is when an answer was recorded; this is when what it says happened, where that is another moment.
+ALTER TABLE acknowledgement ADD COLUMN happened_at INTEGER;
+-- The record of the earlier answer that it corrects, and of the first one of those that correct each other: a correction
+-- answers what that one answered, and nothing that was told since.
+ALTER TABLE acknowledgement ADD COLUMN corrects INTEGER;
+ALTER TABLE acknowledgement ADD COLUMN first_record INTEGER;
+-- Whether it came within seconds of the mail: 'fast', or 'confirmed' where it was given twice.
+ALTER TABLE acknowledgement ADD COLUMN haste TEXT NOT NULL DEFAULT '';
+
+-- How many records the log had when the assignment was made: what is recorded from there on, by whoever saw the story as
+-- it was then, answers it. NULL: it was made before there was this column, and answered since a digest told it.
+ALTER TABLE assignment ADD COLUMN log_size INTEGER;
+
+-- Assignments that a digest told and that stand without an answer of their owner. Kept by the triggers.
 CREATE TABLE open_state (
     assignment INTEGER PRIMARY KEY REFERENCES assignment (no),
     owner      TEXT NOT NULL
@@ -82,15 +95,21 @@ CREATE TABLE open_state (
 CREATE INDEX open_owner ON open_state (owner);
 CREATE TRIGGER assignment_is_open AFTER INSERT ON digest_story BEGIN
     INSERT INTO open_state (assignment, owner) SELECT no, owner FROM assignment WHERE no = NEW.assignment
-        AND NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = NEW.assignment);
+        AND NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = NEW.assignment)
+        AND NOT EXISTS (SELECT 1 FROM acknowledgement_story
+            JOIN acknowledgement ON acknowledgement.no = acknowledgement_story.acknowledgement
+            WHERE acknowledgement_story.story = assignment.story AND acknowledgement.owner = assignment.owner
+                AND coalesce(first_record, acknowledgement.record) >= log_size);
 END;
 CREATE TRIGGER assignment_is_not_open AFTER INSERT ON reassigned BEGIN
     DELETE FROM open_state WHERE assignment = NEW.assignment;
 END;
 CREATE TRIGGER assignment_is_answered AFTER INSERT ON acknowledgement_story BEGIN
     DELETE FROM open_state WHERE assignment IN (
-        SELECT no FROM assignment WHERE assignment.story = NEW.story AND assignment.owner =
-            (SELECT owner FROM acknowledgement WHERE acknowledgement.no = NEW.acknowledgement));
+        SELECT assignment.no FROM acknowledgement JOIN assignment ON assignment.owner = acknowledgement.owner
+        JOIN digest_story ON digest_story.assignment = assignment.no JOIN digest ON digest.no = digest_story.digest
+        WHERE acknowledgement.no = NEW.acknowledgement AND assignment.story = NEW.story
+            AND coalesce(first_record, acknowledgement.record) >= coalesce(log_size, digest.record));
 END;
 -- What was told before there were reminders is left alone; what has not left yet is told from now on.
 INSERT INTO open_state (assignment, owner)
@@ -124,13 +143,6 @@ CREATE TRIGGER acknowledgement_reference_stays BEFORE UPDATE ON acknowledgement_
 BEGIN SELECT RAISE (ABORT, 'a reference is never changed'); END;
 CREATE TRIGGER acknowledgement_reference_is_kept BEFORE DELETE ON acknowledgement_reference
 BEGIN SELECT RAISE (ABORT, 'a reference is never deleted'); END;
-
--- `at` is when an answer was recorded; this is when what it says happened, where that is another moment.
-ALTER TABLE acknowledgement ADD COLUMN happened_at INTEGER;
--- The record of the earlier answer that it corrects.
-ALTER TABLE acknowledgement ADD COLUMN corrects INTEGER;
--- Whether it came within seconds of the mail: 'fast', or 'confirmed' where it was given twice.
-ALTER TABLE acknowledgement ADD COLUMN haste TEXT NOT NULL DEFAULT '';
 
 CREATE INDEX acknowledgement_record ON acknowledgement (record);
 

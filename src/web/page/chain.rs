@@ -4,7 +4,7 @@ use super::{ShownReference, View, reference};
 use crate::{
     compose::{
         links::Judge,
-        words::{cut, grouped, moment},
+        words::{cut, grouped, moment, zone_name},
     },
     model::acknowledgement::{Chain, ChainStep},
 };
@@ -18,6 +18,10 @@ pub(super) struct ChainView {
     /// Stands after the first steps, where some are left out.
     pub left_out: Option<(usize, String)>,
     pub is_closed: bool,
+    /// In which zone the times are.
+    pub zone: String,
+    /// The newest checkpoint of the log; it is printed with the page.
+    pub checkpoint: Option<String>,
 }
 
 /// A step in words.
@@ -38,6 +42,8 @@ pub(super) fn chain_view(chain: &Chain, view: &View<'_>, judge: &Judge) -> Chain
         left_out: (chain.left_out > 0)
             .then(|| (10, format!("{} steps between are not shown", grouped(chain.left_out as u64)))),
         is_closed: chain.is_closed,
+        zone: zone_name(view.now, &view.page.timezone),
+        checkpoint: view.page.checkpoint.clone(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Outcome, View, What, name};
 use crate::{
+    answer,
     compose::words::grouped,
     model::acknowledgement::{Disposition, MAX_NOTE, PageStory, ReferenceKind},
 };
@@ -135,11 +136,10 @@ fn choices(view: &View<'_>, story: Option<&PageStory>) -> Vec<Choice> {
 }
 
 fn correctable(view: &View<'_>, story: &PageStory) -> Vec<(u64, String, bool)> {
-    let answers = &story.answers;
-    answers
-        .iter()
+    answer::standing(&story.answers)
+        .into_iter()
+        .map(|one| one.answer)
         .filter(|answer| answer.owner == view.page.owner)
-        .filter(|answer| answers.iter().all(|other| other.corrects != Some(answer.record)))
         .map(|answer| {
             let words =
                 format!("corrects record {} ({})", grouped(answer.record), name(answer.disposition).to_lowercase());

@@ -9,6 +9,7 @@ use super::{
     marks, name, standing, story_title, title,
 };
 use crate::{
+    answer,
     compose::{
         links::Judge,
         words::{count, grouped},
@@ -96,7 +97,8 @@ fn links(view: &View<'_>, all_path: &str) -> Vec<(String, String)> {
 
 fn row(story: &PageStory, view: &View<'_>, all_path: &str, judge: &Judge) -> Row {
     let page = view.page;
-    let own = story.answers.iter().rev().find(|answer| answer.owner == page.owner);
+    let said = answer::standing(&story.answers);
+    let own = said.iter().map(|one| one.answer).rfind(|answer| answer.owner == page.owner);
     let (colour, state) = match (&story.standing, own) {
         (Standing::With { name, .. }, _) => ("plain", format!("with {name}")),
         (Standing::Restricted { .. }, _) => ("plain", standing(story, view).unwrap_or_default()),

@@ -91,6 +91,7 @@ fn page() -> AnswerPage {
     answered.answers = vec![given("Jon Bright", 48_101), given("Maria Lopez", 48_230)];
     let place = |number: usize| Place { story: StoryNo(i64::try_from(number).unwrap()), number, is_open: number != 2 };
     AnswerPage {
+        checkpoint: Some("example.com/sigtrail\n8\nroot=\n\n\u{2014} example.com/sigtrail signature=\n".to_owned()),
         digest: DigestNo(7),
         owner: "maria".into(),
         owner_name: "Maria Lopez".to_owned(),
