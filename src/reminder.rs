@@ -72,13 +72,16 @@ impl Asked {
         }
     }
 
-    /// From when on the owner may be reminded.
-    pub fn remind_at(&self, settings: &RemindSettings) -> Time {
-        later(self.delivered_at, self.times(settings).0)
+    /// From when on the owner may be reminded: of what is calm, at the first hour of their schedule. What was sent at the
+    /// hour was delivered a little later, so the hour that is meant may be a little too early.
+    fn remind_from(&self, settings: &RemindSettings) -> Time {
+        let remind_at = later(self.delivered_at, self.times(settings).0);
+        let early = if self.urgent { SignedDuration::ZERO } else { SLACK.min(settings.after / 2) };
+        remind_at.saturating_sub(early).unwrap_or(remind_at)
     }
 
-    /// When somebody else is asked, as far as is known now; from then on the answer is overdue.
-    pub fn due_at(&self, settings: &RemindSettings) -> Time {
+    /// When somebody else is asked, as far as what happened so far says.
+    fn due_at(&self, settings: &RemindSettings) -> Time {
         let (after, deputy_after) = self.times(settings);
         let due = later(self.delivered_at, deputy_after);
         self.reminded_at.map_or(due, |reminded| due.max(later(reminded, deputy_after.saturating_sub(after))))
@@ -118,23 +121,58 @@ pub fn step(settings: &RemindSettings, owner: &Owner, asked: Asked, now: Time) -
 }
 
 fn reminds_now(settings: &RemindSettings, owner: &Owner, asked: Asked, now: Time) -> bool {
-    let remind_at = asked.remind_at(settings);
+    let since = asked.remind_from(settings);
     if asked.urgent {
-        return remind_at <= now && owner.quiet_until(now).is_none();
+        return since <= now && owner.quiet_until(now).is_none();
     }
-    // What was sent at the hour was delivered a little later: the hour that is meant may be a little too early.
-    let early = SLACK.min(settings.after / 2);
-    let since = remind_at.saturating_sub(early).unwrap_or(remind_at);
     since <= now && hour_has_come(owner, since, now)
+}
+
+/// When somebody else is asked, as seen from `now`, if nobody answers and every mail leaves at its moment: from then on
+/// the answer is overdue. The reminder that comes before, and absences, count in.
+pub fn asks_next_at(settings: &RemindSettings, owner: &Owner, asked: Asked, now: Time) -> Time {
+    let mut from = now;
+    if let Some(back) = owner.back_at(now) {
+        if asked.due_at(settings) < back {
+            return now;
+        }
+        from = back;
+    }
+    let mut asked = asked;
+    loop {
+        let reminded_at = asked.reminded_at.or_else(|| reminder_at(settings, owner, asked, from));
+        let due = Asked { reminded_at, ..asked }.due_at(settings);
+        let absence = owner.next_absence(from).filter(|(leaves, _)| *leaves < due);
+        let Some((leaves, back)) = absence else { return due };
+        // Who is away is not reminded, and what cannot wait for the return is somebody else's at once.
+        asked.reminded_at = reminded_at.filter(|at| *at < leaves);
+        if asked.due_at(settings) < back {
+            return leaves;
+        }
+        from = back;
+    }
+}
+
+/// When the owner is reminded, not before this moment.
+fn reminder_at(settings: &RemindSettings, owner: &Owner, asked: Asked, from: Time) -> Option<Time> {
+    let since = asked.remind_from(settings).max(from);
+    if asked.urgent {
+        return Some(owner.quiet_until(since).unwrap_or(since));
+    }
+    next_hour(owner, since)
+}
+
+/// The first hour of the owner's schedule from this moment on.
+fn next_hour(owner: &Owner, since: Time) -> Option<Time> {
+    let before = since.saturating_sub(SignedDuration::from_nanos(1)).unwrap_or(since);
+    Schedule::parse(&owner.digest).ok()?.next_after(&owner.timezone, before)
 }
 
 /// Whether an hour of the owner's schedule has come since this moment, absences not counted.
 pub fn hour_has_come(owner: &Owner, since: Time, now: Time) -> bool {
     let since = behind(since, now);
     let since = owner.back_since(now).map_or(since, |back| back.max(since));
-    let before = since.saturating_sub(SignedDuration::from_nanos(1)).unwrap_or(since);
-    let hour = Schedule::parse(&owner.digest).ok().and_then(|schedule| schedule.next_after(&owner.timezone, before));
-    hour.is_some_and(|hour| hour <= now)
+    next_hour(owner, since).is_some_and(|hour| hour <= now)
 }
 
 /// Who is asked next about a story that `owner` has and that those of `before` passed on; `None`: nobody is left.
@@ -152,16 +190,17 @@ pub fn next(
     if let Some(next) = line.into_iter().find(can) {
         return Some(next.clone());
     }
-    // What nobody was told of at all goes to whoever may see it.
+    // What nobody was told of at all goes to whoever may see it, and what somebody leaves behind even to those who have
+    // passed it on.
     let is_lost = matches!(why, HandOver::Undelivered | HandOver::Bounced | HandOver::Left);
-    let anybody = || {
+    let is_left = why == HandOver::Left;
+    let others = || {
         let others = route::deputies(config, owner).into_iter().chain([&config.fallback]);
-        let others = others.chain(config.owners.iter().map(|other| &other.id));
-        others
-            .filter(|id| !had(id) && route::can_get(config, id, tlp, now))
-            .min_by_key(|id| !route::is_here(config, id, now))
+        others.chain(config.owners.iter().map(|other| &other.id)).filter(|id| route::can_get(config, id, tlp, now))
     };
-    if is_lost { anybody().cloned() } else { None }
+    let anybody = others().filter(|id| is_lost && !had(id)).min_by_key(|id| !route::is_here(config, id, now));
+    let again = || others().filter(|id| is_left && *id != owner).min_by_key(|id| !route::is_here(config, id, now));
+    anybody.or_else(again).cloned()
 }
 
 /// The reason for who gets a story that `owner` had for this reason, in whole sentences.
@@ -269,6 +308,53 @@ mod tests {
         assert_eq!(now(&owner, later, "2026-11-23T08:00:00Z"), Step::Wait, "due after it");
         assert_eq!(now(&owner, later, "2026-11-25T00:00:00Z"), Step::Wait, "in the night of the return");
         assert_eq!(now(&owner, later, "2026-11-25T08:00:00Z"), Step::Remind, "at the hour");
+    }
+
+    /// When the steps really lead to somebody else, looked at every half hour.
+    fn lived(owner: &Owner, mut asked: Asked) -> Time {
+        let half = SignedDuration::from_mins(30);
+        let mut now = asked.delivered_at;
+        loop {
+            match step(&RemindSettings::default(), owner, asked, now) {
+                Step::HandOver(_) => return now,
+                Step::Remind => asked.reminded_at = Some(now),
+                Step::Wait => {}
+            }
+            now = now.saturating_add(half).unwrap();
+            assert!(now < at("2027-03-01T00:00:00Z"), "nobody is ever asked");
+        }
+    }
+
+    #[test]
+    fn the_moment_that_is_told_is_the_one_at_which_somebody_else_is_asked() {
+        let away = |from, to| vec![Away { from, to }];
+        let quiet_hours = Some(QuietHours { from: time(22, 0, 0, 0), to: time(6, 0, 0, 0) });
+        let owners = [
+            maria(),
+            Owner { digest: "0 9 * * MON,THU".into(), ..maria() },
+            Owner { digest: "30 7 1 * *".into(), ..maria() },
+            Owner { timezone: TimeZone::get("Asia/Kathmandu").unwrap(), quiet_hours, ..maria() },
+            Owner { away: away(date(2026, 11, 20), date(2026, 11, 20)), ..maria() },
+            Owner { away: away(date(2026, 11, 23), date(2026, 12, 4)), quiet_hours, ..maria() },
+            Owner {
+                away: [away(date(2026, 11, 19), date(2026, 11, 22)), away(date(2026, 11, 23), date(2026, 11, 24))]
+                    .concat(),
+                ..maria()
+            },
+        ];
+        for (n, owner) in owners.iter().enumerate() {
+            for hours in (0..14 * 24).step_by(7) {
+                for urgent in [false, true] {
+                    let delivered_at =
+                        at("2026-11-09T08:00:00Z").saturating_add(SignedDuration::from_hours(hours)).unwrap();
+                    let told = Asked { urgent, delivered_at, reminded_at: None, is_reminding: false };
+                    let said = asks_next_at(&RemindSettings::default(), owner, told, delivered_at);
+                    let late = lived(owner, told).duration_since(said);
+                    let is_true = SignedDuration::ZERO <= late && late < SignedDuration::from_mins(30);
+                    assert!(is_true, "owner {n}, told {delivered_at}, urgent {urgent}: said {said}, off by {late}");
+                }
+            }
+        }
     }
 
     fn link(owner: &str, why: HandOver) -> Link {

@@ -8,16 +8,17 @@ use serde_json::json;
 use super::{
     args::{AckArgs, ActArgs, SaidArgs},
     failure::Failure,
+    named,
     place::Place,
 };
 use crate::{
+    answer::refusal,
     clock::Clock,
+    compose::words::{cut, grouped},
     hex::hex,
     jobs::acknowledge,
     model::{
-        acknowledgement::{
-            Answer, Disposition, Haste, MAX_NOTE, Recorded, Reference, ReferenceKind, Unfit, Via, refusal,
-        },
+        acknowledgement::{Answer, Disposition, Haste, MAX_NOTE, Recorded, Reference, ReferenceKind, Unfit, Via},
         id::{OwnerId, StoryNo},
         owner::Owner,
         settings::Config,
@@ -26,6 +27,9 @@ use crate::{
     store::Store,
     text,
 };
+
+/// How many characters of a title are told.
+const MAX_TITLE: usize = 80;
 
 /// Records what an owner says of stories.
 pub fn run(place: &Place, args: &AckArgs, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
@@ -68,13 +72,15 @@ fn say(
     let references = said.reference.iter().map(|text| reference(text)).collect::<Result<_, _>>()?;
     let store = place.store(Some(&config))?;
     let stories = known_stories(&store, numbers)?;
-    let owner = owner(&config, &store, said.owner.as_deref(), &stories)?;
-    given_to(&store, &owner.id, &stories)?;
+    let owner = answering(&config, said.owner.as_deref(), &stories)?;
+    for story in &stories {
+        story.is_given_to(&store, &owner.id)?;
+    }
     let happened = said.at.as_deref().map(|text| happened(text, &owner.timezone, now)).transpose()?;
     let answer = Answer {
         owner: owner.id.clone(),
         digest: None,
-        stories,
+        stories: stories.iter().map(|story| story.no).collect(),
         disposition,
         note,
         references,
@@ -94,14 +100,19 @@ fn say(
     };
     if json {
         let references: Vec<String> = answer.references.iter().map(ToString::to_string).collect();
+        let titles: Vec<&str> = stories.iter().map(|story| story.title.as_str()).collect();
         let line = json!({
-            "record": record, "stories": answer.stories, "disposition": disposition.as_str(), "owner": answer.owner,
+            "record": record, "stories": answer.stories, "titles": titles, "disposition": disposition.as_str(), "owner": answer.owner,
             "references": references, "happened_at": format!("{:.0}", answer.happened.unwrap_or(now)),
             "recorded_at": format!("{now:.0}"),
         });
         writeln!(out, "{line}")?;
     } else {
-        writeln!(out, "Recorded as record {record}: {} for {}.", disposition.as_str(), answer.owner)?;
+        writeln!(out, "Recorded as record {}: {} for {}.", grouped(record), disposition.as_str(), answer.owner)?;
+        // The numbers of a mail are not those of the stories: whoever took one for the other sees it here.
+        for story in &stories {
+            writeln!(out, "  {}  {}", story.no, cut(&story.title, MAX_TITLE))?;
+        }
     }
     Ok(0)
 }
@@ -148,63 +159,84 @@ fn happened(typed: &str, zone: &TimeZone, now: Time) -> Result<Time, Failure> {
     }
 }
 
-/// The owner who is named, or the one who has all the stories.
-fn owner<'c>(
-    config: &'c Config,
-    store: &Store,
-    named: Option<&str>,
-    stories: &[StoryNo],
-) -> Result<&'c Owner, Failure> {
-    let known = || config.owners.iter().map(|owner| owner.id.as_str()).collect::<Vec<_>>().join(", ");
-    if let Some(named) = named {
-        let missing = || Failure::Mistake(format!("no owner `{named}` in config/owners.toml; there is {}", known()));
-        return config.owner(&OwnerId::new(named)).ok_or_else(missing);
+/// A story that is answered.
+struct Answered {
+    no: StoryNo,
+    title: String,
+    /// Who has it, each once.
+    holders: Vec<OwnerId>,
+}
+
+impl Answered {
+    fn named(&self) -> String {
+        format!("story {}, \"{}\",", self.no, cut(&self.title, MAX_TITLE))
     }
-    let mut have: Vec<OwnerId> = Vec::new();
-    for story in stories {
-        for one in store.read(|read| read.assignments(*story))? {
-            if !have.contains(&one.owner) {
-                have.push(one.owner);
-            }
+
+    /// Nobody answers what they were never given, nor what somebody else has now.
+    fn is_given_to(&self, store: &Store, owner: &OwnerId) -> Result<(), Failure> {
+        if self.holders.contains(owner) {
+            return Ok(());
+        }
+        if self.holders.is_empty() {
+            return Err(self.is_nobodys());
+        }
+        let named = self.named();
+        let with = listed(&self.holders);
+        let had_it = store.read(|read| read.passed_since(self.no, owner))?.is_some();
+        let not = if had_it { "and not any more with" } else { "not with" };
+        Err(Failure::Mistake(format!("{named} is with {with}, {not} {owner}; `sigtrail stories` shows who has which")))
+    }
+
+    fn is_nobodys(&self) -> Failure {
+        let named = self.named();
+        Failure::Mistake(format!(
+            "{named} was given to nobody, so nobody answers it; `sigtrail stories` shows who has which"
+        ))
+    }
+}
+
+fn listed(owners: &[OwnerId]) -> String {
+    owners.iter().map(OwnerId::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// The owner who is named, or the one who has all the stories.
+fn answering<'c>(config: &'c Config, named: Option<&str>, stories: &[Answered]) -> Result<&'c Owner, Failure> {
+    if let Some(named) = named {
+        return named::owner(config, named);
+    }
+    if let Some(story) = stories.iter().find(|story| story.holders.is_empty()) {
+        return Err(story.is_nobodys());
+    }
+    let mut holders: Vec<OwnerId> = Vec::new();
+    for one in stories.iter().flat_map(|story| &story.holders) {
+        if !holders.contains(one) {
+            holders.push(one.clone());
         }
     }
-    let one = if let [one] = have.as_slice() { config.owner(one) } else { None };
+    let one = if let [one] = holders.as_slice() { config.owner(one) } else { None };
     one.ok_or_else(|| {
-        let have = if have.is_empty() {
-            "nobody".to_owned()
-        } else {
-            have.iter().map(OwnerId::as_str).collect::<Vec<_>>().join(", ")
-        };
-        Failure::Mistake(format!("for whom? {have} has it: add --owner"))
+        Failure::Mistake(format!("for whom? it is with {}: name the owner with --owner", listed(&holders)))
     })
 }
 
 /// The stories by their numbers, each once.
-fn known_stories(store: &Store, numbers: &[i64]) -> Result<Vec<StoryNo>, Failure> {
-    let mut stories = Vec::new();
+fn known_stories(store: &Store, numbers: &[i64]) -> Result<Vec<Answered>, Failure> {
+    let mut stories: Vec<Answered> = Vec::new();
     for number in numbers {
         let no = StoryNo(*number);
-        if store.read(|read| read.story_first_seen(no))?.is_none() {
+        let (row, assignments) = store.read(|read| Ok((read.story(no)?, read.assignments(no)?)))?;
+        let Some(row) = row else {
             return Err(Failure::Mistake(format!("no story {no}; `sigtrail stories` lists them")));
+        };
+        if stories.iter().any(|story| story.no == no) {
+            continue;
         }
-        if !stories.contains(&no) {
-            stories.push(no);
-        }
+        let mut holders: Vec<OwnerId> = assignments.into_iter().map(|one| one.owner).collect();
+        holders.dedup();
+        let title = row.heading().unwrap_or_else(|| "(no title)".to_owned());
+        stories.push(Answered { no, title, holders });
     }
     Ok(stories)
-}
-
-/// A story that went to others only is refused: nobody answers what they were never given.
-fn given_to(store: &Store, owner: &OwnerId, stories: &[StoryNo]) -> Result<(), Failure> {
-    for story in stories {
-        let given = store.read(|read| read.assignments(*story))?;
-        if !given.is_empty() && !given.iter().any(|one| one.owner == *owner) {
-            let mut went: Vec<&str> = given.iter().map(|one| one.owner.as_str()).collect();
-            went.dedup();
-            return Err(Failure::Mistake(format!("story {story} went to {}, not to {owner}", went.join(", "))));
-        }
-    }
-    Ok(())
 }
 
 fn random() -> Result<[u8; 16], Failure> {

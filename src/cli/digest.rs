@@ -7,21 +7,14 @@ use std::{
     path::Path,
 };
 
-use super::{failure::Failure, place::Place};
-use crate::{
-    jobs::{self, start::Surroundings},
-    model::id::OwnerId,
-};
+use super::{failure::Failure, named, place::Place};
+use crate::jobs::{self, start::Surroundings};
 
 /// Prints the mails that would go out to this owner now; `preview` writes each to a file, and its HTML to another, and
 /// prints the paths.
 pub fn run(place: &Place, owner: &str, preview: bool, out: &mut dyn Write) -> Result<u8, Failure> {
     let config = place.config()?;
-    let id = OwnerId::new(owner);
-    let Some(owner) = config.owner(&id).cloned() else {
-        let known: Vec<&str> = config.owners.iter().map(|owner| owner.id.as_str()).collect();
-        return Err(Failure::Mistake(format!("no owner `{id}` in config/owners.toml; there is {}", known.join(", "))));
-    };
+    let owner = named::owner(&config, owner)?.clone();
     place.store(Some(&config))?;
     let state = place.state(Some(&config));
     let context = jobs::start::look(config, &state, Surroundings::default())?;

@@ -11,6 +11,7 @@ mod failure;
 mod feeds;
 pub mod init;
 pub mod matching;
+mod named;
 pub mod parse;
 mod place;
 pub mod poll;

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{
     failure::Failure,
+    named,
     place::{Place, become_owner, is_watched},
     table::{count, stretch},
 };
@@ -104,10 +105,7 @@ fn named_feeds(config: &Config, names: &[String]) -> Result<Vec<FeedId>, Failure
             match config.feed(&id) {
                 Some(feed) if feed.enabled => Ok(id),
                 Some(_) => Err(Failure::Mistake(format!("feed `{name}` is not enabled in feeds.toml"))),
-                None => {
-                    let known: Vec<&str> = config.feeds.iter().map(|feed| feed.id.as_str()).collect();
-                    Err(Failure::Mistake(format!("no feed `{name}` in feeds.toml; there is {}", known.join(", "))))
-                }
+                None => Err(named::nothing(("feed", name), config.feeds.iter().map(|feed| feed.id.as_str()))),
             }
         })
         .collect()

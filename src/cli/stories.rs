@@ -8,20 +8,22 @@ use serde_json::{Value, json};
 use super::{
     args::StoriesArgs,
     failure::Failure,
+    named,
     place::{Place, is_watched},
     table::{moment, rendered, table, width},
 };
 use crate::{
-    advisory,
+    advisory, answer,
     clock::Clock,
     compose::words::grouped,
+    jobs::unanswered::overdue,
     model::{
         id::{ComponentId, FeedId, OwnerId, StoryNo, TopicId},
-        settings::RemindSettings,
+        settings::Config,
         stack::{Tag, TagKind},
         time::Time,
     },
-    store::{AnswerRow, AssignmentRow, Read, Search, Store, StoreError, StoryRow, Waits},
+    store::{AnswerRow, AssignmentRow, OpenRow, Read, Search, Store, StoreError, StoryRow},
 };
 
 /// A story with everything that is known of it.
@@ -36,7 +38,7 @@ struct Assigned {
     owner: String,
     reason: String,
     digest: Option<i64>,
-    urgent: bool,
+    is_overdue: bool,
     delivered_at: Option<Time>,
     answer: Option<AnswerRow>,
     references: Vec<String>,
@@ -44,19 +46,26 @@ struct Assigned {
 
 /// Stories, newest first.
 pub fn run(place: &Place, wanted: &StoriesArgs, json: bool, out: &mut dyn Write) -> Result<u8, Failure> {
-    let config = place.config().ok();
+    // Whose time is over follows from schedules and absences; everything else is found without them.
+    let config = if wanted.overdue { Some(place.config()?) } else { place.config().ok() };
     let store = place.store(config.as_ref())?;
-    let remind = config.as_ref().map(|config| config.remind).unwrap_or_default();
+    if let Some(config) = &config {
+        are_known(config, &store, wanted)?;
+    }
     let now = Clock::System.now();
-    let numbers = find(&store, wanted, &remind, now)?;
+    let late = match &config {
+        Some(config) => store.read(|read| overdue(read, config, now))?,
+        None => Vec::new(),
+    };
+    let numbers = find(&store, wanted, &late)?;
     let zone = TimeZone::system();
     let mut shown_table = table(&["STORY", "SEEN", "TITLE", "TAGS", "OWNERS", "ANSWER"], width());
     for no in &numbers {
-        let Some(shown) = store.read(|read| gather(read, *no))? else { continue };
+        let Some(shown) = store.read(|read| gather(read, *no, &late))? else { continue };
         if json {
             writeln!(out, "{}", json_line(&shown))?;
         } else {
-            shown_table.add_row(cells(&shown, &moment(shown.row.first_seen, now, &zone), &remind, now));
+            shown_table.add_row(cells(&shown, &moment(shown.row.first_seen, now, &zone)));
         }
     }
     if json {
@@ -73,25 +82,45 @@ pub fn run(place: &Place, wanted: &StoriesArgs, json: bool, out: &mut dyn Write)
     Ok(0)
 }
 
+/// Refuses what neither the configuration nor the history knows: nothing found would read as nothing open.
+fn are_known(config: &Config, store: &Store, wanted: &StoriesArgs) -> Result<(), Failure> {
+    let ids = |sort: &str| -> Vec<&str> {
+        match sort {
+            "owner" => config.owners.iter().map(|one| one.id.as_str()).collect(),
+            "component" => config.components.iter().map(|one| one.id.as_str()).collect(),
+            "topic" => config.topics.iter().map(|one| one.id.as_str()).collect(),
+            _ => config.feeds.iter().map(|one| one.id.as_str()).collect(),
+        }
+    };
+    for (sort, id) in
+        [("owner", &wanted.owner), ("component", &wanted.component), ("topic", &wanted.topic), ("feed", &wanted.feed)]
+    {
+        let Some(id) = id else { continue };
+        let known = ids(sort);
+        if !known.contains(&id.as_str()) && !store.read(|read| read.has_heard_of(sort, id))? {
+            return Err(named::nothing((sort, id), known.into_iter()));
+        }
+    }
+    Ok(())
+}
+
 /// The numbers of the stories that are asked for. While a person watches, a long search says how far it is.
-fn find(store: &Store, wanted: &StoriesArgs, remind: &RemindSettings, now: Time) -> Result<Vec<StoryNo>, Failure> {
+fn find(store: &Store, wanted: &StoriesArgs, late: &[OpenRow]) -> Result<Vec<StoryNo>, Failure> {
+    let is_asked = |row: &&OpenRow| wanted.owner.as_ref().is_none_or(|owner| row.owner.as_str() == owner);
     let search = Search {
         text: wanted.text.clone(),
         owner: wanted.owner.clone().map(OwnerId::new),
         component: wanted.component.clone().map(ComponentId::new),
         topic: wanted.topic.clone().map(TopicId::new),
         feed: wanted.feed.clone().map(FeedId::new),
-        waits: match (wanted.overdue, wanted.open) {
-            (true, _) => Waits::Overdue,
-            (false, true) => Waits::Open,
-            (false, false) => Waits::Any,
-        },
+        is_open: wanted.open,
+        among: wanted.overdue.then(|| late.iter().filter(is_asked).map(|row| row.story).collect()),
     };
     let (mut numbers, mut before, mut is_shown) = (Vec::new(), wanted.before.map(StoryNo), false);
     let is_watched = is_watched();
     loop {
         let left = wanted.limit.saturating_sub(numbers.len());
-        let found = store.read(|read| read.stories(&search, before, left, (remind, now)))?;
+        let found = store.read(|read| read.stories(&search, before, left))?;
         numbers.extend(found.stories);
         before = found.below;
         let Some(below) = before.filter(|_| numbers.len() < wanted.limit) else { break };
@@ -142,7 +171,7 @@ fn nothing(wanted: &StoriesArgs) -> String {
     }
 }
 
-fn gather(read: &Read<'_>, no: StoryNo) -> Result<Option<Shown>, StoreError> {
+fn gather(read: &Read<'_>, no: StoryNo, late: &[OpenRow]) -> Result<Option<Shown>, StoreError> {
     let Some(row) = read.story(no)? else { return Ok(None) };
     let mut tags: Vec<Tag> = Vec::new();
     for source in &row.sources {
@@ -153,16 +182,18 @@ fn gather(read: &Read<'_>, no: StoryNo) -> Result<Option<Shown>, StoreError> {
         }
     }
     let answers = read.answers(no)?;
+    let standing = answer::standing(&answers);
     let mut assignments = Vec::new();
     let mut urgent = false;
-    for AssignmentRow { owner, reason, digest, urgent: is_urgent, created_at } in read.assignments(no)? {
+    for AssignmentRow { owner, reason, digest, urgent: is_urgent, answered_from } in read.assignments(no)? {
         urgent |= is_urgent;
         let delivered = match digest {
             Some(digest) => read.delivery_of(digest)?.delivered_at,
             None => None,
         };
+        let own = || standing.iter().filter(|one| one.answer.owner == owner);
         let mut references: Vec<String> = Vec::new();
-        for reference in answers.iter().filter(|answer| answer.owner == owner).flat_map(|one| &one.references) {
+        for reference in own().flat_map(|one| &one.answer.references) {
             let reference = reference.to_string();
             if !references.contains(&reference) {
                 references.push(reference);
@@ -170,12 +201,12 @@ fn gather(read: &Read<'_>, no: StoryNo) -> Result<Option<Shown>, StoreError> {
         }
         assignments.push(Assigned {
             references,
+            is_overdue: late.iter().any(|row| row.story == no && row.owner == owner),
             // What was answered before the story changed answers no change.
-            answer: answers.iter().rev().find(|answer| answer.owner == owner && answer.at >= created_at).cloned(),
+            answer: own().rfind(|one| one.first.record >= answered_from).map(|one| one.answer.clone()),
             owner: owner.to_string(),
             reason,
             digest: digest.map(|digest| digest.0),
-            urgent: is_urgent,
             delivered_at: delivered,
         });
     }
@@ -184,21 +215,20 @@ fn gather(read: &Read<'_>, no: StoryNo) -> Result<Option<Shown>, StoreError> {
 
 impl Assigned {
     /// What was said, or how the wait for it stands.
-    fn answer(&self, remind: &RemindSettings, now: Time) -> &'static str {
-        let after = if self.urgent { remind.urgent_deputy_after } else { remind.deputy_after };
+    fn answer(&self) -> &'static str {
         match (&self.answer, self.delivered_at) {
             (Some(answer), _) => answer.disposition.as_str(),
             (None, None) => "not sent",
-            (None, Some(at)) if now.duration_since(at) >= after => "overdue",
+            (None, Some(_)) if self.is_overdue => "overdue",
             (None, Some(_)) => "open",
         }
     }
 }
 
-fn cells(shown: &Shown, seen: &str, remind: &RemindSettings, now: Time) -> Vec<String> {
+fn cells(shown: &Shown, seen: &str) -> Vec<String> {
     let tags: Vec<&str> = shown.tags.iter().map(|tag| tag.id.as_str()).collect();
     let owners: Vec<&str> = shown.assignments.iter().map(|one| one.owner.as_str()).collect();
-    let answers: Vec<&str> = shown.assignments.iter().map(|one| one.answer(remind, now)).collect();
+    let answers: Vec<&str> = shown.assignments.iter().map(|one| one.answer()).collect();
     let title = shown.row.heading().unwrap_or_else(|| "(no title)".to_owned());
     vec![shown.row.no.to_string(), seen.to_owned(), title, tags.join(", "), owners.join(", "), answers.join(", ")]
 }

@@ -47,6 +47,7 @@ pub use problem::{Problem, Problems, Severity};
 pub(crate) use render::counted;
 pub use render::render;
 pub use replace::{ReplaceError, replace};
+pub use spelling::nearest;
 
 use names::{Known, Names};
 use problem::Report;

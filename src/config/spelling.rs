@@ -1,7 +1,7 @@
 //! "Did you mean": the nearest of the words that would have been right.
 
 /// The known word that a mistyped one is nearest to, if any is near: about one letter in three may differ.
-pub(super) fn nearest<'w>(typed: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+pub fn nearest<'w>(typed: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     let typed: Vec<char> = typed.to_lowercase().chars().take(80).collect();
     let allowed = ((typed.len() + 1) / 3).clamp(1, 4);
     known

@@ -160,7 +160,8 @@ fn finish(
         delivery: due.no,
         attempt,
         is_urgent: due.is_urgent,
-        failing_since: due.failing_since.or(fails.then_some(now)),
+        // What lies ahead was noted by a clock that was wrong.
+        failing_since: due.failing_since.filter(|since| *since <= now).or(fails.then_some(now)),
         now,
     };
     // A digest that meets a server in trouble stays the first in the queue.
@@ -345,12 +346,17 @@ fn refusal(context: &Context, read: &Read<'_>, due: &DueDelivery, now: Time) -> 
 
 /// A digest whose addressee went away before it left, where somebody else can get all of its stories.
 fn away(config: &Config, read: &Read<'_>, digest: DigestRow, now: Time) -> Result<Option<Refusal>, StoreError> {
-    if digest.kind == DigestKind::Passed || route::is_here(config, &digest.owner, now) {
+    // New links were asked for, by whoever is away as well.
+    if matches!(digest.kind, DigestKind::Passed | DigestKind::Links) || route::is_here(config, &digest.owner, now) {
         return Ok(None);
+    }
+    let reason = "its addressee is away".to_owned();
+    if digest.kind == DigestKind::Reminder {
+        // What cannot wait for the return is somebody else's by now.
+        return Ok(Some(Refusal { reason, anew: Vec::new() }));
     }
     let assignments: Vec<AssignmentNo> = digest.stories.into_iter().map(|(_, assignment)| assignment).collect();
     let anew = all_in_their_place(config, read, (&digest.owner, &assignments), HandOver::Away, now)?;
-    let reason = "its addressee is away".to_owned();
     Ok((anew.len() == assignments.len()).then_some(Refusal { reason, anew }))
 }
 

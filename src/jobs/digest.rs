@@ -306,7 +306,6 @@ fn gather(
     let (baselines, notes) =
         if is_of_stories { (Vec::new(), Vec::new()) } else { baseline_notes(config, read, owner)? };
     let floods = if is_of_stories { Vec::new() } else { flood::to_decide(config, read, owner, now)? };
-    let held = floods.iter().map(|row| flood::told(config, read, row)).collect::<Result<_, _>>()?;
     let feeds = read.feeds()?;
     let moves = if is_of_stories { MoveNotices::default() } else { MoveNotices::of(config, read, owner, &feeds, now)? };
     let notices = notices(config, read, owner, &feeds, occasion.kind(), now)?;
@@ -322,6 +321,7 @@ fn gather(
         stand_in: stand_in(config, read, owner, &numbered, now)?,
         timezone: owner.timezone.clone(),
         now,
+        still_open: if *occasion == Occasion::Urgent { 0 } else { read.open_of(&owner.id)?.len() },
         also_published: lines,
         not_seen: notices.not_seen,
         notices: moves.lines.clone(),
@@ -329,7 +329,7 @@ fn gather(
         unasked: unasked(read, &feeds)?,
         feeds_total: feeds.iter().filter(|feed| feed.enabled).count(),
         baselines: notes,
-        held,
+        held: floods.iter().map(|row| flood::told(config, read, row)).collect::<Result<_, _>>()?,
         restricted: withheld.iter().map(|row| restricted(config, row)).collect(),
         owns: owned(config, owner),
         groups: owned_groups(config, owner, &feeds),

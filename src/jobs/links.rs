@@ -31,7 +31,7 @@ pub fn ask(store: &Store, config: &Config, digest: DigestNo, now: Time) -> Resul
     }
     store.write(|write| {
         let asked = write.read().links_asked_at(digest)?;
-        if asked.is_none_or(|asked| now.duration_since(asked) >= AGAIN) {
+        if asked.is_none_or(|asked| now.duration_since(asked) >= AGAIN || asked > now) {
             write.ask_links(digest, &owner.id, open, now)?;
         }
         Ok(())

@@ -21,6 +21,7 @@ pub mod start;
 pub mod status;
 mod story;
 mod trail;
+pub mod unanswered;
 pub mod under_way;
 pub mod vitals;
 pub mod wake;

@@ -93,7 +93,7 @@ pub(super) fn notices(
 
 /// The feeds that are not told of as blind and were not seen either.
 pub(super) fn unasked(read: &Read<'_>, feeds: &[FeedStatus]) -> Result<Unasked, StoreError> {
-    let is_told = |feed: &FeedStatus| !feed.state.is_seen() && feed.state != FeedState::Stale;
+    let is_told = |feed: &FeedStatus| !feed.state.is_seen();
     let feeds = || feeds.iter().filter(|feed| feed.enabled && !is_told(feed));
     let cut_off = feeds().filter(|feed| feed.is_unasked()).count();
     let new = feeds().filter(|feed| feed.state == FeedState::New && !feed.is_unasked()).count();

@@ -89,7 +89,7 @@ impl Occasion {
                 (stories.collect(), Some(About::Takeover { from: name(config, from), why: *why }))
             }
             Occasion::Passed { to, why } => {
-                let passed = read.passed(&owner.id)?.into_iter();
+                let passed = read.passed(&owner.id, now)?.into_iter();
                 let stories: Vec<ToldAgain> =
                     passed.filter(|one| one.to == *to && one.why == *why).map(|one| one.told).collect();
                 let told = stories.iter().filter(|story| story.told_in.is_some()).count();
@@ -98,7 +98,7 @@ impl Occasion {
             Occasion::Reminder => {
                 let due = to_remind(config, read, owner, now)?;
                 let stories = due.iter().map(|row| read.told_first(row.assignment)).collect::<Result<_, _>>()?;
-                (stories, reminder(config, read, &due, now)?)
+                (stories, reminder(config, read, owner, &due, now)?)
             }
             Occasion::Links => links::wanted(config, read, owner, now)?,
             Occasion::Heartbeat => (Vec::new(), None),
@@ -118,7 +118,7 @@ pub(super) fn occasions(context: &Context, owner: &Owner, now: Time) -> Result<V
         for taken in read.taken_over(&owner.id)?.into_iter().filter(|_| !is_quiet) {
             occasions.push(Occasion::Takeover { from: taken.from, why: taken.why });
         }
-        for passed in read.passed(&owner.id)?.into_iter().filter(|_| is_here) {
+        for passed in read.passed(&owner.id, now)?.into_iter().filter(|_| is_here) {
             let is_due = match (passed.failed_at, passed.why) {
                 // An address that takes nothing is tried once a day.
                 (Some(at), _) if at == now => false,
@@ -184,11 +184,18 @@ fn to_remind(config: &Config, read: &Read<'_>, owner: &Owner, now: Time) -> Resu
 }
 
 /// What a reminder says: since when, of which digest, and who is asked next.
-fn reminder(config: &Config, read: &Read<'_>, due: &[OpenRow], now: Time) -> Result<Option<About>, StoreError> {
+fn reminder(
+    config: &Config,
+    read: &Read<'_>,
+    owner: &Owner,
+    due: &[OpenRow],
+    now: Time,
+) -> Result<Option<About>, StoreError> {
     let Some(oldest) = due.iter().min_by_key(|row| row.delivered_at) else { return Ok(None) };
     let mut then: Option<(Time, String)> = None;
     for row in due {
-        let at = Asked { reminded_at: Some(now), ..row.asked() }.due_at(&config.remind);
+        let asked = Asked { reminded_at: Some(now), ..row.asked() };
+        let at = reminder::asks_next_at(&config.remind, owner, asked, now);
         if then.as_ref().is_some_and(|(first, _)| *first <= at) {
             continue;
         }

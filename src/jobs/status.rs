@@ -3,19 +3,23 @@
 
 use jiff::SignedDuration;
 
-use super::disown;
+use super::{
+    disown,
+    unanswered::{Unanswered, unanswered},
+};
 use crate::{
     compose::words::{count, cut},
     health,
     model::{
         delivery::RelayFault,
         feed::{FeedState, FeedStatus},
+        id::OwnerId,
         settings::Config,
         stack::OwnedKind,
         time::Time,
     },
     moves,
-    store::{QueuedRow, Read, RelayRow, StoreError, Unanswered},
+    store::{QueuedRow, Read, RelayRow, StoreError},
 };
 
 /// For how long feeds may be overdue before nobody is held to be at work.
@@ -175,11 +179,11 @@ pub fn status(read: &Read<'_>, config: &Config, now: Time) -> Result<Status, Sto
     attention.extend(nothing_polled(&feeds, last_poll_at, now));
     attention.extend(no_network(read.network_lost_at()?, &feeds));
     attention.extend(held(read)?);
-    attention.extend(deliveries(read, now)?);
-    attention.extend(bounced(read, now)?);
+    attention.extend(deliveries(read, config, now)?);
+    attention.extend(bounced(read, config, now)?);
     attention.extend(inbound(read, config)?);
     attention.extend(not_theirs(read, config)?);
-    let unanswered = read.unanswered(&config.remind, now)?;
+    let unanswered = unanswered(read, config, now)?;
     attention.extend(unanswered.iter().filter_map(answer_overdue));
     attention.extend(checkpoint(read, now)?);
     attention.sort_by(|a, b| (a.reason, &a.subject).cmp(&(b.reason, &b.subject)));
@@ -256,20 +260,26 @@ fn no_network(lost_at: Option<Time>, feeds: &[FeedStatus]) -> Option<Attention> 
     })
 }
 
-fn deliveries(read: &Read<'_>, now: Time) -> Result<Vec<Attention>, StoreError> {
+fn deliveries(read: &Read<'_>, config: &Config, now: Time) -> Result<Vec<Attention>, StoreError> {
     let queue = read.queue()?;
     let before = now.saturating_sub(WAITING).unwrap_or(now);
     let mut found: Vec<Attention> =
         read.relay_trouble()?.and_then(|row| mail_server(&row, queue.len(), now)).into_iter().collect();
     found.extend(waiting(&queue, before));
     found.extend(queue.iter().filter_map(impossible));
-    found.extend(read.owners_out_of_reach()?.into_iter().map(|(owner, since, reply)| Attention {
+    let gone = read.owners_out_of_reach()?.into_iter().filter(|(owner, ..)| is_written_to(config, owner, now));
+    found.extend(gone.map(|(owner, since, reply)| Attention {
         reason: Reason::DeliveryGivenUp,
         subject: owner.to_string(),
         since,
         text: format!("The newest mail could not be delivered ({reply}). Correct the address in config/owners.toml."),
     }));
     Ok(found)
+}
+
+/// Whether mail goes to an owner: to who has left none will ever go, nor need an address be put right.
+fn is_written_to(config: &Config, owner: &OwnerId, now: Time) -> bool {
+    config.owner(owner).is_some_and(|owner| owner.is_living(now))
 }
 
 /// The mail server is in trouble: nobody's mail leaves.
@@ -342,8 +352,9 @@ fn impossible(row: &QueuedRow) -> Option<Attention> {
     })
 }
 
-fn bounced(read: &Read<'_>, now: Time) -> Result<Vec<Attention>, StoreError> {
-    let bounced = read.owners_who_bounce(now)?.into_iter().map(|(owner, since, said)| Attention {
+fn bounced(read: &Read<'_>, config: &Config, now: Time) -> Result<Vec<Attention>, StoreError> {
+    let bounced = read.owners_who_bounce(now)?.into_iter().filter(|(owner, ..)| is_written_to(config, owner, now));
+    let bounced = bounced.map(|(owner, since, said)| Attention {
         reason: Reason::DeliveryBounced,
         subject: owner.to_string(),
         since,

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::unanswered::unanswered;
 use crate::{
     model::{
         feed::FeedState,
@@ -130,8 +131,7 @@ pub fn figures(read: &Read<'_>, config: &Config, now: Time) -> Result<Figures, S
     // Nobody composes for who has left.
     let living = config.owners.iter().filter(|owner| owner.is_living(now));
     let planned: Vec<Option<Time>> = living.map(|owner| read.next_digest_at(&owner.id)).collect::<Result<_, _>>()?;
-    let unanswered = read.unanswered(&config.remind, now)?;
-    let mut owners: Vec<OwnerFigures> = unanswered
+    let mut owners: Vec<OwnerFigures> = unanswered(read, config, now)?
         .into_iter()
         .map(|one| OwnerFigures { owner: one.owner, open: one.open, overdue: one.overdue })
         .collect();

@@ -82,6 +82,13 @@ impl Owner {
         first.to_zoned(self.timezone.clone()).ok().map(|midnight| midnight.timestamp())
     }
 
+    /// The first absence that begins after this moment: when it begins, and when it is over; absences that meet are one.
+    pub fn next_absence(&self, after: Time) -> Option<(Time, Time)> {
+        let midnight = |day: Date| day.to_zoned(self.timezone.clone()).ok().map(|midnight| midnight.timestamp());
+        let begins = self.away.iter().filter_map(|away| midnight(away.from)).filter(|begins| *begins > after).min()?;
+        Some((begins, self.back_at(begins)?))
+    }
+
     /// When the last absence before this moment was over; `None`: there was none.
     pub fn back_since(&self, now: Time) -> Option<Time> {
         let ends = self.away.iter().filter_map(|away| away.to.tomorrow().ok()?.to_zoned(self.timezone.clone()).ok());

@@ -70,6 +70,7 @@ impl Write<'_> {
         let columns = MEASURED_FROM.map(moved).join(", ");
         self.tx.execute(&format!("UPDATE feed_state SET {columns}"), moments)?;
         self.tx.execute(&format!("UPDATE network_state SET {}", moved("lost_at")), moments)?;
+        self.tx.execute(&format!("UPDATE delivery_state SET {}", moved("failing_since")), moments)?;
         self.move_days(from, to)
     }
 

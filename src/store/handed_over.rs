@@ -7,7 +7,7 @@ use crate::{
     evidence::event::{Event, Personal},
     model::{
         digest::HandOver,
-        id::{AssignmentNo, ConfigVersion, DigestNo, OwnerId, StoryNo},
+        id::{AssignmentNo, ConfigVersion, OwnerId, StoryNo},
         time::{Time, from_millis, millis},
     },
     reminder::Link,
@@ -101,19 +101,22 @@ impl Read<'_> {
         Ok(rows)
     }
 
-    /// What this owner was not told yet to be somebody else's now, where they could have answered it themselves.
-    pub fn passed(&self, owner: &OwnerId) -> Result<Vec<Passed>, StoreError> {
+    /// What this owner was not told yet to be somebody else's now, where they could have answered it themselves. Mails of a
+    /// clock that was ahead of `now` count for nothing.
+    pub fn passed(&self, owner: &OwnerId, now: Time) -> Result<Vec<Passed>, StoreError> {
         let mut query = self.tx.prepare_cached(
             "SELECT handed_over.assignment, handed_over.why, handed_over.at,
                  (SELECT max(composed_at) FROM digest_passed JOIN digest ON digest.no = digest_passed.digest
                   JOIN delivery ON delivery.digest = digest.no
-                  WHERE digest_passed.assignment = handed_over.assignment AND NOT EXISTS
+                  WHERE digest_passed.assignment = handed_over.assignment AND composed_at <= ?2 AND NOT EXISTS
                       (SELECT 1 FROM receipt WHERE receipt.delivery = delivery.no AND outcome = 'too-large'))
              FROM passed_state JOIN handed_over ON handed_over.assignment = passed_state.assignment
              WHERE passed_state.owner = ?1 ORDER BY handed_over.assignment",
         )?;
         let found: Vec<(i64, String, i64, Option<i64>)> = query
-            .query_map([owner.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
+            .query_map(params![owner.as_str(), millis(now)], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })?
             .collect::<Result<_, _>>()?;
         let mut passed = Vec::with_capacity(found.len());
         for (assignment, word, at, failed_at) in found {
@@ -199,9 +202,11 @@ impl Read<'_> {
 }
 
 impl Write<'_> {
-    /// Whether this would give a story back to somebody who passed it on, but for having been away.
-    pub(super) fn goes_in_a_circle(&self, moved: &Reassigned) -> Result<bool, StoreError> {
-        let Some(to) = moved.to.as_ref().filter(|_| moved.why != HandOver::Left) else { return Ok(false) };
+    /// Whether this would give a story that `from` has back to somebody who passed it on, but for having been away.
+    pub(super) fn goes_in_a_circle(&self, moved: &Reassigned, from: &OwnerId) -> Result<bool, StoreError> {
+        // Whoever has it is only told again.
+        let passes = |to: &&Assigned| moved.why != HandOver::Left && to.owner != *from;
+        let Some(to) = moved.to.as_ref().filter(passes) else { return Ok(false) };
         let before = self.read().passed_by(moved.assignment)?;
         Ok(before.iter().any(|link| link.owner == to.owner && link.why != HandOver::Away))
     }
@@ -225,21 +230,6 @@ impl Write<'_> {
              ORDER BY round DESC LIMIT 1",
             params![moved.assignment.0, story.0, to.as_str(), moved.why.as_str(), millis(now), signed(record), as_news],
         )?;
-        Ok(())
-    }
-
-    /// Notes which stories a digest told their former owner to be somebody else's.
-    pub(super) fn insert_passed(
-        &mut self,
-        digest: DigestNo,
-        stories: &[(StoryNo, AssignmentNo)],
-    ) -> Result<(), StoreError> {
-        for (i, (_, assignment)) in stories.iter().enumerate() {
-            self.tx.execute(
-                "INSERT INTO digest_passed (assignment, digest, number) VALUES (?1, ?2, ?3)",
-                params![assignment.0, digest.0, i + 1],
-            )?;
-        }
         Ok(())
     }
 }

@@ -5,12 +5,8 @@ use std::fmt::Write as _;
 
 use rusqlite::{ToSql, named_params};
 
-use super::{Read, StoreError, figures::deadlines};
-use crate::model::{
-    id::{ComponentId, FeedId, OwnerId, StoryNo, TopicId},
-    settings::RemindSettings,
-    time::Time,
-};
+use super::{Read, StoreError};
+use crate::model::id::{ComponentId, FeedId, OwnerId, StoryNo, TopicId};
 
 /// How many stories are looked at in one stretch, where each of them has to be.
 const STRETCH: i64 = 20_000;
@@ -29,19 +25,9 @@ pub struct Search {
     /// Which feed reports it.
     pub feed: Option<FeedId>,
     /// Whether somebody, or the owner above, was handed it and has not answered.
-    pub waits: Waits,
-}
-
-/// Whether a story waits for an answer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Waits {
-    /// Whether or not.
-    #[default]
-    Any,
-    /// It does.
-    Open,
-    /// It has for too long.
-    Overdue,
+    pub is_open: bool,
+    /// One of these; `None`: any.
+    pub among: Option<Vec<StoryNo>>,
 }
 
 /// What one stretch of a search brought.
@@ -61,17 +47,16 @@ impl Search {
             // Writing to a string cannot fail.
             let _ = write!(sql, " AND {condition}");
         };
-        if self.waits != Waits::Any {
+        if self.among.is_some() {
+            and("story.no IN (SELECT value FROM json_each(:among))");
+        }
+        if self.is_open {
             and("story.no IN (SELECT assignment.story FROM open_state
                      JOIN assignment ON assignment.no = open_state.assignment
                      JOIN digest_story ON digest_story.assignment = assignment.no
                      JOIN delivery ON delivery.digest = digest_story.digest
                      JOIN delivery_state ON delivery_state.delivery = delivery.no
-                     WHERE state IN ('accepted', 'written') AND (:owner IS NULL OR open_state.owner = :owner)
-                         AND (SELECT max(finished_at) FROM receipt
-                              WHERE receipt.delivery = delivery.no AND outcome IN ('accepted', 'written'))
-                             <= CASE WHEN :overdue = 0 THEN 9223372036854775807
-                                WHEN urgent THEN :urgent_before ELSE :before END)");
+                     WHERE state IN ('accepted', 'written') AND (:owner IS NULL OR open_state.owner = :owner))");
         } else if self.owner.is_some() {
             and("EXISTS (SELECT 1 FROM assignment WHERE assignment.story = story.no AND owner = :owner
                      AND NOT EXISTS (SELECT 1 FROM reassigned WHERE reassigned.assignment = assignment.no))");
@@ -101,7 +86,7 @@ impl Search {
 
     /// Whether a few rows say which stories there are, or each one has to be looked at.
     fn is_narrow(&self) -> bool {
-        self.waits != Waits::Any
+        self.is_open || self.among.is_some()
     }
 }
 
@@ -112,14 +97,19 @@ impl Read<'_> {
         Ok(StoryNo(no))
     }
 
+    /// Whether any story has to do with an `owner`, `component`, `topic` or `feed` of this identifier: the configuration may
+    /// have it no more.
+    pub fn has_heard_of(&self, sort: &str, id: &str) -> Result<bool, StoreError> {
+        let sql = match sort {
+            "owner" => "SELECT EXISTS (SELECT 1 FROM assignment WHERE owner = ?2)",
+            "feed" => "SELECT EXISTS (SELECT 1 FROM feed WHERE id = ?2)",
+            _ => "SELECT EXISTS (SELECT 1 FROM tag WHERE kind = ?1 AND id = ?2)",
+        };
+        Ok(self.tx.prepare_cached(sql)?.query_row([sort, id], |row| row.get(0))?)
+    }
+
     /// The stories below `before` that are like this, newest first, at most `limit` of them, from one stretch of numbers.
-    pub fn stories(
-        &self,
-        search: &Search,
-        before: Option<StoryNo>,
-        limit: usize,
-        (remind, now): (&RemindSettings, Time),
-    ) -> Result<Found, StoreError> {
+    pub fn stories(&self, search: &Search, before: Option<StoryNo>, limit: usize) -> Result<Found, StoreError> {
         let newest = self.newest_story()?.0;
         let before = before.map_or(newest.saturating_add(1), |before| before.0.min(newest.saturating_add(1)));
         let from = if search.is_narrow() { 0 } else { before.saturating_sub(STRETCH).max(0) };
@@ -127,14 +117,16 @@ impl Read<'_> {
             "SELECT no FROM story WHERE no < :below AND no >= :from{} ORDER BY no DESC LIMIT :limit",
             search.conditions()
         );
-        let [ordinary, urgent] = deadlines(remind, now);
-        let overdue = search.waits == Waits::Overdue;
+        let among = search.among.as_ref().and_then(|among| {
+            let numbers: Vec<i64> = among.iter().map(|story| story.0).collect();
+            serde_json::to_string(&numbers).ok()
+        });
         let all: &[(&str, &dyn ToSql)] = named_params! {
             ":below": before, ":from": from, ":limit": limit,
             ":text": search.text, ":owner": search.owner.as_ref().map(OwnerId::as_str),
             ":component": search.component.as_ref().map(ComponentId::as_str),
             ":topic": search.topic.as_ref().map(TopicId::as_str), ":feed": search.feed.as_ref().map(FeedId::as_str),
-            ":overdue": overdue, ":before": ordinary, ":urgent_before": urgent,
+            ":among": among,
         };
         let mut query = self.tx.prepare_cached(&sql)?;
         for (name, value) in all {

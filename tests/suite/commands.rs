@@ -92,10 +92,56 @@ fn nobody_answers_from_the_shell_for_a_story_that_went_to_others_only() {
     let answer = |owner| sigtrail(&root, &["ack", "1", "--owner", owner, "--as", "acted"]);
     let refused = answer("jon");
     assert_eq!(refused.status.code(), Some(2));
-    assert_eq!(text(&refused.stderr), "error: story 1 went to maria, not to jon\n");
+    assert_eq!(
+        text(&refused.stderr),
+        "error: story 1, \"Quillgate hole CVE-2099-10007\", is with maria, not with jon; `sigtrail stories` shows who has \
+         which\n"
+    );
     assert!(world.records_of("acknowledged").is_empty());
-    assert_eq!(answer("maria").status.code(), Some(0));
+    let recorded = answer("maria");
+    assert_eq!(recorded.status.code(), Some(0));
+    let told = text(&recorded.stdout);
+    assert!(told.contains("acted for maria.\n  1  Quillgate hole CVE-2099-10007\n"), "the title is told: {told}");
     assert_eq!(world.records_of("acknowledged").len(), 1);
+}
+
+#[test]
+fn nobody_answers_from_the_shell_for_a_story_that_nobody_was_given() {
+    let mut world = World::company(NOW).feed("cert", "unmatched = \"none\"");
+    world.publish("cert", &rss(&[("Quillgate hole CVE-2099-10007", "q1", "Text."), ("Else", "q2", "Text.")]));
+    world.config();
+    let root = world.root.path().to_owned();
+    said(&root, &["poll"]);
+    for words in [&["ack", "2", "--owner", "maria", "--as", "acted"][..], &["ack", "1", "2", "--as", "acted"]] {
+        let output = sigtrail(&root, words);
+        let talk = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {talk}");
+        assert!(talk.starts_with("error: story 2, \"Else\", was given to nobody"), "{talk}");
+    }
+    assert!(world.records_of("acknowledged").is_empty());
+}
+
+#[test]
+fn a_filter_of_the_stories_that_nobody_knows_is_a_mistake_and_not_an_empty_answer() {
+    let mut world = world();
+    let root = world.root.path().to_owned();
+    said(&root, &["poll"]);
+    for (words, told) in [
+        (["--owner", "mria"], "no owner `mria` in config/owners.toml; did you mean `maria`?"),
+        (["--component", "quilgate"], "no component `quilgate` in config/stack.toml; did you mean `quillgate`?"),
+        (["--topic", "weather"], "no topic `weather` in config/stack.toml; there is prompt-injection"),
+        (["--feed", "nowhere"], "no feed `nowhere` in feeds.toml; there is refusing, cert"),
+    ] {
+        let output = sigtrail(&root, &["stories", "--open", words[0], words[1]]);
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {}", text(&output.stdout));
+        assert!(text(&output.stderr).contains(told), "{words:?}: {}", text(&output.stderr));
+    }
+    assert_eq!(said(&root, &["stories", "--owner", "jon"]), "no story matches --owner jon; leave something out\n");
+
+    world.edit("stack", "id = \"quillgate\"", "id = \"gate\"");
+    world.config();
+    let found = said(&root, &["stories", "--component", "quillgate"]);
+    assert!(found.contains("Quillgate hole"), "what was renamed is still found by the name of its time: {found}");
 }
 
 #[test]
@@ -136,7 +182,7 @@ fn what_happened_before_is_recorded_at_the_shell_with_both_dates_until_it_is_clo
     let stories = lines(&root, &["stories", "--json", "quillgate"]);
     let assigned = &stories[0]["assignments"][0];
     assert_eq!(assigned["disposition"], "closed");
-    let references = ["minutes:5 Jan", "ticket:CHG-118", "pull-request:https://git.example/7"];
+    let references = ["ticket:CHG-118", "pull-request:https://git.example/7"];
     assert_eq!(assigned["references"], serde_json::json!(references));
 }
 

@@ -151,7 +151,7 @@ fn what_check_would_refuse_is_refused_before_anything_is_written() {
             "there is a feed `marrow` already (feeds.toml, line 21); --id gives this one another",
         ),
         (&[url, "--name", "Tarn advisories"], "there is a feed `tarn-advisories` already"),
-        (&[url, "--owner", "mria"], "no owner `mria` in config/owners.toml; there is maria, jon"),
+        (&[url, "--owner", "mria"], "no owner `mria` in config/owners.toml; did you mean `maria`?"),
         (&[url, "--group", "trn"], "unknown group `trn`"),
         (&[url, "--every", "1s"], "below fetch.min_interval"),
         (&[url, "--id", "Not An Id"], "invalid identifier"),

@@ -2,11 +2,12 @@
 //! urgent goes at once, within bounds. Days pass on a clock that is moved by hand.
 
 mod anew;
+mod gone;
 
 use jiff::SignedDuration;
 use serde_json::Value;
 use sigtrail::{
-    jobs,
+    jobs::{self, unanswered::overdue},
     model::{
         acknowledgement::{Answer, Disposition, Haste, Recorded, Via},
         digest::DigestKind,
@@ -148,7 +149,9 @@ fn who_does_not_answer_is_reminded_once_then_the_deputy_is_asked_and_then_the_fa
     let open = open(&mut world);
     assert_eq!(open.len(), 1, "it stays overdue with the last");
     assert_eq!(open[0].owner.as_str(), "ines");
-    assert!(open[0].asked().due_at(&world.config().remind) < world.clock.now());
+    let context = world.context();
+    let late = context.store.read(|read| overdue(read, &context.config, context.now())).unwrap();
+    assert_eq!(late, open);
     let with = world.context().store.read(|read| read.now_with(AssignmentNo(1))).unwrap().unwrap();
     assert_eq!((with.0.as_str(), with.1.to_string().as_str()), ("ines", "2026-11-26T08:30:00Z"));
     assert_eq!(world.news("maria").len(), 3);
@@ -550,7 +553,8 @@ fn what_is_open_and_what_was_not_told_can_be_computed_from_the_facts() {
                  WHERE assignment.no NOT IN (SELECT assignment FROM reassigned) AND NOT EXISTS (
                      SELECT 1 FROM acknowledgement JOIN acknowledgement_story ON acknowledgement = acknowledgement.no
                      WHERE acknowledgement_story.story = assignment.story
-                         AND acknowledgement.owner = assignment.owner AND acknowledgement.record > digest.record)
+                         AND acknowledgement.owner = assignment.owner
+                         AND coalesce(first_record, acknowledgement.record) >= coalesce(log_size, digest.record))
                  ORDER BY 1"
             ),
             "on the {day}th"

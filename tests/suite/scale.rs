@@ -12,8 +12,8 @@ use rusqlite::{
     trace::{TraceEvent, TraceEventCodes},
 };
 use sigtrail::{
-    jobs::{self, Context, status::status, vitals::figures},
-    store::{Search, StoreError, Waits},
+    jobs::{self, Context, status::status, unanswered::overdue, vitals::figures},
+    store::{Search, StoreError},
 };
 
 use crate::harness::{
@@ -118,7 +118,7 @@ fn no_question_of_a_page_of_monitoring_or_of_a_loop_goes_through_a_large_table()
     let (context, asked, page) = (world.context(), Asked::default(), Page::open(&mut world));
     asked.listen(&context);
     let (store, config, now) = (&context.store, &context.config, context.now());
-    let waits = |waits| Search { waits, owner: Some("maria".into()), ..Search::default() };
+    let maria = || Search { owner: Some("maria".into()), ..Search::default() };
     let mut wrong = Vec::new();
     let database = Connection::open(world.state().join("sigtrail.db")).unwrap();
     let mut judge = |what: &str, least: usize| {
@@ -137,10 +137,12 @@ fn no_question_of_a_page_of_monitoring_or_of_a_loop_goes_through_a_large_table()
     judge("monitoring", 6);
     store.read(|read| status(read, config, now)).unwrap();
     judge("status", 6);
-    for search in [Search::default(), waits(Waits::Open), waits(Waits::Overdue), waits(Waits::Any)] {
-        store.read(|read| read.stories(&search, None, 50, (&config.remind, now))).unwrap();
+    let late = store.read(|read| overdue(read, config, now)).unwrap().into_iter().map(|row| row.story).collect();
+    let (open, among) = (Search { is_open: true, ..maria() }, Search { among: Some(late), ..maria() });
+    for search in [Search::default(), open, among, maria()] {
+        store.read(|read| read.stories(&search, None, 50)).unwrap();
     }
-    judge("stories", 3);
+    judge("stories", 4);
     jobs::mail_due(&context).unwrap();
     judge("a turn of the mailing loop", 8);
     world.wait(SignedDuration::from_hours(24));

@@ -33,7 +33,8 @@ fn titles(world: &World, arguments: &[&str]) -> Vec<String> {
     lines.map(|story| story["title"].as_str().unwrap().to_owned()).collect()
 }
 
-/// A company whose digests go every hour, and which was told of five stories ten days ago and of a sixth an hour ago.
+/// A company whose digests go every hour, which was told of five stories ten days ago, and of a sixth and reminded four days
+/// ago; nobody has looked after it since.
 fn ten_days() -> World {
     let mut world = World::at(&ago(240).to_string())
         .reminding()
@@ -54,7 +55,7 @@ fn ten_days() -> World {
     world.publish("cert", &rss(&old));
     world.publish("bulletin", &rss(&[("Quillgate: from a bulletin", "b1", "x")]));
     world.tick();
-    world.wait_until(&ago(1).to_string());
+    world.wait_until(&ago(100).to_string());
     world.publish("cert", &rss(&[&old[..], &[("Quillgate: new", "a6", "x")]].concat()));
     world.tick();
     world.wait(SignedDuration::from_mins(59));
@@ -77,9 +78,6 @@ fn stories_say_what_is_open_and_overdue_and_with_whom() {
     assert_eq!(with(&["--feed", "bulletin"]), ["Quillgate: from a bulletin"]);
     assert_eq!(with(&["--component", "quillgate", "--feed", "cert", "FOUR"]), ["Quillgate and libmarrow: four"]);
     assert_eq!(with(&["--open", "--component", "libmarrow", "--owner", "maria"]), ["Quillgate and libmarrow: four"]);
-    assert_eq!(with(&["--owner", "nobody"]), [""; 0]);
-    // A component and a topic of one name are two things.
-    assert_eq!(with(&["--topic", "quillgate"]), [""; 0]);
 
     let (_, text) = said(&world, &["stories", "--open", "--limit", "2"]);
     let last = text.lines().last().unwrap();
@@ -97,8 +95,8 @@ fn stories_say_what_is_open_and_overdue_and_with_whom() {
     assert!(text.contains("overdue") && text.contains("libmarrow: two"), "{text}");
     let (_, text) = said(&world, &["stories", "--component", "quillgate", "new"]);
     assert!(text.contains("open") && !text.contains("overdue"), "{text}");
-    let (_, text) = said(&world, &["stories", "--owner", "nobody", "x"]);
-    assert_eq!(text, "no story matches --owner nobody \"x\"; leave something out\n");
+    let (_, text) = said(&world, &["stories", "--owner", "jon", "x"]);
+    assert_eq!(text, "no story matches --owner jon \"x\"; leave something out\n");
 }
 
 #[test]
@@ -151,7 +149,7 @@ fn status_names_who_has_not_answered_and_since_when() {
          WHERE assignment.no NOT IN (SELECT assignment FROM reassigned) AND NOT EXISTS
              (SELECT 1 FROM acknowledgement JOIN acknowledgement_story ON acknowledgement = acknowledgement.no
               WHERE acknowledgement_story.story = assignment.story AND acknowledgement.owner = assignment.owner
-                  AND acknowledgement.record > digest.record) ORDER BY 1";
+                  AND coalesce(first_record, acknowledgement.record) >= coalesce(log_size, digest.record)) ORDER BY 1";
     assert_eq!(kept, numbers(facts));
     assert_eq!(kept.len(), 3);
     assert!(world.records_of("acknowledged").len() >= 5);

@@ -9,7 +9,7 @@ use url::Url;
 use super::register::{Register, line_of, place_of, talk};
 use crate::{
     catalogue::{self, Listed},
-    cli::{args::AddArgs, failure::Failure, place::Place},
+    cli::{args::AddArgs, failure::Failure, named, place::Place},
     config, link,
     model::id::FeedId,
     register::{Kind, NewFeed, NewGroup, Proposal, Source, insert, propose},
@@ -88,7 +88,8 @@ fn new_address(register: &Register<'_>, text: &str) -> Result<Url, Failure> {
 /// is made up avoids those under which the state keeps the history of another address, too.
 fn proposed(register: &Register<'_>, args: &AddArgs, listed: Option<&Listed>, url: &Url) -> Result<Proposal, Failure> {
     let config = &register.config;
-    let owner = args.owner.as_deref().map(|owner| register.known_owner(owner)).transpose()?;
+    let owner = args.owner.as_deref().map(|owner| named::owner(config, owner)).transpose()?;
+    let owner = owner.map(|owner| owner.id.clone());
     let remembered: HashMap<String, String> = register.remembered();
     let is_taken = |id: &str| {
         config.feed(&FeedId::new(id)).is_some() || remembered.get(id).is_some_and(|known| known != url.as_str())

@@ -4,11 +4,12 @@ use std::io::{BufRead, IsTerminal as _, Write};
 
 use serde_json::json;
 
-use super::register::{Register, place_of, some_of, talk};
+use super::register::{Register, place_of, talk};
 use crate::{
     cli::{
         args::{DropArgs, GroupFate},
         failure::Failure,
+        named,
         place::Place,
         table::count,
     },
@@ -98,7 +99,7 @@ fn not_alone(config: &Config, feed: &Feed) -> Failure {
         ));
     };
     let others = config.feeds.iter().filter(|other| other.id != feed.id && other.group.as_ref() == Some(group));
-    let others = some_of(others.map(|other| other.id.as_str()));
+    let others = named::some_of(others.map(|other| other.id.as_str()));
     Failure::Mistake(format!(
         "group `{group}` has other feeds: {others}; it can go with the last of them; nothing was written"
     ))
@@ -149,8 +150,8 @@ fn record_only(
         Err(failure) => return Err(failure),
     };
     if !is_known {
-        let known = some_of(register.config.feeds.iter().map(|feed| feed.id.as_str()));
-        return Err(Failure::Mistake(format!("no feed `{id}` in feeds.toml; there is {known}")));
+        let known = register.config.feeds.iter().map(|feed| feed.id.as_str());
+        return Err(named::nothing(("feed", id.as_str()), known));
     }
     if fate == Some(GroupFate::Drop) {
         let what = format!("feeds.toml has no feed `{id}` any more, so no group can go with it");

@@ -11,9 +11,9 @@ use std::{
 use serde_json::{Value, json};
 use url::Url;
 
-use super::register::{Register, some_of, talk};
+use super::register::{Register, talk};
 use crate::{
-    cli::{args::ImportArgs, failure::Failure, place::Place, table::count},
+    cli::{args::ImportArgs, failure::Failure, named, place::Place, table::count},
     clock::Clock,
     config,
     model::{
@@ -49,7 +49,7 @@ pub(super) fn run(place: &Place, args: &ImportArgs, json: bool, out: &mut dyn Wr
     let register = Register::open(place)?;
     let group = known_group(&register, args.group.as_deref())?;
     let (owner, why) = match &args.owner {
-        Some(owner) => (register.known_owner(owner)?, ""),
+        Some(owner) => (named::owner(&register.config, owner)?.id.clone(), ""),
         None => default_owner(&register.config, group.as_ref().and_then(|id| register.config.group(id))),
     };
     let List { outlines, skipped, is_cut } = read(&args.file)?;
@@ -98,8 +98,7 @@ fn known_group(register: &Register<'_>, id: Option<&str>) -> Result<Option<Group
     if register.config.group(&group).is_some() {
         return Ok(Some(group));
     }
-    let known = some_of(register.config.groups.iter().map(|group| group.id.as_str()));
-    Err(Failure::Mistake(format!("no group `{id}` in feeds.toml; there is {known}")))
+    Err(named::nothing(("group", id), register.config.groups.iter().map(|group| group.id.as_str())))
 }
 
 /// The outlines as they are taken in, one after another.
@@ -215,7 +214,7 @@ impl<'c> Taking<'c> {
             let names: BTreeSet<&str> = lost.iter().map(String::as_str).collect();
             if !lost.is_empty() {
                 let feeds = if lost.len() == 1 { "1 feed names" } else { &format!("{} feeds name", lost.len()) };
-                talk(&format!("{feeds} {words}: {}", some_of(names.into_iter())));
+                talk(&format!("{feeds} {words}: {}", named::some_of(names.into_iter())));
             }
         }
         if !why.is_empty() && self.ownerless + self.lost_owners.len() > 0 {

@@ -10,7 +10,7 @@ use crate::{
     clock::Clock,
     config::{self, Problem, Problems},
     lock::InstanceLock,
-    model::{id::OwnerId, owner::Owner, settings::Config},
+    model::settings::Config,
     register::{Kind, blocks},
     store,
 };
@@ -63,11 +63,6 @@ impl<'p> Register<'p> {
         known.into_iter().map(|(id, url)| (id.to_string(), url)).collect()
     }
 
-    /// The owner of this identifier, or who there is.
-    pub(super) fn known_owner(&self, id: &str) -> Result<OwnerId, Failure> {
-        known_owner(&self.config, id).map(|owner| owner.id.clone())
-    }
-
     /// How the next command is typed.
     pub(super) fn command(&self, words: &str) -> String {
         self.place.command(words)
@@ -88,14 +83,6 @@ impl<'p> Register<'p> {
     }
 }
 
-/// The owner of this identifier, or who there is.
-pub(super) fn known_owner<'c>(config: &'c Config, id: &str) -> Result<&'c Owner, Failure> {
-    config.owner(&OwnerId::new(id)).ok_or_else(|| {
-        let known = config.owners.iter().map(|owner| owner.id.as_str());
-        Failure::Mistake(format!("no owner `{id}` in config/owners.toml; there is {}", some_of(known)))
-    })
-}
-
 /// The line of a feed's or group's header in a text, from 1.
 pub(super) fn line_of(text: &str, kind: Kind, id: &str) -> Option<usize> {
     blocks(text).ok()?.iter().find(|block| block.kind == kind && block.id == id).map(|block| block.line)
@@ -104,17 +91,6 @@ pub(super) fn line_of(text: &str, kind: Kind, id: &str) -> Option<usize> {
 /// A place in the register for people: `feeds.toml line 12`, or only the file where the line is not known.
 pub(super) fn place_of(text: &str, kind: Kind, id: &str) -> String {
     line_of(text, kind, id).map_or_else(|| "feeds.toml".to_owned(), |line| format!("feeds.toml, line {line}"))
-}
-
-/// A few identifiers for a message, and how many more there are.
-pub(super) fn some_of<'i>(ids: impl Iterator<Item = &'i str>) -> String {
-    let all: Vec<&str> = ids.collect();
-    let shown = all.iter().take(12).copied().collect::<Vec<_>>().join(", ");
-    match all.len().saturating_sub(12) {
-        _ if all.is_empty() => "none".to_owned(),
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
 }
 
 /// Talk, which is no result: to standard error.

@@ -4,9 +4,8 @@ use std::io::Write;
 
 use serde_json::json;
 
-use super::register::{known_owner, some_of};
 use crate::{
-    cli::{args::ReleaseArgs, failure::Failure, place::Place, table::count},
+    cli::{args::ReleaseArgs, failure::Failure, named, place::Place, table::count},
     clock::Clock,
     jobs::flood,
     model::{
@@ -21,10 +20,10 @@ pub fn run(place: &Place, args: &ReleaseArgs, json: bool, out: &mut dyn Write) -
     let config = place.config()?;
     let feed = FeedId::new(args.feed.clone());
     let now = Clock::System.now();
-    let owner = known_owner(&config, &args.owner)?;
+    let owner = named::owner(&config, &args.owner)?;
     if !owner.is_living(now) {
         let living = config.owners.iter().filter(|owner| owner.is_living(now)).map(|owner| owner.id.as_str());
-        let what = format!("`{}` has left, as config/owners.toml says; there is {}", owner.id, some_of(living));
+        let what = format!("`{}` has left, as config/owners.toml says; there is {}", owner.id, named::some_of(living));
         return Err(Failure::Mistake(what));
     }
     let owner = owner.id.clone();
