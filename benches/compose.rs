@@ -72,6 +72,7 @@ fn composed(content: &DigestContent) -> Vec<Part> {
 
 fn digest(stories: usize) -> DigestContent {
     DigestContent {
+        still_open: 0,
         kind: DigestKind::Scheduled,
         about: None,
         owner: "maria".into(),

@@ -37,10 +37,11 @@ pub(super) fn action(content: &DigestContent, portion: &Portion, judge: &Judge) 
     let stories = portion.stories(content);
     let first = stories.first().map(|story| judge.defang(label(story, MAX_LABEL)));
     match (content.kind, first) {
-        (DigestKind::Heartbeat, _) => match blindness(content) {
-            None => "Nothing for you this week".to_owned(),
-            Some(blindness) => format!("Nothing for you this week, and {blindness}"),
-        },
+        (DigestKind::Heartbeat, _) => {
+            let nothing =
+                if content.still_open > 0 { "Nothing new for you this week" } else { "Nothing for you this week" };
+            blindness(content).map_or_else(|| nothing.to_owned(), |blindness| format!("{nothing}, and {blindness}"))
+        }
         (DigestKind::Reminder, Some(first)) => format!("Still open: {}", and_more(&first, stories.len())),
         (DigestKind::Takeover, Some(first)) => format!("Now yours: {}", and_more(&first, stories.len())),
         (DigestKind::Links, Some(first)) => format!("New links: {}", and_more(&first, stories.len())),
@@ -64,10 +65,15 @@ fn nothing(content: &DigestContent, portion: &Portion) -> String {
     if !content.held.is_empty() {
         return format!("{} to decide about", count(content.held.len(), "flood of entries", "floods of entries"));
     }
-    match blindness(content) {
-        None => "Nothing to answer".to_owned(),
-        Some(blindness) => format!("Nothing to answer, and {blindness}"),
-    }
+    let nothing = if content.still_open > 0 { "Nothing new to answer" } else { "Nothing to answer" };
+    blindness(content).map_or_else(|| nothing.to_owned(), |blindness| format!("{nothing}, and {blindness}"))
+}
+
+/// What a mail without a story says of those of earlier mails.
+pub(super) fn still_open(content: &DigestContent) -> Option<String> {
+    let is = if content.still_open == 1 { "is" } else { "are" };
+    let open = count(content.still_open, "story of an earlier mail", "stories of earlier mails");
+    (content.still_open > 0 && content.stories.is_empty()).then(|| format!("{open} {is} still open."))
 }
 
 fn answer(content: &DigestContent, stories: &[DigestStory], judge: &Judge) -> String {
@@ -149,7 +155,12 @@ pub(super) fn who_and_when(content: &DigestContent, portion: &Portion) -> String
 /// Why the mail comes, in a sentence or two; `None`: it is the owner's own hour, or urgent.
 pub(super) fn why(content: &DigestContent) -> Option<String> {
     if content.kind == DigestKind::Heartbeat {
-        return Some("No story of yours in the last seven days; nothing to do.".to_owned());
+        let nothing = if content.still_open > 0 {
+            "No new story for you in the last seven days."
+        } else {
+            "No story of yours in the last seven days; nothing to do."
+        };
+        return Some(nothing.to_owned());
     }
     Some(match content.about.as_ref()? {
         About::Reminder { since: from, then, .. } => {

@@ -17,7 +17,7 @@ pub(super) fn plain(said: &Said) -> String {
     page.wrapped("", &said.action);
     page.blank();
     page.wrapped("", &said.who_and_when);
-    for sentence in [&said.why, &said.blindness, &said.if_silent].into_iter().flatten() {
+    for sentence in [&said.why, &said.still_open, &said.blindness, &said.if_silent].into_iter().flatten() {
         page.wrapped("", sentence);
     }
     if let Some(words) = &said.answer_all {
@@ -113,8 +113,9 @@ fn write_story(page: &mut Page, story: &Story) {
     if let Some(summary) = &story.summary {
         page.wrapped("   ", summary);
     }
-    for (i, line) in story.changes.iter().enumerate() {
-        page.wrapped("   ", &if i == 0 { format!("{} {line}", story.changed) } else { line.clone() });
+    if !story.changes.is_empty() {
+        let told: Vec<&str> = story.changes.iter().map(|line| line.trim_end_matches('.')).collect();
+        page.wrapped("   ", &format!("{} {}.", story.changed, told.join("; ")));
     }
     for line in &story.earlier {
         page.wrapped("   ", line);

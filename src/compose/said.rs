@@ -4,7 +4,7 @@
 pub(crate) use super::story::{fix, proof, severity};
 use super::{
     Section,
-    action::{action, answer_all, if_silent, label, who_and_when, why},
+    action::{action, answer_all, if_silent, label, still_open, who_and_when, why},
     held::{Held, held},
     links::{Judge, Link},
     portion::{Portion, is_answered, slice},
@@ -13,8 +13,7 @@ use super::{
     words::{count, cut, days_ago, grouped, line, row},
 };
 use crate::model::digest::{
-    AlsoPublished, BaselineNote, DigestContent, DigestKind, DigestStory, NotSeen, Notice, OwnedGroup, Restricted,
-    SeenAgain,
+    AlsoPublished, BaselineNote, DigestContent, DigestStory, NotSeen, Notice, OwnedGroup, Restricted, SeenAgain,
 };
 
 /// The longest cause of a feed's trouble, in characters.
@@ -39,6 +38,8 @@ pub(super) struct Said {
     pub why: Option<String>,
     /// What could not be seen, in one sentence.
     pub blindness: Option<String>,
+    /// What of earlier mails waits for an answer, in one sentence.
+    pub still_open: Option<String>,
     /// Who is asked when nothing is answered.
     pub if_silent: Option<String>,
     /// The words of the link that answers everything.
@@ -107,12 +108,16 @@ pub(super) fn said(content: &DigestContent, portion: &Portion, judge: &Judge) ->
     let link = &identity.answer_all_url;
     let also = also(content, portion, judge);
     let last = holds.is_last;
-    let is_told = content.kind != DigestKind::Passed;
+    let owns_something = !(content.owns.is_empty() && content.groups.is_empty());
+    // The list of them stands in one part only.
+    let elsewhere =
+        if content.not_seen.is_empty() || !holds.not_seen.is_empty() { "" } else { "; another part names them" };
     Said {
         action: action(content, portion, judge),
         who_and_when: who_and_when(content, portion),
         why: why(content),
-        blindness: blindness(content).filter(|_| is_told).map(|words| format!("{words}.")),
+        blindness: blindness(content).map(|words| format!("{words}{elsewhere}.")),
+        still_open: still_open(content),
         if_silent: if_silent(content, portion),
         answer_all: answer_all(content, portion),
         answer_all_url: link.clone(),
@@ -135,7 +140,7 @@ pub(super) fn said(content: &DigestContent, portion: &Portion, judge: &Judge) ->
         also_total: also.iter().map(|line| line.entries).sum(),
         also,
         owns: owns(&content.owns).filter(|_| last),
-        wrong: (last && is_answered(content)).then(|| ("Not yours?", format!("{link}/wrong"))),
+        wrong: (last && is_answered(content) && owns_something).then(|| ("Not yours?", format!("{link}/wrong"))),
         owned_groups: owned_groups(content).filter(|_| last),
         checkpoint: content.checkpoint.clone(),
     }
@@ -188,7 +193,7 @@ fn openings(stories: &[(usize, &DigestStory)], section: Section, judge: &Judge) 
 }
 
 fn not_seen(feed: &NotSeen, content: &DigestContent, judge: &Judge) -> String {
-    let state = if feed.state == "not-a-feed" { "not a feed" } else { &feed.state };
+    let state = state_in_words(&feed.state);
     let cause = judge.defang(cut(&feed.cause, MAX_CAUSE));
     let cause = cause.trim_end_matches('.');
     let tries =
@@ -211,12 +216,17 @@ fn not_seen(feed: &NotSeen, content: &DigestContent, judge: &Judge) -> String {
 }
 
 fn seen_again(feed: &SeenAgain, content: &DigestContent) -> String {
-    let was = match feed.was.as_str() {
+    let was = line(state_in_words(&feed.was));
+    format!("{}: seen again since {}; it was {was}.", cut(&feed.feed, MAX_NAME), since(feed.since, content))
+}
+
+/// What an owner reads of a feed's state.
+fn state_in_words(state: &str) -> &str {
+    match state {
         "stale" => "silent",
         "not-a-feed" => "not a feed",
         other => other,
-    };
-    format!("{}: seen again since {}; it was {}.", cut(&feed.feed, MAX_NAME), since(feed.since, content), line(was))
+    }
 }
 
 fn first_look(note: &BaselineNote) -> String {

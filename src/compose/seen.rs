@@ -5,22 +5,30 @@ use super::{
     words::{count, grouped},
 };
 use crate::model::{
-    digest::{DigestContent, Unasked},
+    digest::{DigestContent, DigestKind, Unasked},
     feed::FeedState,
 };
 
-/// How many feeds could not be seen, and how many were and are silent for too long.
-fn blind(content: &DigestContent) -> (usize, usize) {
-    let silent = content.not_seen.iter().filter(|feed| feed.state == FeedState::Stale.as_str()).count();
-    (content.not_seen.len() - silent, silent)
+/// Whether a mail tells of feeds at all: one about who has which stories does not.
+fn tells_of_feeds(content: &DigestContent) -> bool {
+    matches!(content.kind, DigestKind::Scheduled | DigestKind::Urgent | DigestKind::Heartbeat)
+}
+
+/// How many feeds are silent for too long.
+pub(super) fn silent(content: &DigestContent) -> usize {
+    content.not_seen.iter().filter(|feed| feed.state == FeedState::Stale.as_str()).count()
 }
 
 /// What could not be seen, in one sentence without its end; `None`: there is nothing to say.
 pub(super) fn blindness(content: &DigestContent) -> Option<String> {
+    if !tells_of_feeds(content) {
+        return None;
+    }
     let is = |n: usize| if n == 1 { "is" } else { "are" };
     let cut_off = content.unasked.cut_off;
     let cut_off = (cut_off > 0).then(|| format!("{} could not be asked", count(cut_off, "feed", "feeds")));
-    let told = match blind(content) {
+    let silent = silent(content);
+    let told = match (content.not_seen.len() - silent, silent) {
         (0, 0) => None,
         (blind, 0) => Some(format!("{} could not be seen", count(blind, "feed", "feeds"))),
         (0, silent) => Some(format!("{} {} silent for too long", count(silent, "feed", "feeds"), is(silent))),
@@ -35,9 +43,9 @@ pub(super) fn blindness(content: &DigestContent) -> Option<String> {
     (!told.is_empty()).then(|| told.join("; "))
 }
 
-/// How many feeds the last try of each saw.
+/// How many feeds the last try of each saw, those that are silent for too long not among them.
 pub(super) fn seen(content: &DigestContent) -> usize {
-    content.feeds_total.saturating_sub(blind(content).0 + content.unasked.cut_off + content.unasked.new)
+    content.feeds_total.saturating_sub(content.not_seen.len() + content.unasked.cut_off + content.unasked.new)
 }
 
 /// The same in sentences, with what nothing is known of.
@@ -56,5 +64,5 @@ pub(super) fn feeds_seen(content: &DigestContent) -> Option<String> {
     if new > 0 {
         said.push(format!("{} {} not asked yet.", count(new, "feed", "feeds"), were(new)));
     }
-    (total > 0).then(|| said.join(" "))
+    (total > 0 && tells_of_feeds(content)).then(|| said.join(" "))
 }

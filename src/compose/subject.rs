@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use super::{
     action::{and_more, by, label},
     portion::{Portion, lengths},
-    seen::seen,
+    seen::{seen, silent},
     words::{cut, days_ago, grouped, line, moment, unencoded},
 };
 use crate::model::{
@@ -181,17 +181,25 @@ fn urgent(content: &DigestContent, stories: &[DigestStory], end: &End<'_>) -> St
 /// `Quiet week 47: nothing for you, 14 of 14 feeds seen`.
 fn heartbeat(content: &DigestContent, end: &str) -> String {
     let week = moment(content.now, &content.timezone, "%-V");
-    let (seen, of) = (seen(content), content.feeds_total);
-    let (blind, all) = (grouped(of.saturating_sub(seen) as u64), grouped(of as u64));
-    let wordings = if seen < of {
+    let unseen = content.feeds_total.saturating_sub(seen(content));
+    let silent = silent(content);
+    let (blind, all) = (grouped(unseen as u64), grouped(content.feeds_total as u64));
+    let wordings = if unseen > silent {
         [
             format!("Blind in week {week}: {blind} of {all} feeds not seen{end}"),
             format!("Blind in week {week}: {blind} of {all} feeds{end}"),
             format!("Blind in week {week}{end}"),
         ]
-    } else {
+    } else if silent > 0 {
         [
-            format!("Quiet week {week}: nothing for you, {all} of {all} feeds seen{end}"),
+            format!("Quiet week {week}: {blind} of {all} feeds silent for too long{end}"),
+            format!("Quiet week {week}: {blind} of {all} feeds silent{end}"),
+            format!("Quiet week {week}{end}"),
+        ]
+    } else {
+        let nothing = if content.still_open > 0 { "nothing new" } else { "nothing for you" };
+        [
+            format!("Quiet week {week}: {nothing}, {all} of {all} feeds seen{end}"),
             format!("Quiet week {week}: {all} of {all} feeds seen{end}"),
             format!("Quiet week {week}{end}"),
         ]
@@ -265,12 +273,13 @@ fn quiet(content: &DigestContent, portion: &Portion, room: usize) -> String {
     }
     let also: usize = content.also_published.iter().map(|feed| feed.lines.len() + feed.more).sum();
     let seen = seen(content);
+    let (nothing, for_you) = if content.still_open > 0 { ("Nothing new", "") } else { ("Nothing", " for you") };
     if seen < content.feeds_total {
-        format!("Nothing for you, {} of {} feeds seen", grouped(seen as u64), grouped(content.feeds_total as u64))
+        format!("{nothing}{for_you}, {} of {} feeds seen", grouped(seen as u64), grouped(content.feeds_total as u64))
     } else if also > 0 {
-        format!("Nothing to answer, {} also published", grouped(also as u64))
+        format!("{nothing} to answer, {} also published", grouped(also as u64))
     } else {
-        "Nothing for you, all feeds seen".to_owned()
+        format!("{nothing}{for_you}, all feeds seen")
     }
 }
 

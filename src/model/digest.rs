@@ -377,6 +377,8 @@ pub struct DigestContent {
     pub now: Time,
     /// The stories, in the order in which they are shown.
     pub stories: Vec<DigestStory>,
+    /// How many stories of earlier mails wait for the owner's answer.
+    pub still_open: usize,
     /// What matched nothing, by feed.
     pub also_published: Vec<AlsoPublished>,
     /// What could not be seen.

@@ -209,6 +209,7 @@ fn flat(text: &str) -> String {
 /// Three stories, two feeds that could not be seen, other news, a first look and a restricted entry.
 fn content() -> DigestContent {
     DigestContent {
+        still_open: 0,
         kind: DigestKind::Scheduled,
         about: None,
         owner: "maria".into(),

@@ -369,12 +369,13 @@ fn p_20_in_sixty_days_each_feed_that_falls_silent_is_told_once_and_no_healthy_on
     for habit in &HABITS {
         let mut name = habit.id.replace('-', " ");
         name.get_mut(..1).unwrap().make_ascii_uppercase();
-        let lines = told.matches(&format!("New: {name}: stale since")).count();
+        let lines = told.matches(&format!("New: {name}: silent since")).count();
         assert_eq!(lines, usize::from(habit.silent_from != HEALTHY), "{name}: {told}");
     }
     assert_eq!(told.matches("New: ").count(), 4, "{told}");
     assert!(!told.contains("Please act"), "{told}");
     assert!(told.contains("Subject: Silent: Weekly dies since "), "{told}");
+    assert!(told.contains("Subject: Quiet week 40: 4 of 9 feeds silent for too long"), "{told}");
     assert_eq!(world.records_of("feed-state").len(), 4, "a weekend is no evidence");
     let mut stale: Vec<(&str, String)> = HABITS
         .iter()

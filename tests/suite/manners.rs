@@ -617,7 +617,7 @@ fn p_28_while_there_is_no_network_nobody_is_told_that_all_feeds_were_seen_and_it
         words.contains("1 of 7 feeds was seen. No network since Fri 20 Nov 07:45: 6 feeds could not be asked."),
         "{mail}"
     );
-    assert!(words.starts_with("Subject: Nothing for you, 1 of 7 feeds seen"), "{mail}");
+    assert!(words.starts_with("Subject: Nothing new, 1 of 7 feeds seen"), "{mail}");
 
     world.wait(HOUR * 2);
     let context = world.context();

@@ -24,16 +24,16 @@ pub(super) fn reminder() -> DigestContent {
         then: Some((at("2026-11-22T09:12:00Z"), "Jon Bright".to_owned())),
     };
     let stories = three_stories().split_off(1);
-    DigestContent { kind: DigestKind::Reminder, about: Some(about), stories, ..content() }
+    DigestContent { kind: DigestKind::Reminder, about: Some(about), stories, ..empty() }
 }
 
 pub(super) fn takeover(why: HandOver) -> DigestContent {
-    let mut jon = content();
+    let mut jon = empty();
     jon.kind = DigestKind::Takeover;
     jon.about = Some(About::Takeover { from: "Maria Lopez".to_owned(), why });
     "Jon Bright".clone_into(&mut jon.owner_name);
     "jon@example.com".clone_into(&mut jon.owner_address);
-    jon.stories.truncate(1);
+    jon.stories = three_stories()[..1].to_vec();
     "Ada Stone".clone_into(&mut jon.stand_in.as_mut().unwrap().name);
     jon
 }
@@ -45,7 +45,7 @@ pub(super) fn passed(why: HandOver) -> DigestContent {
 
 pub(super) fn links_anew() -> DigestContent {
     let about = About::Links { in_reply_to: "0f0f@example.com".to_owned() };
-    DigestContent { kind: DigestKind::Links, about: Some(about), ..content() }
+    DigestContent { kind: DigestKind::Links, about: Some(about), stories: three_stories(), ..empty() }
 }
 
 pub(super) fn heartbeat() -> DigestContent {

@@ -220,14 +220,16 @@ fn an_empty_day_brings_no_mail_and_an_empty_week_one_at_the_owners_hour() {
     // A working day's eight o'clock, a week after the mail before.
     assert_eq!(came, ["2026-11-27T08:30:00Z", "2026-12-04T08:30:00Z"]);
     let mails = world.mailbox("maria");
-    assert!(mails[1].starts_with("Subject: Quiet week 48: nothing for you, 1 of 1 feeds seen\n"), "{}", mails[1]);
-    assert!(mails[1].contains("Nothing for you this week\n"), "{}", mails[1]);
+    assert!(mails[1].starts_with("Subject: Quiet week 48: nothing new, 1 of 1 feeds seen\n"), "{}", mails[1]);
+    assert!(mails[1].contains("Nothing new for you this week\n"), "{}", mails[1]);
+    assert!(mails[1].contains("1 story of an earlier mail is still open."), "{}", mails[1]);
     assert!(mails[1].contains("1 of 1 feed was seen."), "{}", mails[1]);
     let jon = world.mailbox("jon");
     assert!(
         jon.len() >= 2 && jon.iter().all(|mail| mail.contains("Quiet week")),
         "who never had a digest too: {jon:?}"
     );
+    assert!(jon.iter().all(|mail| mail.contains("nothing for you") && mail.contains("nothing to do")), "{jon:?}");
     assert_eq!(world.records_of("digest-composed").last().unwrap()["fields"]["kind"], "heartbeat");
 }
 
@@ -245,7 +247,9 @@ fn a_week_in_which_sigtrail_was_blind_is_not_called_quiet() {
     let mails = world.mailbox("maria");
     let last = mails.last().unwrap();
     assert!(last.starts_with("Subject: Blind in week 48: 1 of 2 feeds not seen\n"), "{mails:?}");
-    assert!(flat(last).contains("Nothing for you this week, and 1 feed could not be seen"), "{last}");
+    assert!(flat(last).contains("Nothing new for you this week, and 1 feed could not be seen"), "{last}");
+    assert!(last.contains("1 story of an earlier mail is still open."), "{last}");
+    assert!(!last.contains("nothing to do"), "{last}");
     assert!(last.contains("NOT SEEN (1)"), "{last}");
 }
 
