@@ -53,9 +53,18 @@ const NEWS: &[(&str, &str, &str)] = &[
     ("Quillgate: a note on backups", "q9", "Backups are smaller."),
 ];
 
+/// What the subjects of mails begin with that are no news.
+const KINDS: [(&str, &str); 5] = [
+    ("Still open", "reminder"),
+    ("Now yours", "takeover"),
+    ("Passed to", "passed"),
+    ("Quiet week", "quiet-week"),
+    ("Blind in week", "blind-week"),
+];
+
 /// A mail as it lies in a mailbox.
 pub struct Letter {
-    /// The step of the story that it came in, and to whom.
+    /// What kind of mail it is, or the step of the story that it came in where it is news, and to whom.
     pub name: String,
     /// Its HTML part.
     pub html: String,
@@ -198,7 +207,9 @@ impl Scene {
 
 fn letter(step: &str, mail: &Mail, before: &[Letter]) -> Letter {
     let message = MessageParser::default().parse(&mail.raw).unwrap();
-    let first = format!("{step}-{}", mail.to[0].split('@').next().unwrap());
+    let subject = message.subject().unwrap();
+    let kind = KINDS.iter().find(|(begins, _)| subject.starts_with(begins)).map_or(step, |(_, kind)| kind);
+    let first = format!("{kind}-{}", mail.to[0].split('@').next().unwrap());
     let mut name = first.clone();
     let mut count = 1;
     while before.iter().any(|one| one.name == name) {
