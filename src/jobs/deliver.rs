@@ -101,8 +101,10 @@ pub fn deliver_due(context: &Context) -> Result<DeliverReport, Fault> {
         let file = format!("{}-{}.eml", due.owner, due.digest);
         context.pulse.wait(LONGEST_SEND);
         let message = Outgoing { to: &due.address, message_id: &due.message_id, bytes: &due.bytes, file: &file };
-        let attempted = turn.judged((&due, attempt), session.hand_over(&message));
+        let attempted = session.hand_over(&message);
         context.pulse.beat();
+        let others_pass = context.store.read(|read| read.others_pass_since(due.no))?;
+        let attempted = turn.judged((&due, attempt), attempted, others_pass);
         // A server that asks for a login when it is given a message does not let us in either.
         let lets_in = |fault| matches!(fault, RelayFault::Busy | RelayFault::Sender);
         let is_turned_away = attempted.trouble.as_ref().is_some_and(|trouble| !lets_in(trouble.fault));

@@ -74,6 +74,17 @@ impl Read<'_> {
     }
 }
 
+impl Read<'_> {
+    /// Whether the mail server took another message since this delivery was tried last.
+    pub fn others_pass_since(&self, delivery: DeliveryNo) -> Result<bool, StoreError> {
+        let mut query = self.tx.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM receipt WHERE outcome = 'accepted'
+                 AND record > (SELECT max(record) FROM receipt AS mine WHERE mine.delivery = ?1))",
+        )?;
+        Ok(query.query_row([delivery.0], |row| row.get(0))?)
+    }
+}
+
 impl Write<'_> {
     /// Notes what an attempt showed of the mail server. `held_until`: it lets nobody in, and is left alone until then.
     pub fn see_relay(&mut self, attempted: &Attempted, held_until: Option<Time>, now: Time) -> Result<(), StoreError> {

@@ -31,14 +31,20 @@ struct Refused {
 
 impl Turn {
     /// An attempt as it counts: a sender that is refused while others pass, or once more with a message that failed by
-    /// itself before, is no trouble of the server. Whose the others are is not known yet.
-    pub(super) fn judged(&mut self, (due, attempt): (&DueDelivery, u32), attempted: Attempted) -> Attempted {
+    /// itself before, is no trouble of the server; `others_pass`: the server took another message since this one was tried
+    /// last, which few turns show that a minute's allowance cuts short. Whose the others are is not known yet.
+    pub(super) fn judged(
+        &mut self,
+        (due, attempt): (&DueDelivery, u32),
+        attempted: Attempted,
+        others_pass: bool,
+    ) -> Attempted {
         self.is_sender_taken |= delivery::is_sender_taken(&attempted);
         let Some(trouble) = attempted.trouble.as_ref().filter(|trouble| trouble.fault == RelayFault::Sender) else {
             return attempted;
         };
         // It says neither that the server lets us in nor that it does not.
-        if self.is_sender_taken || due.failing_since.is_some() {
+        if self.is_sender_taken || others_pass || due.failing_since.is_some() {
             return Attempted { trouble: None, size_limit: None, ..attempted };
         }
         self.refused.push(Refused { delivery: due.no, attempt, trouble: trouble.clone() });

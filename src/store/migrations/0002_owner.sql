@@ -20,6 +20,7 @@ ALTER TABLE delivery_state ADD COLUMN failing_since INTEGER;
 
 CREATE INDEX attempt_started ON attempt (started_at);
 CREATE INDEX receipt_too_large ON receipt (finished_at) WHERE outcome = 'too-large';
+CREATE INDEX receipt_accepted ON receipt (record) WHERE outcome = 'accepted';
 
 -- Stories that went from one person to another: the assignment that was taken back, and the one that stands for it.
 CREATE TABLE handed_over (

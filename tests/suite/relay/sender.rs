@@ -81,3 +81,20 @@ fn m_12_a_server_that_refuses_every_sender_is_asked_little_and_told_of() {
     assert_eq!((world.smtp.mails().len(), queued(&mut world), world.mailbox("maria").len()), (8, 0, 0));
     assert!(!has(&mut world, "mail-server-down"));
 }
+
+#[test]
+fn m_12_where_a_minute_takes_one_mail_a_refused_message_holds_up_the_others_once_only() {
+    let mut world = with_mail(many(4), "tls = \"none\"\nper_minute = 1\n");
+    refuse(&world, 1);
+    assert_eq!(outcomes(&world.tick().deliveries.deliveries), ["unreachable"]);
+    world.wait(MINUTE * 10);
+    assert_eq!(outcomes(&mail_turn(&mut world)), ["accepted"], "another one is tried first");
+    world.wait(MINUTE);
+    refuse(&world, 1);
+    assert_eq!(outcomes(&mail_turn(&mut world)), ["unreachable"], "the oldest has its turn");
+    for _ in 0..2 {
+        world.wait(MINUTE);
+        assert_eq!(outcomes(&mail_turn(&mut world)), ["accepted"], "and holds up nobody");
+    }
+    assert_eq!(queued(&mut world), 1);
+}
