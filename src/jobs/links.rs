@@ -48,16 +48,19 @@ pub(super) fn wanted(
     now: Time,
 ) -> Result<(Vec<ToldAgain>, Option<About>), StoreError> {
     let before = |time| now.saturating_sub(time).unwrap_or(now);
-    let asked = read.links_wanted(&owner.id, (before(AGAIN), before(HEARD)))?;
-    let mut stories: Vec<ToldAgain> = Vec::new();
-    for digest in &asked {
-        for place in open_places(config, read, owner, *digest)? {
-            let told = read.told_first(place.assignment)?;
-            if stories.iter().all(|known| known.row.story != told.row.story) {
-                stories.push(told);
+    let (mut stories, mut first): (Vec<ToldAgain>, _) = (Vec::new(), None);
+    for asked in read.links_asked(&owner.id, before(HEARD))? {
+        for place in open_places(config, read, owner, asked.digest)? {
+            let is_wanted = match read.links_told(place.assignment, asked.record)? {
+                Some(is_told) => !is_told,
+                None => asked.at >= before(AGAIN),
+            };
+            if is_wanted && stories.iter().all(|known| known.row.story != place.story) {
+                stories.push(read.told_first(place.assignment)?);
+                first.get_or_insert(asked.digest);
             }
         }
     }
-    let first = asked.first().map(|digest| read.message_id(*digest)).transpose()?;
+    let first = first.map(|digest| read.message_id(digest)).transpose()?;
     Ok((stories, first.map(|in_reply_to| About::Links { in_reply_to })))
 }

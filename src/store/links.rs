@@ -2,14 +2,25 @@
 
 use rusqlite::params;
 
-use super::{Read, StoreError, Write, signed};
+use super::{Read, StoreError, Write, signed, unsigned};
 use crate::{
     evidence::event::{Event, Personal},
     model::{
-        id::{DigestNo, OwnerId, StoryNo},
+        id::{AssignmentNo, DigestNo, OwnerId, StoryNo},
         time::{Time, from_millis, millis},
     },
 };
+
+/// A request for new links.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinksAsked {
+    /// The digest whose links had ended.
+    pub digest: DigestNo,
+    /// When.
+    pub at: Time,
+    /// Its record.
+    pub record: u64,
+}
 
 impl Read<'_> {
     /// When new links to the stories of a digest were asked for last.
@@ -21,23 +32,33 @@ impl Read<'_> {
         Ok(at.map(from_millis))
     }
 
-    /// The digests of an owner for which new links were asked since a moment, and no mail has told any since, oldest first;
-    /// since an earlier moment where a mail that told them was taken back.
-    pub fn links_wanted(&self, owner: &OwnerId, (since, earliest): (Time, Time)) -> Result<Vec<DigestNo>, StoreError> {
+    /// The requests of an owner for new links since a moment, oldest first.
+    pub fn links_asked(&self, owner: &OwnerId, since: Time) -> Result<Vec<LinksAsked>, StoreError> {
         let mut query = self.tx.prepare_cached(
-            "SELECT digest FROM
-                 (SELECT asked.digest, asked.at, asked.record,
-                      (SELECT max(state <> 'withdrawn') FROM digest AS later JOIN delivery ON delivery.digest = later.no
-                       JOIN delivery_state ON delivery_state.delivery = delivery.no
-                       WHERE later.owner = ?1 AND later.kind = 'links' AND later.record > asked.record) AS is_told
-                  FROM links_asked AS asked JOIN digest ON digest.no = asked.digest
-                  WHERE asked.at >= ?3 AND digest.owner = ?1)
-             WHERE is_told = 0 OR is_told IS NULL AND at >= ?2 ORDER BY record",
+            "SELECT asked.digest, asked.at, asked.record FROM links_asked AS asked
+             JOIN digest ON digest.no = asked.digest WHERE asked.at >= ?2 AND digest.owner = ?1 ORDER BY asked.record",
         )?;
         let rows = query
-            .query_map(params![owner.as_str(), millis(since), millis(earliest)], |row| Ok(DigestNo(row.get(0)?)))?
+            .query_map(params![owner.as_str(), millis(since)], |row| {
+                Ok(LinksAsked {
+                    digest: DigestNo(row.get(0)?),
+                    at: from_millis(row.get(1)?),
+                    record: unsigned(row.get(2)?),
+                })
+            })?
             .collect::<Result<_, _>>()?;
         Ok(rows)
+    }
+
+    /// Whether a mail with new links has told this assignment since a record, and left or still may; `None`: none has told
+    /// it.
+    pub fn links_told(&self, assignment: AssignmentNo, since: u64) -> Result<Option<bool>, StoreError> {
+        let mut query = self.tx.prepare_cached(
+            "SELECT max(state <> 'withdrawn') FROM digest_anew JOIN digest ON digest.no = digest_anew.digest
+             JOIN delivery ON delivery.digest = digest.no JOIN delivery_state ON delivery_state.delivery = delivery.no
+             WHERE digest_anew.assignment = ?1 AND digest.record > ?2",
+        )?;
+        Ok(query.query_row(params![assignment.0, signed(since)], |row| row.get(0))?)
     }
 }
 

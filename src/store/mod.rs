@@ -59,6 +59,7 @@ pub use self::{
     flood::{FloodRow, HeldEntry},
     handed_over::{Passed, TakenOver},
     inbound::{InboundRow, Looked, Sorted},
+    links::LinksAsked,
     listing::{ListedRow, WithheldRow},
     open::{OpenRow, ToldAgain},
     place::PlaceRow,
