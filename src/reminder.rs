@@ -72,6 +72,12 @@ impl Asked {
         }
     }
 
+    /// The same without what a clock noted that was ahead: it keeps nobody waiting.
+    fn without_what_lies_ahead(self, now: Time) -> Asked {
+        let reminded_at = self.reminded_at.filter(|reminded| *reminded <= now);
+        Asked { delivered_at: behind(self.delivered_at, now), reminded_at, ..self }
+    }
+
     /// From when on the owner may be reminded: of what is calm, at the first hour of their schedule. What was sent at the
     /// hour was delivered a little later, so the hour that is meant may be a little too early.
     fn remind_from(&self, settings: &RemindSettings) -> Time {
@@ -102,10 +108,8 @@ pub fn step(settings: &RemindSettings, owner: &Owner, asked: Asked, now: Time) -
     if !owner.is_living(now) {
         return Step::HandOver(HandOver::Left);
     }
-    // What lies ahead was noted by a clock that was wrong, and keeps nobody waiting.
     let is_reminded = asked.reminded_at.is_some();
-    let reminded_at = asked.reminded_at.filter(|reminded| *reminded <= now);
-    let asked = Asked { delivered_at: behind(asked.delivered_at, now), reminded_at, ..asked };
+    let asked = asked.without_what_lies_ahead(now);
     if let Some(back) = owner.back_at(now) {
         // What can wait for the return does.
         let cannot_wait = asked.due_at(settings) < back;
@@ -131,6 +135,7 @@ fn reminds_now(settings: &RemindSettings, owner: &Owner, asked: Asked, now: Time
 /// When somebody else is asked, as seen from `now`, if nobody answers and every mail leaves at its moment: from then on
 /// the answer is overdue. The reminder that comes before, and absences, count in.
 pub fn asks_next_at(settings: &RemindSettings, owner: &Owner, asked: Asked, now: Time) -> Time {
+    let mut asked = asked.without_what_lies_ahead(now);
     let mut from = now;
     if let Some(back) = owner.back_at(now) {
         if asked.due_at(settings) < back {
@@ -138,7 +143,6 @@ pub fn asks_next_at(settings: &RemindSettings, owner: &Owner, asked: Asked, now:
         }
         from = back;
     }
-    let mut asked = asked;
     loop {
         let reminded_at = asked.reminded_at.or_else(|| reminder_at(settings, owner, asked, from));
         let due = Asked { reminded_at, ..asked }.due_at(settings);
@@ -151,6 +155,14 @@ pub fn asks_next_at(settings: &RemindSettings, owner: &Owner, asked: Asked, now:
         }
         from = back;
     }
+}
+
+/// Whether somebody else should have been asked by now. What a clock noted that was ahead is not overdue before there was a
+/// reminder.
+pub fn is_overdue(settings: &RemindSettings, owner: &Owner, asked: Asked, now: Time) -> bool {
+    let seen = asked.without_what_lies_ahead(now);
+    let from = seen.reminded_at.or(Some(asked.delivered_at).filter(|delivered| *delivered <= now));
+    from.is_some_and(|from| asks_next_at(settings, owner, seen, from) <= now)
 }
 
 /// When the owner is reminded, not before this moment.
@@ -355,6 +367,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_is_overdue_is_not_what_was_just_reminded_of_nor_what_a_clock_noted_that_was_ahead() {
+        let away = vec![Away { from: date(2026, 12, 20), to: date(2027, 1, 3) }];
+        let owner = Owner { away, ..maria() };
+        let is = |asked, moment: &str| is_overdue(&RemindSettings::default(), &owner, asked, at(moment));
+        let told = asked("2026-12-18T08:00:00Z", None);
+        assert!(!is(told, "2026-12-19T23:00:00Z") && is(told, "2026-12-20T08:00:00Z"), "nobody could be asked");
+        let reminded = asked("2026-12-18T08:00:00Z", Some("2027-01-04T08:00:00Z"));
+        assert!(!is(reminded, "2027-01-05T08:00:00Z") && is(reminded, "2027-01-06T08:00:00Z"));
+        let ahead = asked("2031-01-01T08:00:00Z", None);
+        assert!(!is(ahead, "2026-11-18T08:00:00Z"));
+        let ahead = asked("2031-01-01T08:00:00Z", Some("2026-11-18T08:00:00Z"));
+        assert!(!is(ahead, "2026-11-20T07:59:00Z") && is(ahead, "2026-11-20T08:00:00Z"));
+        let said = asks_next_at(&RemindSettings::default(), &owner, ahead, at("2026-11-18T08:00:00Z"));
+        assert_eq!(said, at("2026-11-20T08:00:00Z"), "as the reminder says it");
     }
 
     fn link(owner: &str, why: HandOver) -> Link {

@@ -49,5 +49,5 @@ pub fn overdue(read: &Read<'_>, config: &Config, now: Time) -> Result<Vec<OpenRo
 /// from the beginning.
 fn is_overdue(config: &Config, row: &OpenRow, now: Time) -> bool {
     let owner = config.owner(&row.owner);
-    owner.is_none_or(|owner| reminder::asks_next_at(&config.remind, owner, row.asked(), row.delivered_at) <= now)
+    owner.is_none_or(|owner| reminder::is_overdue(&config.remind, owner, row.asked(), now))
 }

@@ -79,6 +79,12 @@ impl Read<'_> {
         Ok(rows)
     }
 
+    /// Whether no digest has carried an assignment yet, and it stands.
+    pub(super) fn waits(&self, assignment: AssignmentNo) -> Result<bool, StoreError> {
+        let mut query = self.tx.prepare_cached("SELECT EXISTS (SELECT 1 FROM waiting_state WHERE assignment = ?1)")?;
+        Ok(query.query_row([assignment.0], |row| row.get(0))?)
+    }
+
     /// The assignments of this story that stand, oldest first.
     pub fn assignments(&self, story: StoryNo) -> Result<Vec<AssignmentRow>, StoreError> {
         let mut query = self.tx.prepare_cached(
@@ -127,9 +133,14 @@ impl Write<'_> {
             )?
             .query_row(params![story.0, assigned.owner.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
+        // What waits and was answered meanwhile answers nothing that comes now.
+        let is_answered = match standing {
+            Some((before, _, true)) => self.read().is_answered(AssignmentNo(before))?,
+            _ => false,
+        };
         match (standing, update) {
             (None, _) => self.assign_anew(story, source, Told { assigned, update }, config, now),
-            (Some((before, _, false)), Some(update)) => {
+            (Some((before, _, waits)), Some(update)) if !waits || is_answered => {
                 self.supersede(AssignmentNo(before), now)?;
                 self.assign_again(story, source, &updated(assigned, update), config, now)
             }

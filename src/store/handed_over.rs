@@ -79,7 +79,12 @@ impl Read<'_> {
                      JOIN digest_story ON digest_story.assignment = earlier.no
                      JOIN delivery ON delivery.digest = digest_story.digest
                      JOIN delivery_state ON delivery_state.delivery = delivery.no
-                         AND delivery_state.state = 'withdrawn')
+                         AND delivery_state.state = 'withdrawn'
+                     WHERE NOT EXISTS (SELECT 1 FROM assignment AS later
+                         JOIN digest_story AS told_later ON told_later.assignment = later.no
+                         JOIN standing_digest ON standing_digest.digest = told_later.digest
+                         WHERE later.story = this.story AND later.owner = this.owner
+                             AND later.round > earlier.round AND later.round < this.round))
              SELECT assignment.no, assignment.story, assignment.entry, assignment.revision, feed.id, assignment.reason,
                  assignment.urgent, assignment.created_at, former.owner, handed_over.why
              FROM (SELECT waits, min(handed_over.assignment) AS first FROM told

@@ -127,12 +127,12 @@ impl Read<'_> {
         Ok(told)
     }
 
-    /// Whether the owner answered the story since this assignment was made, and a digest told it.
+    /// Whether the owner answered the story since this assignment was made, told or not.
     pub(super) fn is_answered(&self, assignment: AssignmentNo) -> Result<bool, StoreError> {
         let mut query = self.tx.prepare_cached(
             "SELECT EXISTS (
-                 SELECT 1 FROM assignment JOIN digest_story ON digest_story.assignment = assignment.no
-                 JOIN digest ON digest.no = digest_story.digest
+                 SELECT 1 FROM assignment LEFT JOIN digest_story ON digest_story.assignment = assignment.no
+                 LEFT JOIN digest ON digest.no = digest_story.digest
                  JOIN acknowledgement_story ON acknowledgement_story.story = assignment.story
                  JOIN acknowledgement ON acknowledgement.no = acknowledgement_story.acknowledgement
                      AND acknowledgement.owner = assignment.owner

@@ -40,10 +40,11 @@ impl Write<'_> {
                 Ok((row.get(0)?, (row.get(1)?, row.get(2)?), row.get(3)?, row.get(4)?))
             })?;
         let (story, source, from) = (StoryNo(story), (EntryNo(source.0), source.1), OwnerId::new(from));
-        if self.read().is_answered(moved.assignment)?
-            || self.goes_in_a_circle(moved, &from)?
-            || !self.take_back(moved, &from, now)?
-        {
+        if self.read().is_answered(moved.assignment)? {
+            // What was answered before it was told is not for anybody any more.
+            return if self.read().waits(moved.assignment)? { self.supersede(moved.assignment, now) } else { Ok(()) };
+        }
+        if self.goes_in_a_circle(moved, &from)? || !self.take_back(moved, &from, now)? {
             return Ok(());
         }
         if let Some(assigned) = &moved.to {

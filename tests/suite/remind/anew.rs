@@ -63,6 +63,53 @@ fn new_links_that_waited_for_the_mail_server_lead_to_what_is_still_open_however_
 }
 
 #[test]
+fn new_links_that_were_taken_back_are_told_again_although_others_stand() {
+    let mut world = company();
+    let (first, other) = ([CALM, CALM_TOO], ("Quillgate is slow", "q3", "Very."));
+    publish(&world, &first);
+    live_until(&mut world, "2026-11-16T12:00:00Z");
+    publish(&world, &[&first[..], &[other]].concat());
+    live_until(&mut world, "2026-11-17T12:00:00Z");
+    world.smtp.always(Stage::Greeting, Act::reply(421, "4.3.2 try later"));
+    for digest in [1, 2] {
+        let context = world.context();
+        jobs::links::ask(&context.store, &context.config, DigestNo(digest), context.now()).unwrap();
+        world.wait(SignedDuration::from_mins(30));
+        world.tick();
+    }
+    assert_eq!((stories_of(&mut world, 3), stories_of(&mut world, 4)), (vec![2, 3], vec![4]));
+    answer(&mut world, "maria", 1, 2);
+    world.smtp.behave();
+    live_until(&mut world, "2026-11-17T16:00:00Z");
+    let mails: Vec<String> = world.news("maria").into_iter().filter(|mail| mail.contains("New links: ")).collect();
+    let told = |title: &str| mails.iter().filter(|mail| mail.contains(title)).count();
+    assert_eq!((told(CALM.0), told(CALM_TOO.0), told(other.0)), (0, 1, 1), "{mails:?}");
+}
+
+#[test]
+fn a_change_after_a_takeover_that_was_sent_twice_is_news_and_no_takeover() {
+    let mut world = company();
+    publish(&world, &[CALM]);
+    live_until(&mut world, "2026-11-21T08:00:00Z");
+    world.smtp.always(Stage::Greeting, Act::reply(421, "4.3.2 try later"));
+    live_until(&mut world, "2026-11-21T12:00:00Z");
+    world.edit("owners", "jon@example.com", "jon.bright@example.com");
+    world.restart();
+    world.smtp.behave();
+    live_until(&mut world, "2026-11-22T12:00:00Z");
+    let of_jon = |world: &mut World| {
+        let all = digests(world).into_iter();
+        all.filter_map(|line| line.strip_suffix(" jon").map(str::to_owned)).collect::<Vec<_>>()
+    };
+    let so_far = of_jon(&mut world);
+    assert!(so_far.len() == 2 && so_far.iter().all(|line| line.ends_with("takeover")), "{so_far:?}");
+    publish(&world, &[(CALM.0, CALM.1, "A list of names. Fixed in 9.1.4.")]);
+    live_until(&mut world, "2026-11-23T12:00:00Z");
+    let since = of_jon(&mut world).split_off(2);
+    assert!(since.len() == 1 && since[0].ends_with(" scheduled"), "{:?}", digests(&mut world));
+}
+
+#[test]
 fn the_deputy_reads_why_in_sentences() {
     let mut world = company();
     publish(&world, &[CALM]);

@@ -120,6 +120,40 @@ fn an_answer_after_a_change_and_before_its_mail_answers_the_change() {
 }
 
 #[test]
+fn an_answer_to_a_change_that_waits_answers_no_later_change() {
+    let mut world = company();
+    publish(&world, &[CALM]);
+    live_until(&mut world, "2026-11-17T09:00:00Z");
+    publish(&world, &[(CALM.0, CALM.1, "A list of names. Fixed in 9.1.4.")]);
+    live_until(&mut world, "2026-11-17T11:00:00Z");
+    answer(&mut world, "maria", 1, 2);
+    publish(&world, &[(CALM.0, CALM.1, "A list of names. Fixed in 9.1.4. CVE-2099-10007, CVE-2099-10008.")]);
+    live_until(&mut world, "2026-11-18T12:00:00Z");
+    assert!(world.news("maria").last().unwrap().contains("CVE-2099-10008"));
+    assert_eq!(owners(&mut world), ["maria"], "she did not know of the last change when she answered");
+    live_until(&mut world, "2026-11-25T12:00:00Z");
+    assert_eq!(hand_overs(&mut world), ["no-answer"]);
+}
+
+#[test]
+fn a_share_that_comes_to_somebody_who_answered_a_change_that_waits_is_asked_of_them() {
+    let mut world = company();
+    let both = |text| [("Quillgate and libmarrow leak names", "b1", text)];
+    publish(&world, &both("Both of them."));
+    live_until(&mut world, "2026-11-18T09:00:00Z");
+    publish(&world, &both("Both of them. Fixed in 9.1.4."));
+    live_until(&mut world, "2026-11-18T11:00:00Z");
+    let jons = open(&mut world).into_iter().map(|row| (row.owner.to_string(), row.digest.0, row.story.0));
+    let told: Vec<(String, i64, i64)> = jons.collect();
+    assert!(told.is_empty(), "the change waits for the hour: {told:?}");
+    answer(&mut world, "jon", 2, 2);
+    world.edit("owners", "id = \"maria\"", "id = \"maria\"\naway = [{ from = 2026-11-19, to = 2026-12-31 }]");
+    world.restart();
+    live_until(&mut world, "2026-11-20T12:00:00Z");
+    assert_eq!(owners(&mut world), ["jon"], "for Maria's share: {:?}", digests(&mut world));
+}
+
+#[test]
 fn a_reminder_that_waits_for_the_server_gives_nothing_away_that_can_wait_for_the_return() {
     let mut world = with("away = [{ from = 2026-11-20, to = 2026-11-20 }]");
     publish(&world, &[CALM]);
