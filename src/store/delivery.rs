@@ -18,7 +18,7 @@ use crate::{
 const LONGEST_WAIT: i64 = 2 * 60 * 60 * 1_000;
 
 /// What a digest can hold several of: the table, and the column that says of what.
-const ITEMS: [(&str, &str); 8] = [
+const ITEMS: [(&str, &str); 9] = [
     ("digest_story", "story"),
     ("reminder", "assignment"),
     ("digest_passed", "assignment"),
@@ -27,6 +27,7 @@ const ITEMS: [(&str, &str); 8] = [
     ("digest_withheld", "story"),
     ("digest_baseline", "feed"),
     ("digest_flood", "flood"),
+    ("digest_notice", "feed"),
 ];
 
 /// A delivery whose next attempt is due.

@@ -14,6 +14,13 @@ use crate::{
     route::Assigned,
 };
 
+/// Whether a mail that stands told the owner of a round between the `earlier` and `this`: the earlier one is history then.
+const TOLD_BETWEEN: &str = "EXISTS (SELECT 1 FROM assignment AS later
+    JOIN digest_story AS told_later ON told_later.assignment = later.no
+    JOIN standing_digest ON standing_digest.digest = told_later.digest
+    WHERE later.story = this.story AND later.owner = this.owner
+        AND later.round > earlier.round AND later.round < this.round)";
+
 /// A story that an owner has in somebody else's place and was not told of yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TakenOver {
@@ -69,7 +76,7 @@ impl Read<'_> {
     /// What waits for this owner in somebody else's place, oldest first. What a mail told that was taken back before it left
     /// came from whom it came then.
     pub fn taken_over(&self, owner: &OwnerId) -> Result<Vec<TakenOver>, StoreError> {
-        let mut query = self.tx.prepare_cached(
+        let mut query = self.tx.prepare_cached(&format!(
             "WITH RECURSIVE told (waits, no) AS (
                  SELECT assignment, assignment FROM waiting_state WHERE owner = ?1
                  UNION SELECT waits, earlier.no FROM told JOIN assignment AS this ON this.no = told.no
@@ -80,11 +87,7 @@ impl Read<'_> {
                      JOIN delivery ON delivery.digest = digest_story.digest
                      JOIN delivery_state ON delivery_state.delivery = delivery.no
                          AND delivery_state.state = 'withdrawn'
-                     WHERE NOT EXISTS (SELECT 1 FROM assignment AS later
-                         JOIN digest_story AS told_later ON told_later.assignment = later.no
-                         JOIN standing_digest ON standing_digest.digest = told_later.digest
-                         WHERE later.story = this.story AND later.owner = this.owner
-                             AND later.round > earlier.round AND later.round < this.round))
+                     WHERE NOT {TOLD_BETWEEN})
              SELECT assignment.no, assignment.story, assignment.entry, assignment.revision, feed.id, assignment.reason,
                  assignment.urgent, assignment.created_at, former.owner, handed_over.why
              FROM (SELECT waits, min(handed_over.assignment) AS first FROM told
@@ -93,7 +96,7 @@ impl Read<'_> {
              JOIN handed_over ON handed_over.assignment = taken.first
              JOIN assignment AS former ON former.no = handed_over.assignment
              JOIN entry ON entry.no = assignment.entry JOIN feed ON feed.no = entry.feed ORDER BY assignment.no",
-        )?;
+        ))?;
         let rows = query
             .query_map([owner.as_str()], |row| {
                 Ok(TakenOver {
@@ -180,7 +183,7 @@ impl Read<'_> {
     /// Everybody who had the story of this assignment before, each with the reason why it came to them and why it is
     /// theirs no more, the first of them first. Who is told again because no mail reached them has it from the same people.
     pub fn passed_by(&self, assignment: AssignmentNo) -> Result<Vec<Link>, StoreError> {
-        let mut query = self.tx.prepare_cached(
+        let mut query = self.tx.prepare_cached(&format!(
             "WITH RECURSIVE chain (no) AS (
                  SELECT ?1
                  UNION SELECT handed_over.assignment FROM chain JOIN handed_over ON handed_over.successor = chain.no
@@ -189,10 +192,10 @@ impl Read<'_> {
                          AND earlier.round < this.round
                      JOIN reassigned ON reassigned.assignment = earlier.no AND reassigned.why = ''
                      JOIN digest_story ON digest_story.assignment = earlier.no
-                 WHERE digest_story.digest NOT IN (SELECT digest FROM standing_digest))
+                 WHERE digest_story.digest NOT IN (SELECT digest FROM standing_digest) AND NOT {TOLD_BETWEEN})
              SELECT owner, reason, handed_over.why FROM chain JOIN handed_over ON handed_over.assignment = chain.no
              JOIN assignment ON assignment.no = chain.no WHERE chain.no <> ?1 ORDER BY assignment.no",
-        )?;
+        ))?;
         let rows = query
             .query_map([assignment.0], |row| {
                 Ok(Link {
