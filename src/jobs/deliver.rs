@@ -103,7 +103,8 @@ pub fn deliver_due(context: &Context) -> Result<DeliverReport, Fault> {
         let message = Outgoing { to: &due.address, message_id: &due.message_id, bytes: &due.bytes, file: &file };
         let attempted = session.hand_over(&message);
         context.pulse.beat();
-        let others_pass = context.store.read(|read| read.others_pass_since(due.no))?;
+        let is_refused = attempted.trouble.as_ref().is_some_and(|trouble| trouble.fault == RelayFault::Sender);
+        let others_pass = is_refused && context.store.read(|read| read.others_pass_since(due.no))?;
         let attempted = turn.judged((&due, attempt), attempted, others_pass);
         // A server that asks for a login when it is given a message does not let us in either.
         let lets_in = |fault| matches!(fault, RelayFault::Busy | RelayFault::Sender);
