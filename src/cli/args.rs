@@ -29,9 +29,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Write the commented configuration
     Init {
-        /// Where to
-        #[arg(default_value = ".")]
-        dir: PathBuf,
+        /// Where to [default: the folder of --root]
+        dir: Option<PathBuf>,
     },
     /// Everything wrong with the configuration, and the next runs
     Check,

@@ -64,7 +64,9 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<u8, Failure> {
     let place = Place::of(args);
     match &args.command {
         Command::Demo(demo) => demo::run(demo, out),
-        Command::Init { dir } => Ok(init::run(dir, args.json, out, &mut io::stderr())?),
+        Command::Init { dir } => {
+            Ok(init::run(dir.as_deref().unwrap_or(&place.root), args.json, out, &mut io::stderr())?)
+        }
         Command::Check => {
             let color = color_on(&io::stdout());
             Ok(check::run_at(&place, Clock::System.now(), args.json, color, out)?)

@@ -429,3 +429,15 @@ fn status_ends_with_4_where_something_wants_attention_and_prints_an_object_for_e
     assert!(text(&output.stdout).starts_with("REASON"), "{}", text(&output.stdout));
     assert!(text(&output.stdout).contains("1 of 2 feeds seen"), "{}", text(&output.stdout));
 }
+
+#[test]
+fn init_writes_where_root_says_and_not_where_it_is_typed() {
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let root = there.path().join("etc");
+    let root = root.to_str().unwrap();
+    let done =
+        command(env!("CARGO_BIN_EXE_sigtrail")).args(["--root", root, "init"]).current_dir(&here).output().unwrap();
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    assert!(Path::new(root).join("config/owners.toml").exists());
+    assert_eq!(fs::read_dir(&here).unwrap().count(), 0, "nothing is written beside it");
+}
